@@ -1,0 +1,161 @@
+"""The nouns of the project: frozen, and plain JSON at every boundary (msgspec)."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+Json = dict[str, Any]
+Severity = Literal["Informational", "Low", "Medium", "High"]
+SubjectKind = Literal["user", "guest", "service_principal", "managed_identity", "subscription", "vm"]
+PrincipalKind = Literal["user", "guest", "service_principal", "managed_identity", "group", "foreign", "unknown"]
+Gate = Literal["auto", "one", "two"]
+Status = Literal["done", "already_so", "drifted", "failed", "unverified"]
+Familiarity = Literal["familiar", "unfamiliar", "unknown"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all nouns."""
+
+
+class Actor(Struct):
+    """Someone an alert names; any field may be empty."""
+
+    id: str = ""  # Entra object id, lower case
+    upn: str = ""
+    name: str = ""
+    tenant: str = ""  # Entra tenant id, lower case
+
+
+class Alert(Struct):
+    """What Defender says, from whatever channel. Attacker-influenced text: shown, never executed or pasted."""
+
+    name: str  # Defender's own id: what redeliveries share
+    type: str  # "ARM_OperationFromSuspiciousIP"; of a sample alert without "SIMULATED_"
+    title: str
+    severity: Severity
+    status: str  # Active, InProgress, Resolved or Dismissed
+    start: datetime
+    end: datetime
+    id: str = ""  # ARM id, if the channel has one
+    subscription: str = ""  # GUID, lower case; "" for alerts of the tenant
+    tenant: str = ""  # home tenant of the subscription
+    description: str = ""
+    actors: tuple[Actor, ...] = ()  # the suspect first
+    resources: tuple[str, ...] = ()  # ARM ids
+    addresses: tuple[str, ...] = ()
+    details: dict[str, str] = {}
+    link: str = ""
+    sample: bool = False  # made by Defender's simulator: never acted on for real
+    concerns: tuple[str, ...] = ()  # what the alert type holds to be compromised; () for an unknown type
+
+
+class Ignored(Struct):
+    """Something that arrived and is no alert of ours."""
+
+    reason: str
+
+
+class Principal(Struct):
+    """An identity as the directory knows it."""
+
+    id: str
+    kind: PrincipalKind
+    name: str = ""
+    upn: str = ""
+    tenant: str = ""
+    created: datetime | None = None
+
+
+class Subject(Struct):
+    """Something held to be compromised, and why."""
+
+    kind: SubjectKind
+    id: str  # object id, subscription GUID, or ARM id of a virtual machine
+    name: str = ""
+    reason: str = ""
+
+
+class Finding(Struct):
+    """One suspicious activity."""
+
+    rule: str
+    reason: str
+    at: datetime
+    operation: str
+    resource: str
+    caller: str
+    events: tuple[str, ...] = ()
+
+
+class Verdict(Struct):
+    """Whether something is known good, and why. A lookup that failed is `unknown`, never `unfamiliar`."""
+
+    familiarity: Familiarity
+    reasons: tuple[str, ...]
+
+
+class Case(Struct):
+    """All that an action needs to know of an incident."""
+
+    incident: str
+    alert: Alert
+    subscription: str
+    tenant: str
+    suspects: tuple[Principal, ...]
+    since: datetime  # the window in which the suspects' doings are held against them
+    until: datetime
+    findings: tuple[Finding, ...] = ()
+
+
+class Change(Struct):
+    """One write, small enough to approve, apply, check and undo by itself."""
+
+    resource: str  # ARM id, or "/users/<object id>" in Graph
+    summary: str  # "delete the role assignment Owner of mallory on subscription …"
+    reasons: tuple[str, ...] = ()  # why: verdict, who made it, when
+    before: Json = {}  # what apply compares with, and undo restores
+    principals: tuple[str, ...] = ()  # object ids it concerns: they may not countersign it
+    lasting: str = ""  # what undo can't bring back
+
+    @property
+    def id(self) -> str:
+        return digest(self)[:16]
+
+
+class Plan(Struct):
+    """What an action would do now. No changes needs a reason."""
+
+    action: str
+    subject: Subject
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    kept: tuple[str, ...] = ()  # what was looked at and left alone, with the reason: for the approver to see
+
+    def __post_init__(self) -> None:
+        if not self.changes and not self.reason:
+            raise ValueError("A plan without changes needs a reason.")
+
+
+class Outcome(Struct):
+    """What a change came to."""
+
+    status: Status
+    reason: str = ""
+    after: Json = {}
+
+
+def encode(noun: object) -> bytes:
+    """Canonical JSON: the same noun gives the same bytes."""
+    return msgspec.json.encode(noun, order="deterministic")
+
+
+def digest(noun: object) -> str:
+    """SHA-256 of the canonical JSON, in hex."""
+    return hashlib.sha256(encode(noun)).hexdigest()
+
+
+def plain(noun: object) -> Any:  # noqa: ANN401  plain JSON is untyped by nature
+    """A noun as dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(noun)
