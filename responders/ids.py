@@ -8,7 +8,7 @@ import msgspec
 from responders.errors import Permanent
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-# Names allow what some resource type allows; never a slash, a quote, a query, a fragment, markup or a control character.
+# What some resource type allows in a name: never a slash, a quote, a query, a fragment, markup or a control character.
 _SEGMENT = re.compile(r"[\w.()\-+@$:!~ ,=*]{1,260}")
 MAX_LENGTH = 2048
 
@@ -46,7 +46,8 @@ class ResourceId(msgspec.Struct, frozen=True):
             subscription, parts = parts[1].lower(), parts[2:]
             if len(parts) >= 2 and parts[0].lower() == "resourcegroups":  # noqa: PLR2004
                 group, parts = parts[1], parts[2:]
-        kind, names = "", ()
+        kind = ""
+        names: tuple[str, ...] = ()
         if parts:
             at = max((i for i, p in enumerate(parts) if p.lower() == "providers"), default=-1)
             tail = parts[at + 1 :]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 Json = dict[str, Any]
 Severity = Literal["Informational", "Low", "Medium", "High"]
@@ -15,11 +16,7 @@ Status = Literal["done", "already_so", "drifted", "failed", "unverified"]
 Familiarity = Literal["familiar", "unfamiliar", "unknown"]
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all nouns."""
-
-
-class Actor(Struct):
+class Actor(Struct, frozen=True, kw_only=True):
     """Someone an alert names; any field may be empty."""
 
     id: str = ""  # Entra object id, lower case
@@ -28,7 +25,7 @@ class Actor(Struct):
     tenant: str = ""  # Entra tenant id, lower case
 
 
-class Alert(Struct):
+class Alert(Struct, frozen=True, kw_only=True):
     """What Defender says, from whatever channel. Attacker-influenced text: shown, never executed or pasted."""
 
     name: str  # Defender's own id: what redeliveries share
@@ -51,13 +48,13 @@ class Alert(Struct):
     concerns: tuple[str, ...] = ()  # what the alert type holds to be compromised; () for an unknown type
 
 
-class Ignored(Struct):
+class Ignored(Struct, frozen=True, kw_only=True):
     """Something that arrived and is no alert of ours."""
 
     reason: str
 
 
-class Principal(Struct):
+class Principal(Struct, frozen=True, kw_only=True):
     """An identity as the directory knows it."""
 
     id: str
@@ -68,7 +65,7 @@ class Principal(Struct):
     created: datetime | None = None
 
 
-class Subject(Struct):
+class Subject(Struct, frozen=True, kw_only=True):
     """Something held to be compromised, and why."""
 
     kind: SubjectKind
@@ -77,7 +74,7 @@ class Subject(Struct):
     reason: str = ""
 
 
-class Finding(Struct):
+class Finding(Struct, frozen=True, kw_only=True):
     """One suspicious activity."""
 
     rule: str
@@ -89,14 +86,14 @@ class Finding(Struct):
     events: tuple[str, ...] = ()
 
 
-class Verdict(Struct):
+class Verdict(Struct, frozen=True, kw_only=True):
     """Whether something is known good, and why. A lookup that failed is `unknown`, never `unfamiliar`."""
 
     familiarity: Familiarity
     reasons: tuple[str, ...]
 
 
-class Case(Struct):
+class Case(Struct, frozen=True, kw_only=True):
     """All that an action needs to know of an incident."""
 
     incident: str
@@ -109,9 +106,10 @@ class Case(Struct):
     findings: tuple[Finding, ...] = ()
 
 
-class Change(Struct):
+class Change(Struct, frozen=True, kw_only=True):
     """One write, small enough to approve, apply, check and undo by itself."""
 
+    action: str  # id of the action whose write it is
     resource: str  # ARM id, or "/users/<object id>" in Graph
     summary: str  # "delete the role assignment Owner of mallory on subscription …"
     reasons: tuple[str, ...] = ()  # why: verdict, who made it, when
@@ -124,7 +122,7 @@ class Change(Struct):
         return digest(self)[:16]
 
 
-class Plan(Struct):
+class Plan(Struct, frozen=True, kw_only=True):
     """What an action would do now. No changes needs a reason."""
 
     action: str
@@ -138,7 +136,7 @@ class Plan(Struct):
             raise ValueError("A plan without changes needs a reason.")
 
 
-class Outcome(Struct):
+class Outcome(Struct, frozen=True, kw_only=True):
     """What a change came to."""
 
     status: Status
@@ -156,6 +154,6 @@ def digest(noun: object) -> str:
     return hashlib.sha256(encode(noun)).hexdigest()
 
 
-def plain(noun: object) -> Any:  # noqa: ANN401  plain JSON is untyped by nature
+def plain(noun: object) -> Any:
     """A noun as dicts, lists, strings and numbers."""
     return msgspec.to_builtins(noun)

@@ -1,0 +1,253 @@
+"""Azure, as the actions see it. The only module that imports Azure SDKs, and each when it is first used.
+
+One credential, one transport, one retry policy; SDK clients, and plain REST for what no pinned SDK covers.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from responders.errors import Permanent, Temporary
+from responders.model import Json
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.rest import AsyncHttpResponse
+    from azure.mgmt.authorization.aio import AuthorizationManagementClient
+    from azure.mgmt.automation.aio import AutomationClient
+    from azure.mgmt.compute.aio import ComputeManagementClient
+    from azure.mgmt.security.aio import SecurityCenter
+
+    from responders.settings import Settings
+
+NOT_FOUND = 404
+# A longer wait than this is the engine's business: its timers cost nothing, a sleeping function does.
+PATIENCE = 20
+_AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
+
+
+class Azure:
+    """One identity's view of Azure. Make it inside the event loop that uses it, and close it there."""
+
+    def __init__(self, settings: "Settings", credential: "AsyncTokenCredential | None" = None) -> None:
+        self._settings = settings
+        self._given = credential
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._exit = contextlib.AsyncExitStack()
+
+    async def close(self) -> None:
+        await self._exit.aclose()
+
+    def authorization(self, subscription: str) -> "AuthorizationManagementClient":
+        from azure.mgmt.authorization.aio import AuthorizationManagementClient as Client
+
+        return self._client(Client, subscription)  # type: ignore[no-any-return]
+
+    def automation(self, subscription: str) -> "AutomationClient":
+        from azure.mgmt.automation.aio import AutomationClient as Client
+
+        return self._client(Client, subscription)  # type: ignore[no-any-return]
+
+    def compute(self, subscription: str) -> "ComputeManagementClient":
+        from azure.mgmt.compute.aio import ComputeManagementClient as Client
+
+        return self._client(Client, subscription)  # type: ignore[no-any-return]
+
+    def security(self, subscription: str) -> "SecurityCenter":
+        from azure.mgmt.security.aio import SecurityCenter as Client
+
+        return self._client(Client, subscription)  # type: ignore[no-any-return]
+
+    async def arm(
+        self, method: str, path: str, version: str, query: Mapping[str, str] = {}, body: Json | None = None
+    ) -> Json:
+        """One plain ARM call.
+
+        `path` is a parsed id or made of constants. Returns the JSON body, {} for none.
+        """
+        url = self._settings.arm + quote(path) + "?" + _query({"api-version": version, **query})
+        return await self._send(self._arm_pipeline, method, url, body)
+
+    async def arm_pages(self, path: str, version: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
+        """The items of an ARM list, page by page as they are asked for."""
+        page = await self.arm("GET", path, version, query)
+        while True:
+            for item in page.get("value", []):
+                yield item
+            following = page.get("nextLink")
+            if not following:
+                return
+            self._same_host(following, self._settings.arm)
+            page = await self._send(self._arm_pipeline, "GET", following, None)
+
+    async def graph(self, method: str, path: str, query: Mapping[str, str] = {}, body: Json | None = None) -> Json:
+        """One Microsoft Graph v1.0 call. Each part of `path` that comes from outside goes through `segment` first."""
+        url = f"{self._settings.graph}/v1.0{path}" + ("?" + _query(query) if query else "")
+        return await self._send(self._graph_pipeline, method, url, body)
+
+    @cached_property
+    def _credential(self) -> "AsyncTokenCredential":
+        if self._given is not None:
+            return self._given
+        from azure.identity.aio import DefaultAzureCredential
+
+        credential = DefaultAzureCredential()
+        self._exit.push_async_callback(credential.close)
+        return credential
+
+    @cached_property
+    def _transport(self) -> Any:
+        """One pool of connections for all clients, which must not close it each for itself."""
+        from azure.core.pipeline.transport import AioHttpTransport
+
+        transport = AioHttpTransport()
+        self._exit.push_async_callback(transport.close)
+        return transport
+
+    def _policies(self, scope: str) -> list[Any]:
+        """The pipeline of every client.
+
+        Unlike the SDKs' own it doesn't register resource providers by itself: that would be a write nobody approved.
+        """
+        from azure.core.pipeline import policies
+        from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+
+        return [
+            policies.RequestIdPolicy(),
+            policies.HeadersPolicy(),
+            policies.UserAgentPolicy("countersign"),
+            policies.ContentDecodePolicy(),
+            _retry_policy(),
+            AsyncARMChallengeAuthenticationPolicy(self._credential, scope),
+        ]
+
+    def _client(self, client: Callable[..., Any], subscription: str) -> Any:
+        key = (client.__name__, subscription)
+        if key not in self._clients:
+            scope = (self._settings.arm_audience or self._settings.arm) + "/.default"
+            self._clients[key] = client(
+                self._credential,
+                subscription,
+                base_url=self._settings.arm,
+                credential_scopes=[scope],
+                transport=self._transport,
+                policies=self._policies(scope),
+            )
+        return self._clients[key]
+
+    @cached_property
+    def _arm_pipeline(self) -> Any:
+        return self._pipeline(self._settings.arm, self._settings.arm_audience or self._settings.arm)
+
+    @cached_property
+    def _graph_pipeline(self) -> Any:
+        return self._pipeline(self._settings.graph, self._settings.graph)
+
+    def _pipeline(self, url: str, audience: str) -> Any:
+        from azure.core import AsyncPipelineClient
+
+        policies = self._policies(audience + "/.default")
+        return AsyncPipelineClient(url, policies=policies, transport=self._transport)
+
+    async def _send(self, pipeline: Any, method: str, url: str, body: Json | None) -> Json:
+        from azure.core.exceptions import HttpResponseError, map_error
+        from azure.core.rest import HttpRequest
+
+        request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
+        response: AsyncHttpResponse = await pipeline.send_request(request)
+        if response.status_code >= 400:  # noqa: PLR2004
+            map_error(response.status_code, response, _error_map())
+            raise HttpResponseError(response=response)
+        return response.json() if response.content else {}
+
+    @staticmethod
+    def _same_host(url: str, host: str) -> None:
+        # A next link is followed with our token: only to where the list came from.
+        if not url.lower().startswith(host.lower().rstrip("/") + "/"):
+            raise Permanent(f"Azure sent a next link to another host: {url[:200]!r}. Not followed.")
+
+
+def segment(text: str) -> str:
+    """One part of a Graph path, quoted so that it stays one part."""
+    return quote(text, safe="")
+
+
+def odata(text: str) -> str:
+    """A string literal of OData."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rest(model: Any) -> Json:
+    """An SDK model in the shape that REST has, read-only properties included."""
+    if hasattr(model, "serialize"):
+        return model.serialize(keep_readonly=True)  # type: ignore[no-any-return]
+    return model.as_dict()  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def absent_is_fine() -> Iterator[None]:
+    """A 404 inside means that there is nothing: the block ends there, without an error."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with contextlib.suppress(ResourceNotFoundError):
+        yield
+
+
+@contextlib.contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn what Azure's clients raise inside into Temporary or Permanent, in one sentence."""
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        status = error.status_code or 0
+        code = (error.error.code if error.error else None) or status
+        text = (error.error.message if error.error else None) or error.reason or "no reason given"
+        message = f"{doing}: Azure answered {status} {code}: {str(text)[:500]}"
+        # 409 is many things: a lock or an existing twin stays, a running operation passes.
+        stays = str(code) in {"ScopeLocked", "RoleAssignmentExists"}
+        if status in _AGAIN and not stays:
+            raise Temporary(message) from error
+        raise Permanent(message + _way_out(status, str(code))) from error
+    except AzureError as error:
+        raise Temporary(f"{doing}: no answer from Azure ({type(error).__name__}: {error})") from error
+
+
+def _way_out(status: int, code: str) -> str:
+    if code == "ScopeLocked":
+        return " Remove the lock by hand if the change is right, then run the incident again."
+    if status == 403:  # noqa: PLR2004
+        return " Give the responder's identity the right that the message names (docs/security.md), then run again."
+    return ""
+
+
+def _error_map() -> Any:
+    from azure.core import exceptions
+
+    return {
+        401: exceptions.ClientAuthenticationError,
+        404: exceptions.ResourceNotFoundError,
+        409: exceptions.ResourceExistsError,
+    }
+
+
+def _query(parameters: dict[str, str]) -> str:
+    return "&".join(f"{quote(k, safe='$-')}={quote(v, safe='')}" for k, v in parameters.items())
+
+
+def _retry_policy() -> Any:
+    from azure.core.pipeline.policies import AsyncRetryPolicy
+
+    class Patient(AsyncRetryPolicy):  # type: ignore[type-arg]
+        """The SDK's retries, but a long Retry-After is left to the engine."""
+
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+            wait = self.get_retry_after(response)
+            if wait and wait > PATIENCE:
+                return False
+            return bool(super().is_retry(settings, response))
+
+    return Patient(retry_total=4, retry_backoff_factor=0.4, retry_backoff_max=PATIENCE)

@@ -1,0 +1,89 @@
+"""What a deployment may choose, read from the environment once; each field's comment is its documentation."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Self
+
+import msgspec
+
+from responders.errors import Permanent
+from responders.ids import is_guid
+from responders.model import Gate
+
+PREFIX = "COUNTERSIGN_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting is an app setting of the same name in capitals, after COUNTERSIGN_."""
+
+    # Subscriptions that may be acted on: GUIDs, separated by commas. Alerts of any other are refused.
+    subscriptions: tuple[str, ...]
+    # Where evidence and journal are kept: a folder, or https://<account>.blob.core.windows.net/<container>.
+    evidence: str
+    # How long the owner has to answer. Silence is then held to be "unexpected".
+    owner_wait: timedelta = timedelta(minutes=30)
+    # How long approvers have. Silence is then "no": nothing is changed, and the report says so.
+    approval_wait: timedelta = timedelta(hours=4)
+    # How far before the alert the suspect's doings are held against him.
+    lookback: timedelta = timedelta(hours=24)
+    # Never changed, whatever a plan says: object ids, principal names or resource ids (with all beneath), by commas.
+    protected: tuple[str, ...] = ()
+    # The tag that names the owner of a resource, a resource group or a subscription (by user principal name).
+    owner_tag: str = "owner"
+    # Whom to ask when no tag says: user principal names, separated by commas.
+    owners: tuple[str, ...] = ()
+    # Whom to tell that something waits for approval: user principal names, separated by commas.
+    approvers: tuple[str, ...] = ()
+    # The mailbox that questions are sent from. Empty: no mail; questions wait on the API.
+    mail_from: str = ""
+    # A plan with more changes than this needs two approvals, whatever its gate says.
+    max_changes: int = 50
+    # Other gates than the playbooks': "users.disable=auto,subscriptions.remove_runbooks=two".
+    gates: dict[str, Gate] = {}
+    # The address under which people reach the API; used in mails.
+    url: str = ""
+    # Azure Resource Manager, and Microsoft Graph: other clouds have others.
+    arm: str = "https://management.azure.com"
+    graph: str = "https://graph.microsoft.com"
+    # What tokens for Resource Manager are asked for, where that is not its own address.
+    arm_audience: str = ""
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings. Raises Permanent, naming the setting, when one is missing or wrong."""
+        raw: dict[str, object] = {}
+        for field in msgspec.structs.fields(cls):
+            name = PREFIX + field.name.upper()
+            text = environment.get(name, "").strip()
+            if not text:
+                if field.required:
+                    raise Permanent(f"Setting {name} is missing and has no default.")
+            elif field.type in (tuple[str, ...], dict[str, Gate]):
+                items = [part.strip() for part in text.split(",") if part.strip()]
+                pairs = field.type is not tuple[str, ...]
+                raw[field.name] = dict(_pair(name, item) for item in items) if pairs else items
+            else:
+                raw[field.name] = text
+        try:
+            settings = msgspec.convert(raw, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise Permanent(f"A setting is wrong: {error} (names are {PREFIX}<FIELD>).") from error
+        for subscription in settings.subscriptions:
+            if not is_guid(subscription):
+                raise Permanent(f"Setting {PREFIX}SUBSCRIPTIONS holds {subscription!r}, which is no GUID.")
+        for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph)):
+            if not url.startswith("https://"):
+                raise Permanent(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
+        return settings
+
+    def covers(self, subscription: str) -> bool:
+        """Whether that subscription may be acted on."""
+        return subscription.lower() in {s.lower() for s in self.subscriptions}
+
+
+def _pair(name: str, text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise Permanent(f"Setting {name} holds {text!r}; write it as <step>=<gate>.")
+    return key.strip(), value.strip()
