@@ -13,18 +13,26 @@ class Action(Protocol):
     Holds no state: what undo needs is in `change.before`. A call that fails raises Temporary or Permanent.
     """
 
-    id: str  # "subscriptions.remove_runbooks", also its path
-    permissions: tuple[str, ...]  # RBAC actions ("Microsoft.…/read") and Graph permissions ("User.Read.All")
-    reversible: bool  # False forces an approval, whatever the settings say
+    @property
+    def id(self) -> str:
+        """`subscriptions.remove_runbooks`, also its path."""
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """RBAC actions (`Microsoft.…/read`) and Graph application permissions (`User.Read.All`)."""
+
+    @property
+    def reversible(self) -> bool:
+        """False forces an approval, whatever the settings say."""
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> "Plan":
         """What would be done now. Writes nothing. No changes needs a reason."""
 
-    async def apply(self, case: "Case", change: "Change", azure: "Azure") -> "Outcome":
+    async def apply(self, change: "Change", azure: "Azure") -> "Outcome":
         """Make one change. Already so is success; changed since the plan is `drifted`, and nothing is written."""
 
-    async def verify(self, case: "Case", change: "Change", azure: "Azure") -> "Outcome":
+    async def verify(self, change: "Change", azure: "Azure") -> "Outcome":
         """Read again whether the change shows. Raises Temporary until it does."""
 
-    async def undo(self, case: "Case", change: "Change", azure: "Azure") -> "Outcome":
+    async def undo(self, change: "Change", azure: "Azure") -> "Outcome":
         """Put back what `change.before` recorded. Repeating it changes nothing."""

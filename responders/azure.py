@@ -3,7 +3,9 @@
 One credential, one transport, one retry policy; SDK clients, and plain REST for what no pinned SDK covers.
 """
 
+import base64
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ class Azure:
         self._settings = settings
         self._given = credential
         self._clients: dict[tuple[str, str], Any] = {}
+        self._own: str | None = None
         self._exit = contextlib.AsyncExitStack()
 
     async def close(self) -> None:
@@ -87,8 +90,18 @@ class Azure:
         url = f"{self._settings.graph}/v1.0{path}" + ("?" + _query(query) if query else "")
         return await self._send(self._graph_pipeline, method, url, body)
 
+    async def own_id(self) -> str:
+        """Object id of the identity that we are, from our own token; "" where the token doesn't say."""
+        if self._own is None:
+            scope = (self._settings.arm_audience or self._settings.arm) + "/.default"
+            token = await self.credential.get_token(scope)
+            body = token.token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+            self._own = str(claims.get("oid", "")).lower()
+        return self._own
+
     @cached_property
-    def _credential(self) -> "AsyncTokenCredential":
+    def credential(self) -> "AsyncTokenCredential":
         if self._given is not None:
             return self._given
         from azure.identity.aio import DefaultAzureCredential
@@ -120,7 +133,7 @@ class Azure:
             policies.UserAgentPolicy("countersign"),
             policies.ContentDecodePolicy(),
             _retry_policy(),
-            AsyncARMChallengeAuthenticationPolicy(self._credential, scope),
+            AsyncARMChallengeAuthenticationPolicy(self.credential, scope),
         ]
 
     def _client(self, client: Callable[..., Any], subscription: str) -> Any:
@@ -128,7 +141,7 @@ class Azure:
         if key not in self._clients:
             scope = (self._settings.arm_audience or self._settings.arm) + "/.default"
             self._clients[key] = client(
-                self._credential,
+                self.credential,
                 subscription,
                 base_url=self._settings.arm,
                 credential_scopes=[scope],
@@ -234,7 +247,7 @@ def _error_map() -> Any:
     }
 
 
-def _query(parameters: dict[str, str]) -> str:
+def _query(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{quote(k, safe='$-')}={quote(v, safe='')}" for k, v in parameters.items())
 
 

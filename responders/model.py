@@ -104,6 +104,22 @@ class Case(Struct, frozen=True, kw_only=True):
     since: datetime  # the window in which the suspects' doings are held against them
     until: datetime
     findings: tuple[Finding, ...] = ()
+    joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
+
+    def having(self, **fields: Any) -> "Case":
+        """The same case with other values in some fields."""
+        return msgspec.structs.replace(self, **fields)
+
+    def suspect(self, identity: str | None) -> Principal | None:
+        """The suspect with that object id or user principal name, if there is one."""
+        wanted = (identity or "").lower()
+        return next((s for s in self.suspects if wanted and wanted in {s.id.lower(), s.upn.lower()}), None)
+
+    def did(self, operation: str, resource: str) -> Finding | None:
+        """The suspects' last doing of that kind to that resource, if there was one."""
+        wanted = operation.lower(), resource.lower()
+        hits = [f for f in self.findings if (f.operation.lower(), f.resource.lower()) == wanted]
+        return max(hits, key=lambda f: f.at, default=None)
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,92 @@
+"""Triggers and bindings. No decision is made here."""
+
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from playbooks import activities, run
+from playbooks.durable import Durable
+from responders import intake
+from responders.services import services
+from responders.web import api
+from responders.web.http import respond
+
+# App Service authentication stands in front of all HTTP routes and tells who calls, which function keys could not.
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.event_grid_trigger(arg_name="event")
+@app.durable_client_input(client_name="client")
+async def on_event(event: func.EventGridEvent, client: Any) -> None:
+    """An alert that a forwarder published to our topic."""
+    await intake.take_event(event.get_json(), services(), Durable(client))
+
+
+@app.route("alerts", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def alerts(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """An alert from a Logic App, or by hand."""
+    return await respond(req, lambda who, its: api.alerts(req.get_body(), who, its, Durable(client)))
+
+
+@app.route("incidents", methods=["GET"])
+async def incidents(req: func.HttpRequest) -> func.HttpResponse:
+    """All incidents."""
+    return await respond(req, api.listing)
+
+
+@app.route("incidents/{id}", methods=["GET"])
+async def incident_by_id(req: func.HttpRequest) -> func.HttpResponse:
+    """One incident."""
+    return await respond(req, lambda who, its: api.show(_id(req), who, its))
+
+
+@app.route("incidents/{id}/answer", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def answer(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """The owner's answer."""
+    return await respond(req, lambda who, its: api.answer(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+@app.route("incidents/{id}/approvals", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def approvals(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """An approver's countersignature."""
+    return await respond(req, lambda who, its: api.approve(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+@app.route("incidents/{id}/rerun", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """A closed incident, once more."""
+    return await respond(req, lambda who, its: api.rerun(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+@app.route("incidents/{id}/undo", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def undo_by_id(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """What a closed incident changed, put back."""
+    return await respond(req, lambda who, its: api.undo(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+def _id(req: func.HttpRequest) -> str:
+    return req.route_params["id"]
+
+
+for orchestrator in (run.incident, run.playbook, run.undo):
+    app.orchestration_trigger(context_name="context")(orchestrator)
+
+
+def activity(work: activities.Activity) -> None:
+    """Register one activity under its own name."""
+
+    async def perform(order: dict[str, Any]) -> dict[str, Any]:
+        return await activities.run(work, order)
+
+    perform.__name__ = work.__name__
+    app.activity_trigger(input_name="order")(perform)
+
+
+for work in activities.ACTIVITIES:
+    activity(work)

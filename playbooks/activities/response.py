@@ -1,0 +1,153 @@
+"""The activities of an incident as a whole."""
+
+from datetime import datetime
+
+from playbooks import dispatch, joining, wording
+from responders import defender, directory, notify, owners, report
+from responders.approvals import Question
+from responders.errors import Permanent, Temporary
+from responders.investigation.findings import findings
+from responders.model import Case, Json, digest, plain
+from responders.services import Services
+
+US = "countersign"
+
+
+async def examine(order: Json, its: Services) -> Json:
+    """Read the alert again at Defender, and find out whom it concerns. {"result": ""} means: go on."""
+    incident, at = its.incident(order["incident"]), at_of(order)
+    if await incident.journal.find(f"closed {order['run']}") is not None:
+        return {"result": "known", "reason": "This run has ended before."}
+    received = await incident.received()
+    what = {"alert": received.id or received.name, "type": received.type, "title": received.title, "run": order["run"]}
+    await incident.journal.append("alert", what, by=order["by"] or US, at=at, key=f"alert {order['run']}")
+    if not received.id:
+        raise Permanent(f"Alert {received.name} came without its Resource Manager id, so Defender can't be asked.")
+    alert = await defender.read(its.azure, received.id)
+    if alert is None:
+        raise Temporary(f"Defender knows no alert {received.id}: forged, or not there yet. Not acted on.")
+    if not its.settings.covers(alert.subscription):
+        raise Permanent(
+            f"Subscription {alert.subscription or 'none'} is not in COUNTERSIGN_SUBSCRIPTIONS. Not acted on."
+        )
+    suspects = [await directory.resolve(its.azure, actor, alert.tenant) for actor in alert.actors]
+    case = Case(
+        incident=incident.id,
+        alert=alert,
+        subscription=alert.subscription,
+        tenant=alert.tenant,
+        suspects=tuple(s for s in suspects if s.id or s.upn),
+        since=alert.start - its.settings.lookback,
+        until=at,
+    )
+    await incident.save_case(order["run"], case)
+    result, reason = "", ""
+    if alert.sample or received.sample:
+        result, reason = "sample", "A sample alert of Defender's: a drill. Nothing is done."
+    elif alert.status == "Dismissed":
+        result, reason = "dismissed", "The alert has been dismissed in Defender already. Nothing is done."
+    elif order["run"] == incident.id and (first := await joining.first_of_root_cause(its, case)) != incident.id:
+        result, reason = "joined", f"It has the root cause of incident {first}, and is handled there."
+    what = {"suspects": plain(case.suspects), "subscription": case.subscription, "since": plain(case.since)}
+    what |= {"severity": alert.severity, "result": result, "reason": reason}
+    await incident.journal.append("examined", what, by=US, at=at, key=f"examined {order['run']}")
+    return {"result": result, "reason": reason}
+
+
+async def ask(order: Json, its: Services) -> Json:
+    """Ask the owner whether what happened was expected."""
+    incident, at, run = its.incident(order["incident"]), at_of(order), order["run"]
+    case = await incident.case(run)
+    if await incident.journal.find(f"asked {run}") is None:
+        state = await _set_alert(its, case.alert.id, "InProgress")
+        asked = await owners.find(its.azure, case, its.settings)
+        question = Question(
+            id=run,
+            text=wording.question(case),
+            asked=tuple(owner.id.lower() for owner in asked),
+            suspects=tuple(s.id.lower() for s in case.suspects if s.id),
+            expires=at + its.settings.owner_wait,
+        )
+        await incident.ask(question)
+        names = [owner.upn or owner.name for owner in asked]
+        told = await notify.mail(
+            its.azure, its.settings, names, *wording.mail(its.settings, incident.id, question.text)
+        )
+        what = {"question": run, "text": question.text, "owners": names, "told": told, "alert": state}
+        what |= {"expires": plain(question.expires)}
+        await incident.journal.append("asked", what, by=US, at=at, key=f"asked {run}")
+    question = await incident.question(run)
+    return {"expires": question.expires.isoformat()}
+
+
+async def hear(order: Json, its: Services) -> Json:
+    """What the owner answered: expected, unexpected, or silence."""
+    incident, at = its.incident(order["incident"]), at_of(order)
+    question = await incident.question(order["run"])
+    answer = await incident.answer(question.id)
+    if answer is None and at < question.expires and not order.get("last"):
+        return {"answer": "silence"}
+    said = "silence" if answer is None else "expected" if answer.expected else "unexpected"
+    what = {"question": question.id, "answer": said, "reason": answer.reason if answer else ""}
+    by = answer.by.name or answer.by.id if answer else "nobody"
+    await incident.journal.append("answered", what, by=by, at=at, key=f"answered {question.id}")
+    return {"answer": said}
+
+
+async def investigate(order: Json, its: Services) -> Json:
+    """Find what the suspects did, and whom and what they touched that no playbook has had yet in this run."""
+    incident, at, name = its.incident(order["incident"]), at_of(order), f"{order['run']}-{order['wave']}"
+    case = await joining.widened(its, await incident.case(order["run"]), at)
+    case = case.having(findings=await findings(its.azure, case))
+    done = {
+        subject["id"].lower()
+        for entry in await incident.journal.entries()
+        if entry.kind == "investigated" and entry.what["run"] == order["run"] and entry.what["case"] != name
+        for subject in entry.what["subjects"]
+    }
+    fresh = [s for s in dispatch.subjects(case) if s.id.lower() not in done]
+    by_hand = list(dispatch.by_hand(case))
+    await incident.save_case(name, case)
+    what = {"run": order["run"], "case": name, "subjects": plain(fresh), "findings": len(case.findings)}
+    what["by_hand"] = by_hand
+    await incident.journal.append("investigated", what, by=US, at=at, key=f"investigated {name}")
+    books = {kind: [{"action": s.action, "gate": s.gate} for s in book] for kind, book in dispatch.PLAYBOOKS.items()}
+    subjects = [{"case": name, "subject": plain(s), "steps": books[s.kind]} for s in fresh]
+    return {"subjects": subjects, "by_hand": len(by_hand), "joined": len(case.joined)}
+
+
+async def close(order: Json, its: Services) -> Json:
+    """Set the alerts' state, write the report, and end the run. {"again": true} when another alert joined meanwhile."""
+    incident, at, result = its.incident(order["incident"]), at_of(order), order["result"]
+    joined = await joining.joined(its, incident)
+    if len(joined) > order.get("joined", len(joined)) and not await incident.journal.find(f"closed {order['run']}"):
+        return {"again": True}
+    what: Json = {"result": result, "reason": order["reason"], "run": order["run"]}
+    if result in {"dismissed", "resolved"}:
+        alert = (await incident.case(order["run"])).alert
+        what["alerts"] = {id_: await _set_alert(its, id_, result.capitalize()) for id_ in (alert.id, *joined)}
+    await incident.journal.append("closed", what, by=US, at=at, key=f"closed {order['run']}")
+    return {"report": await report.write(incident, order["run"])}
+
+
+async def record_failure(order: Json, its: Services) -> Json:
+    """Journal that an activity came to nothing."""
+    incident = its.incident(order["incident"])
+    what = {"activity": order["activity"], "reason": order["text"], "step": order.get("step", order["run"])}
+    key = digest([what, order.get("start")])
+    await incident.journal.append("failed", what, by=US, at=at_of(order), key=f"failed {key}")
+    return {}
+
+
+async def _set_alert(its: Services, id_: str, state: str) -> str:
+    """Set an alert's state. That it can't be set is no reason to stop, and is said."""
+    try:
+        await defender.set_state(its.azure, id_, state)
+    except Permanent as error:
+        return f"not set to {state}: {error}"
+    return state
+
+
+def at_of(order: Json) -> datetime:
+    """When the engine gave the order."""
+    return datetime.fromisoformat(order["at"])

@@ -1,0 +1,90 @@
+"""The activities of one step: plan, decide, apply, verify."""
+
+import msgspec
+
+from playbooks import changes, wording
+from playbooks.activities.response import US, at_of
+from playbooks.step import Step
+from responders import approvals, notify
+from responders.actions import action
+from responders.approvals import GateRecord
+from responders.errors import Permanent
+from responders.model import Case, Json, Plan, Subject, plain
+from responders.protection import withhold
+from responders.services import Services
+
+
+async def plan(order: Json, its: Services) -> Json:
+    """Describe what the step would change, keep it as evidence, and open its gate."""
+    incident = its.incident(order["incident"])
+    if (early := await incident.journal.find(f"planned {order['step']}")) is not None:
+        return dict(early.what["answer"])
+    case = await incident.case(order["case"])
+    subject = msgspec.convert(order["subject"], Subject)
+    made = await action(order["action"]).plan(case, subject, its.azure)
+    made = withhold(made, its.settings, await its.azure.own_id())
+    gate = Step(order["action"], order["gate"]).gate_for(
+        its.settings.gates, len(made.changes), its.settings.max_changes
+    )
+    return await present(order, its, case, made, gate)
+
+
+async def present(order: Json, its: Services, case: Case, made: Plan, gate: str) -> Json:
+    """Keep a plan, open its gate and tell the approvers. Returns {"changes", "plan", "gate", "expires"}."""
+    incident, at, step = its.incident(order["incident"]), at_of(order), order["step"]
+    expires = at + its.settings.approval_wait
+    answer = {"changes": len(made.changes), "plan": await incident.save_plan(made), "gate": gate}
+    answer["expires"] = expires.isoformat()
+    told = ""
+    if made.changes and gate != "auto":
+        record = GateRecord(
+            id=step,
+            action=made.action,
+            plan=str(answer["plan"]),
+            needs=approvals.needs(gate),
+            expires=expires,
+            barred=approvals.barred(case, made, order["by"]),
+        )
+        await incident.open_gate(record)
+        mail = wording.mail(its.settings, incident.id, wording.waiting(made, gate))
+        told = await notify.mail(its.azure, its.settings, its.settings.approvers, *mail)
+    what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
+    what |= {"reason": made.reason, "kept": list(made.kept), "told": told}
+    await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")
+    return answer
+
+
+async def decide(order: Json, its: Services) -> Json:
+    """What the approvers' votes come to. A gate that is still open when its time is over has expired."""
+    incident, at, step = its.incident(order["incident"]), at_of(order), order["step"]
+    gate = await incident.gate(step)
+    decision = approvals.tally(gate, await incident.votes(step))
+    state: str = decision.state
+    if state == "open":
+        if at < gate.expires and not order.get("last"):
+            return {"state": "open"}
+        state = "expired"
+    chosen, count = gate.plan, 0
+    if state == "approved":
+        part = approvals.subset(await incident.plan(gate.plan), decision.changes or None)
+        chosen, count = await incident.save_plan(part), len(part.changes)
+        if chosen != decision.digest:
+            raise Permanent(f"Gate {step} was approved for {decision.digest[:12]}…, and that is not what would run.")
+    what = {"step": step, "state": state, "plan": chosen, "changes": count, "reason": decision.reason}
+    by = ", ".join(decision.by) or "nobody"
+    await incident.journal.append("decided", what, by=by, at=at, key=f"decided {step}")
+    return {"state": state, "plan": chosen, "changes": count}
+
+
+async def apply(order: Json, its: Services) -> Json:
+    """Make one batch of a plan's changes."""
+    made = await changes.countersigned(its.incident(order["incident"]), order)
+    batch = made.changes[order["start"] : order["stop"]]
+    return {"statuses": await changes.apply_all(its, made, batch, order)}
+
+
+async def verify(order: Json, its: Services) -> Json:
+    """Read one batch of changes again. Temporary until all of them show."""
+    made = await changes.countersigned(its.incident(order["incident"]), order)
+    batch = made.changes[order["start"] : order["stop"]]
+    return {"statuses": await changes.verify_all(its, batch, order)}

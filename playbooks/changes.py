@@ -1,0 +1,145 @@
+"""Making, checking and undoing changes: each once, under guard, with its outcome in the journal."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+
+from responders import approvals
+from responders.actions import action
+from responders.azure import explained
+from responders.errors import Permanent, Temporary
+from responders.incident import Incident
+from responders.model import Change, Json, Outcome, Plan, plain
+from responders.protection import protected
+from responders.services import Services
+
+AT_ONCE = 8  # changes under way at a time, so that Azure's throttling is not provoked
+_SETTLED = {"done", "already_so"}
+
+
+async def countersigned(incident: Incident, order: Json) -> Plan:
+    """The plan that may run: the one that was approved at this step's gate, and no other.
+
+    Journal and votes are read again here, so that not even a forged order makes another plan run.
+    """
+    planned = await incident.journal.find(f"planned {order['step']}")
+    answer = planned.what["answer"] if planned else {}
+    approved = answer.get("plan") if answer.get("gate") == "auto" else None
+    if planned and answer["gate"] != "auto":
+        approved = approvals.tally(await incident.gate(order["step"]), await incident.votes(order["step"])).digest
+    if not approved or approved != order["plan"]:
+        raise Permanent(f"Plan {order['plan'][:12]}… was not approved at gate {order['step']}. Nothing was changed.")
+    return await incident.plan(order["plan"])
+
+
+async def apply_all(its: Services, plan: Plan, changes: Iterable[Change], order: Json) -> list[str]:
+    """Make changes side by side. Those that came to an outcome are journalled, and a repeat leaves them out."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(change: Change) -> Outcome | Temporary:
+        async with room:
+            return await _apply(its, plan, change, order)
+
+    results = await asyncio.gather(*(one(change) for change in changes))
+    for result in results:
+        if isinstance(result, Temporary):
+            raise result
+    return [r.status for r in results if isinstance(r, Outcome)]
+
+
+async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outcome | Temporary:
+    incident, key = its.incident(order["incident"]), f"applied {order['step']} {change.id}"
+    if (entry := await incident.journal.find(key)) is not None:
+        return Outcome(status=entry.what["status"], reason=entry.what["reason"])
+    try:
+        with explained(change.summary):
+            await _guard(its, plan, change)
+            outcome = await action(change.action).apply(change, its.azure)
+    except Permanent as error:
+        outcome = Outcome(status="failed", reason=str(error))
+    except Temporary as error:
+        return error  # the others of the batch go on; the engine then tries this one again
+    await _note(incident, "applied", change, outcome, order, key)
+    return outcome
+
+
+async def verify_all(its: Services, changes: Iterable[Change], order: Json) -> list[str]:
+    """Read changes again that were made. Raises Temporary while one does not show."""
+    incident = its.incident(order["incident"])
+    made = [c for c in changes if await _status(incident, f"applied {order['step']} {c.id}") in _SETTLED]
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(change: Change) -> Outcome | Temporary:
+        async with room:
+            try:
+                with explained(f"reading again after: {change.summary}"):
+                    return await action(change.action).verify(change, its.azure)
+            except Temporary as error:
+                return error
+            except Permanent as error:
+                return Outcome(status="unverified", reason=str(error))
+
+    results = await asyncio.gather(*(one(change) for change in made))
+    for result in results:
+        if isinstance(result, Temporary):
+            raise result
+    outcomes = [r for r in results if isinstance(r, Outcome)]
+    what = {"step": order["step"], "action": order["action"]}
+    what["changes"] = {c.id: plain(o) for c, o in zip(made, outcomes, strict=True)}
+    key = f"verified {order['step']} {order['start']}"
+    await incident.journal.append("verified", what, by="countersign", at=_at(order), key=key)
+    return [outcome.status for outcome in outcomes]
+
+
+async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> str:
+    """Undo one change, unless that is done already."""
+    incident, key = its.incident(order["incident"]), f"undone {order['step']} {change.id}"
+    if (status := await _status(incident, key)) is not None:
+        return status
+    try:
+        with explained(f"undoing: {change.summary}"):
+            await _guard(its, plan, change)
+            outcome = await action(change.action).undo(change, its.azure)
+    except Permanent as error:
+        outcome = Outcome(status="failed", reason=str(error))
+    await _note(incident, "undone_change", change, outcome, order, key)
+    return outcome.status
+
+
+async def undoable(incident: Incident) -> tuple[Change, ...]:
+    """What was done in this incident and not undone yet, newest first; of irreversible actions nothing."""
+    plans: dict[str, Plan] = {}
+    done: dict[str, Change] = {}
+    for entry in await incident.journal.entries():
+        if entry.kind == "decided" and entry.what["state"] == "approved":
+            plans[entry.what["step"]] = await incident.plan(entry.what["plan"])
+        elif entry.kind == "planned" and entry.what["answer"].get("gate") == "auto":
+            plans[entry.what["step"]] = await incident.plan(entry.what["answer"]["plan"])
+        elif entry.kind == "applied" and entry.what["status"] == "done":
+            change = next(c for c in plans[entry.what["step"]].changes if c.id == entry.what["change"])
+            if action(change.action).reversible:
+                done[change.id] = change
+        elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
+            done.pop(entry.what["change"], None)
+    return tuple(reversed(done.values()))
+
+
+async def _guard(its: Services, plan: Plan, change: Change) -> None:
+    """Protection is checked again before each change, since settings may have changed since the plan."""
+    if why := protected(change, plan.subject, its.settings, await its.azure.own_id()):
+        raise Permanent(f"Not done: {why}.")
+
+
+async def _status(incident: Incident, key: str) -> str | None:
+    entry = await incident.journal.find(key)
+    return None if entry is None else str(entry.what["status"])
+
+
+async def _note(incident: Incident, kind: str, change: Change, outcome: Outcome, order: Json, key: str) -> None:
+    what = {"step": order["step"], "action": change.action, "change": change.id, "resource": change.resource}
+    what |= {"summary": change.summary, "status": outcome.status, "reason": outcome.reason}
+    await incident.journal.append(kind, what, by="countersign", at=_at(order), key=key)
+
+
+def _at(order: Json) -> datetime:
+    return datetime.fromisoformat(order["at"])

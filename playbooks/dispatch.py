@@ -1,0 +1,69 @@
+"""From what is known of an incident to its subjects, and from each to its playbook. One table."""
+
+from collections.abc import Mapping
+
+from playbooks import subscriptions, users, vms
+from playbooks.step import Step
+from responders.errors import Permanent
+from responders.ids import ResourceId
+from responders.investigation.findings import RAN_CODE
+from responders.model import Case, Principal, Subject, SubjectKind
+
+PLAYBOOKS: Mapping[SubjectKind, tuple[Step, ...]] = {
+    "user": users.STEPS,
+    "guest": users.STEPS,
+    "subscription": subscriptions.STEPS,
+    "vm": vms.STEPS,
+}
+_VM = "Microsoft.Compute/virtualMachines"
+
+
+def subjects(case: Case) -> tuple[Subject, ...]:
+    """Who and what is held to be compromised, each with the reason."""
+    people = [_person(s) for s in case.suspects]
+    where = Subject(
+        kind="subscription", id=case.subscription, reason=f"the alert {case.alert.type} was raised on this subscription"
+    )
+    machines: dict[str, Subject] = {}
+    for text, reason in [
+        *((r, "the alert names it") for alert in (case.alert, *case.joined) for r in alert.resources),
+        *((f.resource, f.reason) for f in case.findings if f.operation in RAN_CODE and f.rule != "failed"),
+    ]:
+        vm = _machine(text, case.subscription)
+        if vm:
+            machines.setdefault(vm.lower(), Subject(kind="vm", id=vm, name=vm.rsplit("/", 1)[-1], reason=reason))
+    return (*(p for p in people if p), where, *machines.values())
+
+
+def by_hand(case: Case) -> tuple[str, ...]:
+    """What no playbook covers, in sentences that say what a person has to do."""
+    todo = {
+        "foreign": "is of another tenant ({tenant}): remove its delegation or guest access, and tell that tenant",
+        "service_principal": "is a service principal: disable it and remove its credentials",
+        "managed_identity": "is a managed identity: review its role assignments, and the resource that it belongs to",
+        "group": "is a group: review its members",
+        "unknown": "is not known to the directory: find out who it is",
+    }
+    lines = [f"{s.name or s.id} {todo[s.kind].format(tenant=s.tenant)}." for s in case.suspects if s.kind in todo]
+    if not case.suspects:
+        lines.append("The alert names nobody: find out in the Activity Log who acted, and run the incident again.")
+    return tuple(lines)
+
+
+def _person(suspect: Principal) -> Subject | None:
+    if suspect.kind not in {"user", "guest"}:
+        return None
+    kind: SubjectKind = "guest" if suspect.kind == "guest" else "user"
+    return Subject(kind=kind, id=suspect.id, name=suspect.upn or suspect.name, reason="the alert names it as the actor")
+
+
+def _machine(text: str, subscription: str) -> str | None:
+    """The virtual machine that a resource id is, or lies beneath."""
+    try:
+        resource = ResourceId.parse(text)
+    except Permanent:
+        return None  # the log and alerts also hold things that are no ids; what isn't one can't be a machine of ours
+    kind = resource.type.lower()
+    if resource.subscription != subscription or not (kind == _VM.lower() or kind.startswith(_VM.lower() + "/")):
+        return None
+    return f"/subscriptions/{subscription}/resourceGroups/{resource.group}/providers/{_VM}/{resource.names[0]}"

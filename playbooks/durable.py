@@ -1,0 +1,34 @@
+"""Durable Functions' client, as the API needs it."""
+
+from azure.durable_functions import DurableOrchestrationClient
+
+from responders.errors import Temporary
+from responders.model import Json
+
+
+class Durable:
+    """Starts and wakes orchestrations."""
+
+    def __init__(self, client: DurableOrchestrationClient) -> None:
+        self._client = client
+
+    async def start(self, orchestrator: str, instance: str, order: Json) -> bool:
+        """Start an instance. False when one of that id is there, running or finished.
+
+        The host refuses to start a running one, but silently replaces a finished one: so look first.
+        """
+        if await self._client.get_status(instance):
+            return False
+        try:
+            await self._client.start_new(orchestrator, instance, order)
+        except Exception as error:  # the client raises nothing narrower
+            if await self._client.get_status(instance):
+                return False  # somebody else started it between our look and our start
+            raise Temporary(f"Durable Functions did not start {instance}: {str(error)[:300]}") from error
+        return True
+
+    async def wake(self, instance: str, event: str) -> None:
+        """Raise an event. An instance that has ended, or never was, needs none."""
+        status = await self._client.get_status(instance)
+        if status and status.runtime_status and status.runtime_status.name in {"Running", "Pending"}:
+            await self._client.raise_event(instance, event, {})

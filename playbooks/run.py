@@ -1,0 +1,183 @@
+"""The workflow, once for all alerts and all actions.
+
+Generators without I/O, clock, random or SDK: Durable Functions runs them, persists them and replays them. What a step
+needs from outside is an activity (activities.py); large things stay in the evidence store, and only digests and counts
+travel. People's answers are read from the store too: an event only wakes the run that waits for one.
+"""
+
+from collections.abc import Generator
+from datetime import datetime
+from typing import Any
+
+from azure.durable_functions import DurableOrchestrationContext, RetryOptions
+
+Json = dict[str, Any]
+Run = Generator[Any, Any, Json]
+
+RETRY = RetryOptions(15_000, 5)
+# A change may take minutes to show: this long the engine reads again.
+VERIFY = RetryOptions(15_000, 60)
+BATCH = 20  # changes an activity makes, so that a thousand changes are not a thousand history entries
+WAVES = 10  # how often an incident looks again because an alert joined it
+REPLANS = 3  # how often a step that met a changed world plans and asks anew
+
+
+def incident(context: DurableOrchestrationContext) -> Run:
+    """One incident, from the alert to the report. Input: {"incident", "by"}."""
+    order: Json = {**context.get_input(), "run": context.instance_id}
+    seen = yield from _call(context, "examine", order)
+    if "failed" in seen or seen["result"]:
+        return (yield from _close(context, order, seen.get("result") or "not_acted_on", seen.get("failed", "")))
+    asked = yield from _call(context, "ask", order)
+    if "failed" in asked:
+        return (yield from _close(context, order, "not_acted_on", asked["failed"]))
+    answer = yield from _hear(context, order, asked)
+    if answer == "expected":
+        return (yield from _close(context, order, "dismissed", ""))
+    return (yield from _respond(context, order))
+
+
+def playbook(context: DurableOrchestrationContext) -> Run:
+    """The steps of one subject, in order. Input: the incident's order, "case", "subject" and "steps"."""
+    order: Json = {**context.get_input(), "run": context.instance_id}
+    steps = []
+    for n, step in enumerate(order.pop("steps")):
+        result = yield from _step(context, {**order, **step, "step": f"{context.instance_id}-{n}"})
+        steps.append({"action": step["action"], "result": result})
+    return {"steps": steps}
+
+
+def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
+    """Investigate and run the playbooks, again for as long as alerts join that bring new subjects."""
+    results: list[str] = []
+    by_hand = 0
+    for wave in range(WAVES):
+        found = yield from _call(context, "investigate", {**order, "wave": wave})
+        if "failed" in found:
+            return (yield from _close(context, order, "unfinished", found["failed"]))
+        by_hand += found["by_hand"] if wave == 0 else 0
+        playbooks = [
+            context.call_sub_orchestrator("playbook", {**order, **subject}, f"{context.instance_id}-{wave}-{n}")
+            for n, subject in enumerate(found["subjects"])
+        ]
+        for done in (yield context.task_all(playbooks)) if playbooks else []:
+            results += [step["result"] for step in done["steps"]]
+        open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
+        refused = bool(results) and all(r == "rejected" for r in results)
+        left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
+        left += ["every step was rejected"] if refused else []
+        left += [f"{by_hand} thing(s) are left to do by hand"] if by_hand else []
+        result = "unfinished" if left else "resolved"
+        closed = yield from _call(
+            context,
+            "close",
+            {**order, "result": result, "reason": "; ".join(left), "joined": found["joined"]},
+        )
+        if not closed.get("again"):
+            return {"result": result}
+    return (yield from _close(context, order, "unfinished", "alerts kept joining; run the incident again"))
+
+
+def undo(context: DurableOrchestrationContext) -> Run:
+    """Put back what an incident changed, newest first, behind a gate. Input: {"incident", "by", "reason"}."""
+    order: Json = {**context.get_input(), "run": context.instance_id, "step": context.instance_id, "action": "undo"}
+    plan = yield from _call(context, "plan_undo", order)
+    result = "failed" if "failed" in plan else "nothing_to_do"
+    if plan.get("changes"):
+        result, chosen = yield from _countersign(context, order, plan)
+        if result == "approved":
+            done = yield from _in_batches(context, "undo_changes", {**order, **chosen}, RETRY)
+            result = "done" if all(s in {"done", "already_so"} for s in done) else "unfinished"
+    yield from _call(context, "close_undo", {**order, "result": result, "reason": plan.get("failed", "")})
+    return {"result": result}
+
+
+def _step(context: DurableOrchestrationContext, order: Json) -> Generator[Any, Any, str]:
+    """Plan, ask, apply, verify. Returns done, nothing_to_do, rejected, expired or unfinished."""
+    for again in range(REPLANS):
+        gate = f"{order['step']}-{again}"
+        plan = yield from _call(context, "plan", {**order, "step": gate})
+        if "failed" in plan:
+            return "unfinished"
+        if not plan["changes"]:
+            return "nothing_to_do"
+        result, chosen = yield from _countersign(context, {**order, "step": gate}, plan)
+        if result != "approved":
+            return result
+        work = {**order, "step": gate, **chosen}
+        applied = yield from _in_batches(context, "apply", work, RETRY)
+        verified = yield from _in_batches(context, "verify", work, VERIFY)
+        if "drifted" not in applied:
+            return "done" if all(s in {"done", "already_so"} for s in (*applied, *verified)) else "unfinished"
+    return "unfinished"
+
+
+def _countersign(
+    context: DurableOrchestrationContext, order: Json, plan: Json
+) -> Generator[Any, Any, tuple[str, Json]]:
+    """Wait until the plan is approved, rejected or expired. Returns the result, and which plan may run."""
+    if plan["gate"] == "auto":
+        return "approved", {"plan": plan["plan"], "changes": plan["changes"]}
+    yield from _wait(context, f"approval-{order['step']}", plan["expires"])
+    decision = yield from _call(context, "decide", order)
+    if decision.get("state") == "open":
+        # Woken without a decision: whoever raised the event was not our API. Look again when time is up.
+        yield context.create_timer(datetime.fromisoformat(plan["expires"]))
+        decision = yield from _call(context, "decide", {**order, "last": True})
+    state = decision.get("state", "unfinished")
+    return state, decision
+
+
+def _hear(context: DurableOrchestrationContext, order: Json, asked: Json) -> Generator[Any, Any, str]:
+    """Wait for the owner's answer: expected, unexpected or silence."""
+    woken = yield from _wait(context, f"answer-{context.instance_id}", asked["expires"])
+    heard = yield from _call(context, "hear", order)
+    if woken and heard.get("answer") == "silence":
+        yield context.create_timer(datetime.fromisoformat(asked["expires"]))
+        heard = yield from _call(context, "hear", {**order, "last": True})
+    return str(heard.get("answer", "silence"))
+
+
+def _close(context: DurableOrchestrationContext, order: Json, result: str, reason: str) -> Run:
+    yield from _call(context, "close", {**order, "result": result, "reason": reason})
+    return {"result": result}
+
+
+def _wait(context: DurableOrchestrationContext, event: str, expires: str) -> Generator[Any, Any, bool]:
+    """Wait for an event or until a time. True when the event came."""
+    answer = context.wait_for_external_event(event)
+    timer = context.create_timer(datetime.fromisoformat(expires))
+    winner = yield context.task_any([answer, timer])
+    if winner is not answer:
+        return False
+    timer.cancel()  # one left over would keep the instance running until it fires
+    return True
+
+
+def _in_batches(
+    context: DurableOrchestrationContext, activity: str, order: Json, retry: RetryOptions
+) -> Generator[Any, Any, list[str]]:
+    """One activity over all changes of a plan. Returns their statuses; `failed` for a batch that came to nothing."""
+    statuses: list[str] = []
+    for start in range(0, order["changes"], BATCH):
+        done = yield from _call(context, activity, {**order, "start": start, "stop": start + BATCH}, retry)
+        statuses += done.get("statuses", ["failed"])
+    return statuses
+
+
+def _call(
+    context: DurableOrchestrationContext, activity: str, order: Json, retry: RetryOptions = RETRY
+) -> Generator[Any, Any, Json]:
+    """One activity, which the engine retries. When it comes to nothing, {"failed": the sentence}.
+
+    Other steps must still run when one is broken, so a failure is a value here.
+    """
+    order = {**order, "at": context.current_utc_datetime.isoformat()}
+    try:
+        result: Json = yield context.call_activity_with_retry(activity, retry, order)
+    except Exception as error:  # noqa: BLE001  Durable raises nothing narrower for an activity that failed
+        result = {"failed": " ".join(str(error).split())[:1000]}
+    if "failed" in result:
+        failure = {**order, "activity": activity, "text": result["failed"]}
+        yield context.call_activity_with_retry("record_failure", RETRY, failure)
+    return result

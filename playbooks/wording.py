@@ -1,0 +1,31 @@
+"""What people read in mails and on the API. Plain text: whoever shows it escapes it."""
+
+from responders.model import Case, Plan
+from responders.settings import Settings
+
+
+def question(case: Case) -> str:
+    """The owner's question."""
+    alert = case.alert
+    who = ", ".join(s.upn or s.name or s.id for s in case.suspects) or "somebody whom the alert does not name"
+    where = ", ".join(alert.resources[:5]) or f"subscription {case.subscription}"
+    from_ = f" from {', '.join(alert.addresses[:5])}" if alert.addresses else ""
+    return (
+        f"Microsoft Defender says about {where}: {alert.title} ({alert.severity}). It was {who}{from_}, "
+        f"{alert.start:%Y-%m-%d %H:%M} UTC. Was that expected? If it was, the alert is dismissed. If it was not, or if "
+        "nobody answers in time, the accounts and resources that it touched are treated as compromised."
+    )
+
+
+def waiting(plan: Plan, gate: str) -> str:
+    """The approvers' call."""
+    lines = "\n".join(f"- {c.summary} ({'; '.join(c.reasons)})" for c in plan.changes[:20])
+    more = f"\n… and {len(plan.changes) - 20} more" if len(plan.changes) > 20 else ""  # noqa: PLR2004
+    need = "two people's approval" if gate == "two" else "one person's approval"
+    return f"{plan.action} waits for {need}. It would:\n{lines}{more}"
+
+
+def mail(settings: Settings, incident: str, text: str) -> tuple[str, str]:
+    """Subject and text of a mail. Its address leads to the API, where one signs in; following it decides nothing."""
+    where = f"\n\n{settings.url.rstrip('/')}/api/incidents/{incident}" if settings.url else ""
+    return f"Countersign: incident {incident} waits for you", text + where

@@ -1,0 +1,41 @@
+"""Every action there is, in the order in which they are listed everywhere."""
+
+from responders import defender, directory, notify, owners
+from responders.action import Action
+from responders.errors import Permanent
+from responders.investigation import activity_log
+from responders.subscriptions.remove_runbooks import RemoveRunbooks
+from responders.subscriptions.strip_role_assignments import StripRoleAssignments
+from responders.users.disable import Disable
+from responders.users.revoke_sessions import RevokeSessions
+from responders.vms.deallocate import Deallocate
+
+ACTIONS: tuple[Action, ...] = (
+    RevokeSessions(),
+    Disable(),
+    StripRoleAssignments(),
+    RemoveRunbooks(),
+    Deallocate(),
+)
+
+# What the responder does besides actions: reads and labels alerts, reads the Activity Log, finds and asks owners.
+BASE_PERMISSIONS = (
+    *defender.PERMISSIONS,
+    *activity_log.PERMISSIONS,
+    *owners.PERMISSIONS,
+    *directory.PERMISSIONS,
+    *notify.PERMISSIONS,
+)
+
+
+def action(id_: str) -> Action:
+    """The action of that id. Raises Permanent for an id that no action has."""
+    for one in ACTIONS:
+        if one.id == id_:
+            return one
+    raise Permanent(f"There is no action {id_!r}. The actions are: {', '.join(a.id for a in ACTIONS)}.")
+
+
+def permissions() -> tuple[str, ...]:
+    """All that the responder's identity must be allowed, sorted: RBAC actions, and Graph application permissions."""
+    return tuple(sorted({*BASE_PERMISSIONS, *(p for one in ACTIONS for p in one.permissions)}))

@@ -1,0 +1,184 @@
+"""One alert's fields, by whichever names its channel has for them."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from responders import alert_types
+from responders.alert_entities import named, resource_id
+from responders.alert_ids import Link, alert_name, alert_resource, guid
+from responders.alert_json import Fields
+from responders.errors import Permanent
+from responders.ids import ResourceId
+from responders.model import Alert, Severity
+
+_SIMULATED = "simulated_"
+_SEVERITIES: dict[str, Severity] = {
+    "informational": "Informational",
+    "information": "Informational",
+    "low": "Low",
+    "medium": "Medium",
+    "high": "High",
+}
+_STATES = {"inprogress": "InProgress", "resolved": "Resolved", "closed": "Resolved", "dismissed": "Dismissed"}
+_YEARS = range(2000, 2100)  # leaves room to widen a time frame on both sides
+# What Defender's serializer makes lower case in REST, and exports leave as it is: "Client IP", "OMS agent ID".
+_CAPITALS = re.compile(r"\A(?:[A-Z]+(?![A-Za-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z])")
+
+
+def type_id(alert: Fields) -> str:
+    """The type as the channel says it, "" if this is no alert. Raises Permanent when it isn't a text."""
+    said = alert.text("alertType")
+    # In the schemas of 2015 and 2019 the name is the type; elsewhere it's the title.
+    if not said and alert.word("reportedSeverity", "detectedTimeUtc", "instanceId"):
+        said = alert.text("alertName")
+    return said
+
+
+def plain_type(said: str) -> str:
+    """A type without the mark of Defender's simulator."""
+    return said[len(_SIMULATED) :] if said.lower().startswith(_SIMULATED) else said
+
+
+def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: list[Any] | None = None) -> Alert:
+    """An alert from its fields.
+
+    `outer` is the resource around `inner`, or the same; `said` is its type; `related` is what an incident around it
+    names. Raises Permanent when it has no usable id or time; what else is unusable is left out.
+    """
+    kind = plain_type(said)
+    known = alert_types.find(kind)
+    title = (
+        inner.text("alertDisplayName", "displayName", "friendlyName", "title", "alertName")
+        or kind
+        or "Alert without a title"
+    )
+    description = inner.text("description")
+    link = Link.parse(inner.word("alertUri", "alertLink", "alertWebUrl"))
+    own = _own_id(outer, inner)
+    name = _name(outer, inner, own, link)
+    details = _details(inner.fields("extendedProperties", "additionalData"))
+    identifiers = inner.items("resourceIdentifiers")
+    direct = [inner.word("azureResourceId"), inner.word("resourceId"), inner.word("associatedResource")]
+    direct += [inner.word("_ResourceId"), details.get("effectiveAzureResourceId", "")]
+    entities = inner.items("entities", "evidence") or related or []
+    found = named(inner.raw, [identifiers, [{"resourceId": text} for text in direct], entities], details)
+    subscription = _subscription(inner, [_word(i, "azureResourceId") for i in identifiers] + direct, details)
+    subscription = subscription or (own.subscription if own else "") or (link.subscription if link else "")
+    if not subscription:
+        subscription = next((ResourceId.parse(text).subscription for text in found.resources), "")
+    subscription = guid(subscription) or guid(inner.word("compromisedEntity"))
+    start, end = _times(inner)
+    return Alert(
+        name=name,
+        type=known.id if known else kind,
+        title=title,
+        severity=_severity(inner),
+        status=_STATES.get(inner.text("status", "state").lower(), "Active"),
+        start=start,
+        end=end,
+        id=own.text if own else link.id_of(name, subscription) if link else "",
+        subscription=subscription,
+        tenant=next(filter(None, (guid(_word(i, "aadTenantId")) for i in identifiers)), "")
+        or next(filter(None, (guid(_word(i, "azureResourceTenantId")) for i in identifiers)), "")
+        or guid(tenant),
+        description=description,
+        actors=tuple(found.actors),
+        resources=tuple(found.resources),
+        addresses=tuple(found.addresses),
+        details=details,
+        link=link.url if link else "",
+        sample=kind != said
+        or title.lower().startswith("[sample alert]")
+        or description.lower().startswith("this is a sample alert"),
+        concerns=known.concerns if known else (),
+    )
+
+
+def _own_id(outer: Fields, inner: Fields) -> ResourceId | None:
+    """The alert's Resource Manager id; None where the channel has none. Raises Permanent when it is no alert's."""
+    said = outer.text("id")
+    if not said.startswith("/") and (outer is inner or not said):
+        return None  # Graph's own id
+    if outer.word("kind") and "/alerts/" not in said.lower():
+        return None  # Sentinel's copy of the alert
+    return alert_resource(said)
+
+
+def _name(outer: Fields, inner: Fields, own: ResourceId | None, link: Link | None) -> str:
+    if own:
+        return own.name
+    # Sentinel and Graph have ids of their own in `systemAlertId` and `id`; a link holds Defender's.
+    name = inner.text("vendorOriginalId", "providerAlertId") or (link.name if link else "")
+    name = name or inner.text("systemAlertId") or outer.text("name", "id")
+    if not name:
+        raise Permanent("The alert has no id: no systemAlertId, name or alertUri. Send it as Defender made it.")
+    return alert_name(name)
+
+
+def _subscription(inner: Fields, resources: list[str], details: dict[str, str]) -> str:
+    """Where the alert says it belongs. Never the workspace's, which is often another."""
+    for text in resources:
+        resource = resource_id(text)
+        if resource and guid(resource.subscription):
+            return resource.subscription
+    for text in (inner.word("azureResourceSubscriptionId"), details.get("effectiveSubscriptionId", "")):
+        if guid(text):
+            return text
+    return guid(inner.word("subscriptionId"))
+
+
+def _severity(inner: Fields) -> Severity:
+    # What isn't said is taken for grave; the alert as read again from Defender has the true one.
+    return _SEVERITIES.get(inner.text("severity", "alertSeverity", "reportedSeverity").lower(), "High")
+
+
+def _times(inner: Fields) -> tuple[datetime, datetime]:
+    """First and last event."""
+    start = _time(inner, "startTimeUtc", "startTime", "firstActivityDateTime", "detectedTimeUtc")
+    end = _time(inner, "endTimeUtc", "endTime", "lastActivityDateTime")
+    made = None
+    if not (start or end):
+        made = _time(inner, "timeGeneratedUtc", "timeGenerated", "createdDateTime", "reportedTimeUtc")
+    start = start or end or made
+    if not start:
+        raise Permanent("The alert has no startTimeUtc, nor any other time. Send it as Defender made it.")
+    return start, max(start, end or start)
+
+
+def _time(inner: Fields, *names: str) -> datetime | None:
+    for name in names:
+        text = inner.text(name)
+        if not text:
+            continue
+        try:
+            time = datetime.fromisoformat(text)
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise Permanent(
+                f"{name} is {text[:60]!r}, which is no ISO 8601 time. Send it as Defender made it."
+            ) from error
+        if time.year in _YEARS:
+            return time
+        if time.year != 1:  # .NET writes the year 1 for a time that was never set
+            raise Permanent(f"{name} is {text[:60]!r}, which no alert of Azure can be from. Look at who sent it.")
+    return None
+
+
+def _details(said: Fields) -> dict[str, str]:
+    """What else the alert says, as text, by the keys that REST has for it."""
+    details: dict[str, str] = {}
+    for key, value in said.raw.items():
+        if value is not None:
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            rest = _CAPITALS.sub(lambda match: match[0].lower(), key)
+            if key == rest:
+                details[key] = text
+            details.setdefault(rest, text)
+    return details
+
+
+def _word(node: object, name: str) -> str:
+    return Fields(node).word(name) if isinstance(node, dict) else ""

@@ -1,0 +1,139 @@
+"""Who may countersign what, and what the countersignatures come to. Rules only: nothing here reads or writes."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from responders.errors import Refused
+from responders.model import Case, Plan, digest
+
+FORBIDDEN, CONFLICT = 403, 409
+_NEEDS = {"one": 1, "two": 2}
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Someone who is signed in, as the platform verified it."""
+
+    id: str  # Entra object id, lower case
+    name: str = ""
+    roles: tuple[str, ...] = ()  # app roles: Approver, Owner, Reader, Sender
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What the owner is asked. `id` is unique to one wait of one run."""
+
+    id: str
+    text: str
+    asked: tuple[str, ...]  # object ids
+    suspects: tuple[str, ...]  # object ids
+    expires: datetime
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    by: Person
+    at: datetime
+    expected: bool
+    reason: str = ""
+
+
+class GateRecord(Struct, frozen=True, kw_only=True):
+    """A plan that waits to be countersigned. `id` is unique to one wait of one run."""
+
+    id: str
+    action: str
+    plan: str  # digest
+    needs: int  # approvals of different people
+    expires: datetime
+    barred: dict[str, str]  # object id: why that person may not countersign
+
+
+class Vote(Struct, frozen=True, kw_only=True):
+    by: Person
+    at: datetime
+    decision: Literal["approve", "reject"]
+    digest: str  # of exactly the chosen changes
+    changes: tuple[str, ...] = ()  # their ids
+    reason: str = ""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    state: Literal["open", "approved", "rejected"]
+    digest: str = ""
+    changes: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()  # names
+    reason: str = ""
+
+
+def needs(gate: str) -> int:
+    return _NEEDS[gate]
+
+
+def barred(case: Case, plan: Plan, requester: str) -> dict[str, str]:
+    """Who may not countersign this plan, and why: the suspect, the requester, and those whom the changes concern."""
+    who = {p: "one of the changes concerns you" for change in plan.changes for p in change.principals}
+    who |= {s.id: "you are a suspect of this incident" for s in case.suspects if s.id}
+    if requester:
+        who |= {requester: "you asked for it"}
+    return {id_.lower(): why for id_, why in who.items()}
+
+
+def subset(plan: Plan, changes: Iterable[str] | None) -> Plan:
+    """The plan with only the changes of those ids; all of them for None. Raises Refused for an id it doesn't have."""
+    if changes is None:
+        return plan
+    wanted = set(changes)
+    chosen = tuple(c for c in plan.changes if c.id in wanted)
+    if unknown := wanted - {c.id for c in chosen}:
+        raise Refused(
+            f"The plan has no change {', '.join(sorted(unknown))}. Read the incident again; nothing was done."
+        )
+    if not chosen:
+        raise Refused("No change was chosen. To approve none, reject the plan.")
+    return msgspec.structs.replace(plan, changes=chosen)
+
+
+def check_answer(question: Question, person: Person, at: datetime) -> None:
+    """Raise Refused unless that person may answer that question now."""
+    if person.id in question.suspects:
+        raise Refused("You are a suspect of this incident, and can't answer for yourself.", FORBIDDEN)
+    if person.id not in question.asked and "Owner" not in person.roles:
+        raise Refused("You are not an owner who was asked, and don't hold the app role Owner.", FORBIDDEN)
+    if at > question.expires:
+        raise Refused(f"The time to answer was over at {question.expires:%Y-%m-%d %H:%M} UTC.")
+
+
+def check_vote(gate: GateRecord, plan: Plan, vote: Vote, earlier: Iterable[Vote]) -> None:
+    """Raise Refused unless that vote counts."""
+    if "Approver" not in vote.by.roles:
+        raise Refused("To countersign, you need the app role Approver.", FORBIDDEN)
+    if why := gate.barred.get(vote.by.id):
+        raise Refused(f"You can't countersign this: {why}. Another approver has to.", FORBIDDEN)
+    if any(v.by.id == vote.by.id for v in earlier):
+        raise Refused("You have answered this gate already, and the first answer stands.")
+    if vote.at > gate.expires:
+        raise Refused(f"This gate expired at {gate.expires:%Y-%m-%d %H:%M} UTC. Nothing was changed; run it again.")
+    if vote.decision == "reject":
+        return
+    chosen = digest(subset(plan, vote.changes or None))
+    if vote.digest != chosen:
+        raise Refused(
+            f"You approved {vote.digest[:12] or 'nothing'}…, but what waits here is {chosen[:12]}…: another plan, or "
+            "other changes of it. Read the incident again; nothing was done."
+        )
+
+
+def tally(gate: GateRecord, votes: Iterable[Vote]) -> Decision:
+    """What the votes come to: one rejection rejects; an approval needs that many people for the very same digest."""
+    by_digest: defaultdict[str, dict[str, Vote]] = defaultdict(dict)
+    for vote in sorted(votes, key=lambda v: (v.at, v.by.id)):
+        if vote.decision == "reject":
+            return Decision(state="rejected", by=(vote.by.name,), reason=vote.reason)
+        by_digest[vote.digest][vote.by.id] = vote
+        if len(by_digest[vote.digest]) >= gate.needs:
+            people = tuple(v.by.name for v in by_digest[vote.digest].values())
+            return Decision(state="approved", digest=vote.digest, changes=vote.changes, by=people, reason=vote.reason)
+    return Decision(state="open")

@@ -1,0 +1,19 @@
+"""Known good, or not, and why. What could not be found out is `unknown`, and is left for a person."""
+
+from datetime import datetime
+
+from responders.model import Case, Verdict
+
+
+def judge(case: Case, maker: str | None, made: datetime | None) -> Verdict:
+    """Judge a thing by who made it (object id or principal name) and when."""
+    if not maker or made is None:
+        return Verdict(familiarity="unknown", reasons=("Azure does not say who made it, or when",))
+    when = f"{made:%Y-%m-%d %H:%M} UTC"
+    if made < case.since:
+        return Verdict(familiarity="familiar", reasons=(f"made {when}, before the window",))
+    suspect = case.suspect(maker)
+    if suspect is None:
+        return Verdict(familiarity="unknown", reasons=(f"made {when}, in the window, by {maker}, who is no suspect",))
+    name = suspect.upn or suspect.name or suspect.id
+    return Verdict(familiarity="unfamiliar", reasons=(f"made {when}, in the window, by the suspect {name}",))

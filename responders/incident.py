@@ -1,0 +1,101 @@
+"""One incident as the evidence store holds it: alert, cases, plans, questions, gates and their answers, journal."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from responders.approvals import Answer, GateRecord, Question, Vote
+from responders.errors import Permanent, Refused
+from responders.evidence import Evidence
+from responders.journal import Journal
+from responders.model import Alert, Case, Plan, digest
+
+NOT_FOUND = 404
+T = TypeVar("T")
+
+
+def incident_id(subscription: str, alert: str) -> str:
+    """The incident of an alert: the same for every redelivery, and harmless as an instance id and in a path."""
+    return hashlib.sha256(f"{subscription.lower()}/{alert.lower()}".encode()).hexdigest()[:20]
+
+
+class Incident:
+    """All paths of an incident lie beneath incidents/<id>/, and each is written once."""
+
+    def __init__(self, evidence: Evidence, id_: str) -> None:
+        self.id = id_
+        self.evidence = evidence
+        self.journal = Journal(evidence, id_)
+
+    def path(self, *parts: str) -> str:
+        return "/".join(("incidents", self.id, *parts))
+
+    async def receive(self, alert: Alert, at: datetime) -> bool:
+        """Keep the alert as it came. True for the first delivery."""
+        first = await self.evidence.create(self.path("alert.json"), alert)
+        await self.evidence.create(f"index/{at:%Y%m%dT%H%M%S}-{self.id}", self.id) if first else None
+        return first
+
+    async def received(self) -> Alert:
+        alert = await self.evidence.read(self.path("alert.json"), Alert)
+        if alert is None:
+            raise Refused(f"There is no incident {self.id[:40]!r}.", NOT_FOUND)
+        return alert
+
+    async def save_case(self, name: str, case: Case) -> None:
+        await self.evidence.create(self.path("cases", f"{name}.json"), case)
+
+    async def case(self, name: str) -> Case:
+        return await self._must("case", self.path("cases", f"{name}.json"), Case)
+
+    async def save_plan(self, plan: Plan) -> str:
+        name = digest(plan)
+        await self.evidence.write(self.path("plans", f"{name}.json"), plan)
+        return name
+
+    async def plan(self, name: str) -> Plan:
+        """The plan of that digest. What is kept is compared with the digest, so that nothing else can run."""
+        plan = await self._must("plan", self.path("plans", f"{name}.json"), Plan)
+        if digest(plan) != name:
+            raise Permanent(f"Plan {name[:12]}… of incident {self.id} was altered in the evidence store. Not used.")
+        return plan
+
+    async def ask(self, question: Question) -> None:
+        await self.evidence.create(self.path("questions", f"{question.id}.json"), question)
+
+    async def question(self, id_: str) -> Question:
+        return await self._must("question", self.path("questions", f"{id_}.json"), Question)
+
+    async def answer(self, question: str) -> Answer | None:
+        return await self.evidence.read(self.path("answers", f"{question}.json"), Answer)
+
+    async def give_answer(self, question: str, answer: Answer) -> bool:
+        """Keep an answer. False when there was one already."""
+        return await self.evidence.create(self.path("answers", f"{question}.json"), answer)
+
+    async def open_gate(self, gate: GateRecord) -> None:
+        await self.evidence.create(self.path("gates", f"{gate.id}.json"), gate)
+
+    async def gate(self, id_: str) -> GateRecord:
+        return await self._must("gate", self.path("gates", f"{id_}.json"), GateRecord)
+
+    async def votes(self, gate: str) -> list[Vote]:
+        paths = await self.evidence.list(self.path("votes", gate))
+        votes = [await self.evidence.read(path, Vote) for path in paths]
+        return [vote for vote in votes if vote is not None]
+
+    async def vote(self, gate: str, vote: Vote) -> bool:
+        """Keep a person's vote. False when that person had voted already."""
+        return await self.evidence.create(self.path("votes", gate, f"{vote.by.id}.json"), vote)
+
+    async def _must(self, what: str, path: str, type_: type[T]) -> T:
+        found = await self.evidence.read(path, type_)
+        if found is None:
+            raise Refused(f"Incident {self.id} has no {what} {path.rsplit('/', 1)[-1][:80]!r}.", NOT_FOUND)
+        return found
+
+
+async def known(evidence: Evidence) -> Sequence[str]:
+    """The ids of all incidents, oldest first."""
+    return [path.rsplit("-", 1)[-1] for path in await evidence.list("index")]

@@ -1,0 +1,174 @@
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from responders import familiarity
+from responders.errors import Temporary
+from responders.ids import ResourceId
+from responders.model import Case, Change, Json, Outcome, Plan
+from responders.subscriptions import restore_runbook
+from responders.subscriptions.automation import Account, belongs, scheduled
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Subject
+
+_ACCOUNT = "Microsoft.Automation/automationAccounts"
+_WRITE = f"{_ACCOUNT}/runbooks/write"
+_LISTS = ("jobSchedules", "webhooks")
+
+
+class RemoveRunbooks:
+    """Delete the runbooks that a suspect planted in the window, each with all that would start it again.
+
+    One change is one runbook as a unit: its webhooks, its job schedules and the schedules that were planted for it alone
+    are deleted, its running jobs stopped, and then it is deleted. Scripts (draft and published) and definitions are kept
+    as evidence, and undo puts them back. Runbooks that a suspect changed but did not make are shown and left alone.
+    """
+
+    id = "subscriptions.remove_runbooks"
+    permissions = (
+        f"{_ACCOUNT}/read",
+        f"{_ACCOUNT}/runbooks/read",
+        f"{_ACCOUNT}/runbooks/content/read",
+        f"{_ACCOUNT}/runbooks/draft/read",
+        f"{_ACCOUNT}/runbooks/draft/content/read",
+        f"{_ACCOUNT}/runbooks/delete",
+        f"{_ACCOUNT}/jobs/read",
+        f"{_ACCOUNT}/jobs/stop/action",
+        f"{_ACCOUNT}/schedules/read",
+        f"{_ACCOUNT}/schedules/delete",
+        f"{_ACCOUNT}/jobSchedules/read",
+        f"{_ACCOUNT}/jobSchedules/delete",
+        f"{_ACCOUNT}/webhooks/read",
+        f"{_ACCOUNT}/webhooks/delete",
+        *restore_runbook.PERMISSIONS,
+    )
+    reversible = True
+
+    async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
+        client = azure.automation(subject.id)
+        accounts = [str(a.id) async for a in client.automation_account.list()]
+        found = await asyncio.gather(*(self._look(case, Account.of(azure, a)) for a in accounts))
+        changes = tuple(change for planted, _ in found for change in planted)
+        reason = "" if changes else f"No runbook of {len(accounts)} accounts was made by a suspect in the window."
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=changes,
+            reason=reason,
+            kept=tuple(line for _, lines in found for line in lines),
+        )
+
+    async def _look(self, case: Case, account: Account) -> tuple[list[Change], list[str]]:
+        planted: dict[str, tuple[Json, tuple[str, ...]]] = {}
+        kept = []
+        for runbook in await account.runbooks():
+            wrote = case.did(_WRITE, runbook["id"])
+            verdict = familiarity.judge(case, wrote.caller if wrote else None, _made(runbook))
+            if verdict.familiarity == "unfamiliar":
+                planted[runbook["name"].lower()] = (runbook, verdict.reasons)
+            elif wrote:
+                kept.append(f"runbook {runbook['name']}: changed by the suspect, but {'; '.join(verdict.reasons)}")
+        if not planted:
+            return [], kept
+        links, hooks, clocks = await asyncio.gather(account.job_schedules(), account.webhooks(), account.schedules())
+        changes = []
+        for name, (runbook, reasons) in sorted(planted.items()):
+            mine = [link for link in links if belongs(link, name)]
+            others = {scheduled(link).lower() for link in links if not belongs(link, name)}
+            timers = {scheduled(link).lower() for link in mine} - others
+            content, draft, jobs = await asyncio.gather(
+                account.content(name), account.draft(name), account.live_jobs(name)
+            )
+            before = {
+                "runbook": runbook,
+                "content": content,
+                "draft": draft,
+                "jobSchedules": mine,
+                "webhooks": [hook for hook in hooks if belongs(hook, name)],
+                "schedules": [c for c in clocks if c["name"].lower() in timers and _in_window(case, c)],
+                "jobs": jobs,
+            }
+            changes.append(_change(self.id, runbook, reasons, before))
+        return changes, kept
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        account, before = Account.of(azure, change.resource), change.before
+        name = before["runbook"]["name"]
+        runbook, links, hooks, jobs = await asyncio.gather(
+            account.runbook(name), account.job_schedules(), account.webhooks(), account.live_jobs(name)
+        )
+        if runbook and _stamp(runbook) != _stamp(before["runbook"]):
+            return Outcome(status="drifted", reason="The runbook was changed after the plan.", after=runbook)
+        now = {
+            "jobSchedules": [link for link in links if belongs(link, name)],
+            "webhooks": [hook for hook in hooks if belongs(hook, name)],
+        }
+        for part in _LISTS:
+            known = {item["id"].lower() for item in before[part]}
+            if any(item["id"].lower() not in known for item in now[part]):
+                return Outcome(status="drifted", reason=f"The runbook got more {part} after the plan.")
+        timers = [s["name"] for s in before["schedules"] if await account.schedule(s["name"])]
+        if not (runbook or jobs or timers or any(now.values())):
+            return Outcome(status="already_so", reason="It is gone already, with all that started it.")
+        # First what would start it again, then what runs, then the thing itself.
+        await asyncio.gather(*(account.delete_webhook(hook["name"]) for hook in now["webhooks"]))
+        await asyncio.gather(
+            *(account.delete_job_schedule(link["properties"]["jobScheduleId"]) for link in now["jobSchedules"])
+        )
+        await asyncio.gather(*(account.delete_schedule(timer) for timer in timers))
+        await asyncio.gather(*(account.stop(job["name"]) for job in jobs if job["properties"]["status"] != "Stopping"))
+        if runbook:
+            await account.delete_runbook(name)
+        return Outcome(status="done")
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        account, name = Account.of(azure, change.resource), change.before["runbook"]["name"]
+        runbook, jobs = await asyncio.gather(account.runbook(name), account.live_jobs(name))
+        if runbook:
+            raise Temporary(f"The runbook {name} still shows.")
+        if jobs:
+            raise Temporary(f"{len(jobs)} job(s) of the runbook {name} are still coming to a stop.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        return await restore_runbook.restore(azure, change)
+
+
+def _change(action: str, runbook: Json, reasons: tuple[str, ...], before: Json) -> Change:
+    counts = {
+        "running job": before["jobs"],
+        "webhook": before["webhooks"],
+        "job schedule": before["jobSchedules"],
+        "schedule": before["schedules"],
+    }
+    parts = [f"{len(items)} {what}{'s' if len(items) > 1 else ''}" for what, items in counts.items() if items]
+    lasting = ["who made it, and when"]
+    lasting += ["a webhook's secret URL: it gets a new one"] if before["webhooks"] else []
+    lasting += ["the stopped jobs: they are not run again"] if before["jobs"] else []
+    account = ResourceId.parse(runbook["id"]).names[0]
+    return Change(
+        action=action,
+        resource=runbook["id"],
+        summary=f"delete the runbook {runbook['name']} of {account}" + (f", with {', '.join(parts)}" if parts else ""),
+        reasons=reasons,
+        before=before,
+        lasting="Undo can't bring back " + "; ".join(lasting) + ".",
+    )
+
+
+def _made(item: Json) -> datetime | None:
+    made = item["properties"].get("creationTime")
+    return datetime.fromisoformat(made) if made else None
+
+
+def _in_window(case: Case, item: Json) -> bool:
+    made = _made(item)
+    return made is not None and made >= case.since
+
+
+def _stamp(runbook: Json) -> tuple[object, ...]:
+    """What differs between two states of a runbook."""
+    properties = runbook["properties"]
+    return properties.get("lastModifiedTime"), properties.get("state"), properties.get("creationTime")

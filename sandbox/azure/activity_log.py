@@ -1,0 +1,211 @@
+"""The Activity Log: what was done, by whom, made by doing it. Events in the shape of Microsoft.Insights REST 2015-04-01."""
+
+import json
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+from sandbox.azure import ids
+from sandbox.azure.clock import stamp, ticks
+
+if TYPE_CHECKING:
+    from sandbox.azure.router import Call
+
+Json = dict[str, Any]
+Status = Literal["Started", "Accepted", "Succeeded", "Failed"]
+
+_SOAP, _MS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/", "http://schemas.microsoft.com/"
+CLAIM_NAMES = {
+    "oid": _MS + "identity/claims/objectidentifier",
+    "tid": _MS + "identity/claims/tenantid",
+    "scp": _MS + "identity/claims/scope",
+    "idp": _MS + "identity/claims/identityprovider",
+    "amr": _MS + "claims/authnmethodsreferences",
+    "acr": _MS + "claims/authnclassreference",
+    "upn": _SOAP + "upn",
+    "unique_name": _SOAP + "name",
+    "sub": _SOAP + "nameidentifier",
+    "family_name": _SOAP + "surname",
+    "given_name": _SOAP + "givenname",
+    "email": _SOAP + "emailaddress",
+}
+# Azure's words for some operations; it shows the operation's own name for many others, as is done here.
+TITLES = {
+    "microsoft.authorization/roleassignments/write": "Create role assignment",
+    "microsoft.authorization/roleassignments/delete": "Delete role assignment",
+    "microsoft.authorization/roledefinitions/write": "Create or update custom role definition",
+    "microsoft.authorization/roledefinitions/delete": "Delete custom role definition",
+    "microsoft.authorization/locks/write": "Add management locks",
+    "microsoft.authorization/locks/delete": "Delete management locks",
+    "microsoft.authorization/elevateaccess/action": "Assigns the caller to User Access Administrator role",
+    "microsoft.resources/subscriptions/resourcegroups/write": "Update resource group",
+    "microsoft.resources/subscriptions/resourcegroups/delete": "Delete resource group",
+    "microsoft.automation/automationaccounts/runbooks/write": "Create or Update an Azure Automation Runbook",
+    "microsoft.automation/automationaccounts/runbooks/delete": "Delete an Azure Automation Runbook",
+    "microsoft.automation/automationaccounts/webhooks/write": "Create or Update an Azure Automation webhook",
+    "microsoft.compute/virtualmachines/write": "Create or Update Virtual Machine",
+    "microsoft.compute/virtualmachines/delete": "Delete Virtual Machine",
+    "microsoft.compute/virtualmachines/start/action": "Start Virtual Machine",
+    "microsoft.compute/virtualmachines/deallocate/action": "Deallocate Virtual Machine",
+    "microsoft.compute/virtualmachines/poweroff/action": "Power Off Virtual Machine",
+    "microsoft.compute/virtualmachines/runcommand/action": "Run Command on Virtual Machine",
+    "microsoft.compute/virtualmachines/extensions/write": "Create or Update Virtual Machine Extension",
+    "microsoft.compute/virtualmachines/extensions/delete": "Delete Virtual Machine Extension",
+    "microsoft.compute/disks/write": "Create or Update Disk",
+}
+# Values under these keys of a request never reach the log. Tags are masked by Azure in the same way.
+_SECRET = ("password", "secret", "protectedsettings", "protectedparameters", "accesskey", "uri")
+
+
+class ActivityLog:
+    """Events by subscription ("" holds the tenant's), each list in order of time."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[Json]] = {}
+        self.delay = timedelta()  # until an event can be queried
+
+    def add(self, event: Json) -> None:
+        """Keep an event. Cheap at the end; in the middle when an exercise plays an earlier time."""
+        insort(self.events.setdefault(str(event.get("subscriptionId", "")).lower(), []), event, key=_time)
+
+    def between(self, subscription: str, start: datetime, end: datetime, now: datetime) -> Iterator[Json]:
+        """Events of [start, end] that can be queried by now, newest first."""
+        events = self.events.get(subscription.lower(), [])
+        low, high = bisect_left(events, stamp(start), key=_time), bisect_right(events, stamp(end), key=_time)
+        known = stamp(now)
+        return (events[i] for i in range(high - 1, low - 1, -1) if events[i]["submissionTimestamp"] <= known)
+
+    def dump(self) -> Json:
+        """All state as plain JSON."""
+        return {"events": self.events, "delay": self.delay.total_seconds()}
+
+    @classmethod
+    def restore(cls, state: Json) -> "ActivityLog":
+        """The inverse of `dump`."""
+        log = cls()
+        log.events, log.delay = state["events"], timedelta(seconds=state["delay"])
+        return log
+
+
+def _time(event: Json) -> str:
+    return str(event["eventTimestamp"])
+
+
+def template(call: "Call") -> Json:
+    """What all events of one operation share."""
+    parts = ids.parse(call.scope)
+    tenant = call.world.tenant
+    return {
+        "authorization": {"action": call.action, "role": call.role, "scope": call.scope},
+        "caller": call.caller.name,
+        "channels": "Operation",
+        "claims": claims(call.caller.claims),
+        "correlationId": call.correlation,
+        "description": "",
+        "category": pair("Administrative"),
+        "httpRequest": {
+            "clientRequestId": call.headers.get("x-ms-client-request-id", call.request),
+            "clientIpAddress": call.caller.ip,
+            "method": call.method,
+        },
+        "operationId": call.correlation,
+        "operationName": pair(call.action, TITLES.get(call.action.lower(), call.action)),
+        "resourceGroupName": parts.group,
+        "resourceProviderName": pair(call.action.partition("/")[0]),
+        "resourceType": pair(_type(call.action)),
+        "resourceId": call.scope,
+        "subscriptionId": parts.subscription.lower(),
+        "tenantId": tenant,
+        "properties": {
+            "eventCategory": "Administrative",
+            "entity": call.scope,
+            "message": call.action,
+            "hierarchy": f"{tenant}/{parts.subscription.lower()}" if parts.subscription else tenant,
+        },
+        "relatedEvents": [],
+    }
+
+
+def started(call: "Call") -> Json:
+    """The first event of an operation; it holds the request's body."""
+    event = template(call)
+    if call.raw.strip() and call.raw.lstrip()[:1] in b"{[":
+        event["properties"]["requestbody"] = json.dumps(_masked(call.body), separators=(",", ":"))
+    return event
+
+
+def record(call: "Call", event: Json, status: Status, http: int = 0, error: Json | None = None) -> None:
+    """Add one event of an operation to the log.
+
+    `event` is its template, `http` the status of the answer (0: none, as on Started and at the end of a long run),
+    `error` the error body.
+    """
+    world, now = call.world, call.clock.now()
+    add(world.activity, event, status, now, world.new_id("event"), _outcome(http, error, call.request))
+
+
+def add(log: ActivityLog, event: Json, status: Status, now: datetime, id_: str, properties: Json | None = None) -> None:
+    """Complete a template and keep it."""
+    begin = status == "Started"
+    code = (properties or {}).get("statusCode", "")
+    sub = f"{code} (HTTP Status Code: {HTTPStatus[_upper(code)].value})" if code else ""
+    log.add(
+        {
+            **event,
+            "eventDataId": id_,
+            "eventName": pair("BeginRequest", "Begin request") if begin else pair("EndRequest", "End request"),
+            "eventTimestamp": stamp(now),
+            "id": f"{event['resourceId']}/events/{id_}/ticks/{ticks(now)}",
+            "level": "Error" if status == "Failed" else "Informational",
+            "status": pair(status),
+            "subStatus": pair(code, sub),
+            "submissionTimestamp": stamp(now + log.delay),
+            "properties": {**(properties or {}), **event["properties"]},
+        }
+    )
+
+
+def claims(short: Json) -> Json:
+    """A token's claims as the log shows them: long names, plain strings, nothing of the sandbox's own."""
+    return {CLAIM_NAMES.get(k, k): _flat(v) for k, v in short.items() if not k.startswith("x_")}
+
+
+def pair(value: str, localized: str = "") -> Json:
+    """A value with its label."""
+    return {"value": value, "localizedValue": localized or value}
+
+
+def _outcome(http: int, error: Json | None, request: str) -> Json:
+    if not http:
+        return {}
+    more = {"statusMessage": json.dumps(error, separators=(",", ":"))} if error else {}
+    return {"statusCode": HTTPStatus(http).name.title().replace("_", "") if http != HTTPStatus.OK else "OK"} | {
+        "serviceRequestId": request,
+        **more,
+    }
+
+
+def _upper(code: str) -> str:
+    """The enum name of a status code's word: "NotFound" is NOT_FOUND."""
+    return next(s.name for s in HTTPStatus if s.name.replace("_", "").lower() == code.lower())
+
+
+def _type(action: str) -> str:
+    """The resource type an action is about."""
+    parts = action.split("/")
+    return "/".join(parts[:-2] if parts[-1].lower() == "action" and len(parts) > 3 else parts[:-1])  # noqa: PLR2004
+
+
+def _flat(value: Any) -> str:  # noqa: ANN401  JSON
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _masked(value: Any, key: str = "") -> Any:  # noqa: ANN401  JSON
+    if isinstance(value, dict):
+        return {k: "******" if key == "tags" else _masked(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_masked(v, key) for v in value]
+    name = key.lower()
+    return "******" if any(name == s or name.endswith(s) for s in _SECRET[:3]) or name in _SECRET[3:] else value

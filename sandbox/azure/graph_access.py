@@ -1,0 +1,114 @@
+"""Who may do what in Microsoft Graph: application permissions for applications, directory roles for people."""
+
+from typing import NamedTuple
+
+from sandbox.azure.directory import Directory
+from sandbox.azure.errors import ApiError
+from sandbox.azure.router import Call
+from sandbox.azure.well_known import LESSER_ROLES
+
+
+class Access(NamedTuple):
+    """What a call takes: any one of the permissions of an application, or any one of the roles of a person."""
+
+    permissions: str  # separated by blanks
+    roles: tuple[str, ...] = ()  # besides Global Administrator
+    members: bool = False  # every member of the tenant may, without a role
+    own: bool = False  # a person for himself, and for applications and groups that he owns
+
+
+_DIRECTORY = " Directory.Read.All Directory.ReadWrite.All"
+_APPS = ("Application Administrator", "Cloud Application Administrator", "Hybrid Identity Administrator")
+_METHODS = ("Authentication Administrator", "Privileged Authentication Administrator")
+_PASSWORDS = ("User Administrator", "Helpdesk Administrator", *_METHODS)
+
+# The names stand in the routes. Permissions are those of the Graph reference, the least one first.
+ACCESS = {
+    "me": Access("", members=True, own=True),
+    "users.read": Access("User.Read.All User.ReadWrite.All" + _DIRECTORY, members=True, own=True),
+    "users.write": Access("User.ReadWrite.All Directory.ReadWrite.All", ("User Administrator",)),
+    "users.enable": Access("User.EnableDisableAccount.All User.ReadWrite.All", ("User Administrator",)),
+    "users.password": Access("User-PasswordProfile.ReadWrite.All", _PASSWORDS),
+    "users.revoke": Access("User.RevokeSessions.All", _PASSWORDS, own=True),
+    "users.delete": Access("User.DeleteRestore.All User.ReadWrite.All", ("User Administrator",)),
+    "users.mail": Access("Mail.Send", ("nobody sends as another",), own=True),
+    "users.invite": Access("User.Invite.All User.ReadWrite.All", ("User Administrator", "Guest Inviter"), members=True),
+    "methods.read": Access(
+        "UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All", _METHODS, own=True
+    ),
+    "methods.write": Access("UserAuthenticationMethod.ReadWrite.All", _METHODS, own=True),
+    "directory.read": Access("Directory.Read.All Directory.ReadWrite.All", members=True, own=True),
+    "groups.read": Access("GroupMember.Read.All Group.Read.All Group.ReadWrite.All" + _DIRECTORY, members=True),
+    "groups.write": Access(
+        "Group.ReadWrite.All Directory.ReadWrite.All", ("Groups Administrator", "User Administrator")
+    ),
+    "groups.members": Access(
+        "GroupMember.ReadWrite.All Group.ReadWrite.All Directory.ReadWrite.All",
+        ("Groups Administrator", "User Administrator"),
+        own=True,
+    ),
+    "apps.read": Access("Application.Read.All Application.ReadWrite.All" + _DIRECTORY, members=True),
+    "apps.create": Access("Application.ReadWrite.All", _APPS, members=True),
+    "apps.write": Access("Application.ReadWrite.All", _APPS, own=True),
+    "app_roles.write": Access("AppRoleAssignment.ReadWrite.All", ("Privileged Role Administrator",)),
+    "consents.read": Access("Directory.Read.All DelegatedPermissionGrant.ReadWrite.All", members=True),
+    "consents.write": Access("DelegatedPermissionGrant.ReadWrite.All", _APPS),
+    "roles.read": Access("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory" + _DIRECTORY, members=True),
+    "roles.write": Access("RoleManagement.ReadWrite.Directory", ("Privileged Role Administrator",)),
+    "organization.read": Access("Organization.Read.All" + _DIRECTORY, members=True),
+    "audits.read": Access(
+        "AuditLog.Read.All", ("Security Reader", "Security Administrator", "Global Reader", "Reports Reader")
+    ),
+}
+
+
+def denied(why: str = "Insufficient privileges to complete the operation.") -> ApiError:
+    """403, in Graph's words."""
+    return ApiError(403, "Authorization_RequestDenied", why)
+
+
+def holds(call: Call, permission: str) -> bool:
+    """Whether the caller is an application with this permission in its token."""
+    return call.caller.kind != "User" and bool(permission in call.caller.claims.get("roles", ()))
+
+
+def allow(call: Call, name: str, target: str = "") -> None:
+    """Check the caller against ACCESS[name]. `target` is the object id it is about.
+
+    Raises ApiError 403. A delegated token's scopes aren't looked at: people come with tools that have
+    Directory.AccessAsUser.All.
+    """
+    access, directory = ACCESS[name], call.world.directory
+    if call.caller.kind != "User":
+        if access.permissions and not any(holds(call, p) for p in access.permissions.split()):
+            raise denied()
+        return
+    oid = call.caller.oid
+    own = access.own and (oid == target or oid in directory.owners.get(target, ()))
+    member = access.members and directory.objects[oid]["userType"] == "Member"
+    wanted = {"Global Administrator", *access.roles} if name != "users.mail" else set()
+    if not (own or member or directory.roles_of(oid) & wanted):
+        raise denied()
+
+
+def above(call: Call, target: str) -> None:
+    """Check that the caller may act on the account of somebody who holds directory roles.
+
+    Disabling, deleting and resetting such a person takes a directory role of the caller, for an application too: a
+    Graph permission alone is not enough. User Administrators reach the lesser roles, Privileged Authentication
+    Administrators and Global Administrators all. Raises ApiError 403.
+    """
+    directory = call.world.directory
+    roles = directory.roles_of(target)
+    if not roles and not _in_privileged_group(directory, target):
+        return
+    mine = directory.roles_of(call.caller.oid)
+    if mine & {"Global Administrator", "Privileged Authentication Administrator"}:
+        return
+    lesser = roles <= LESSER_ROLES and not _in_privileged_group(directory, target)
+    if not (lesser and "User Administrator" in mine):
+        raise denied()
+
+
+def _in_privileged_group(directory: Directory, oid: str) -> bool:
+    return any(bool(directory.objects[g]["isAssignableToRole"]) for g in directory.groups_of(oid))

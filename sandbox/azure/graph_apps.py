@@ -1,0 +1,232 @@
+"""Applications, service principals and their secrets in Microsoft Graph."""
+
+from typing import Any
+
+from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
+from sandbox.azure.directory_file import add_secret, new_application, new_service_principal
+from sandbox.azure.graph_access import denied
+from sandbox.azure.graph_groups import reference, roles_and_groups
+from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
+from sandbox.azure.router import Call, Reply, Room
+
+Json = dict[str, Any]
+
+room = Room("")
+
+_SP, _APP = "/servicePrincipals/{id}", "/applications/{id}"
+
+
+@room.on("GET", "/servicePrincipals", "apps.read")
+async def service_principals(call: Call) -> Reply:
+    """List service principals, managed identities among them."""
+    return many(call, call.world.directory.of_type(SERVICE_PRINCIPAL), "servicePrincipals", SERVICE_PRINCIPAL)
+
+
+@room.on("GET", _SP, "apps.read")
+async def service_principal(call: Call) -> Reply:
+    """Read one."""
+    return one(call, fetch(call, SERVICE_PRINCIPAL))
+
+
+@room.on("POST", "/servicePrincipals", "apps.create")
+async def create_service_principal(call: Call) -> Reply:
+    """Make the service principal of an application."""
+    body, directory = payload(call), call.world.directory
+    app_id = str(body.get("appId", "")).lower()
+    if directory.find(app_id):
+        message = "The service principal cannot be created, updated, or restored because the service principal name"
+        raise bad(f"{message} {app_id} is in use.")
+    application = directory.application(app_id)
+    if application is None:
+        raise bad(f"The appId '{app_id}' of the service principal does not reference a valid application object.")
+    named = {
+        "id": directory.new_id("service principal", app_id),
+        "appId": app_id,
+        "displayName": application["displayName"],
+    }
+    named["appOwnerOrganizationId"] = directory.tenant
+    entry = new_service_principal(named, call.clock.now())
+    return one(call, directory.put(patch(entry, {k: v for k, v in body.items() if k != "appId"})), 201)
+
+
+@room.on("PATCH", _SP, "apps.write")
+async def update_service_principal(call: Call) -> Reply:
+    """Change properties: accountEnabled above all."""
+    entry = fetch(call, SERVICE_PRINCIPAL)
+    call.world.directory.put(patch(entry, payload(call)))
+    return Reply(204)
+
+
+@room.on("DELETE", _SP, "apps.write")
+async def delete_service_principal(call: Call) -> Reply:
+    """Soft-delete. A managed identity goes only with its Azure resource."""
+    entry = fetch(call, SERVICE_PRINCIPAL)
+    if entry["servicePrincipalType"] == "ManagedIdentity":
+        raise denied("Managed identities are deleted with the Azure resource that they belong to.")
+    call.world.directory.delete(entry["id"], call.clock.now())
+    return Reply(204)
+
+
+@room.on("GET", _SP + "/memberOf", "apps.read")
+async def member_of(call: Call) -> Reply:
+    """List the groups and directory roles it holds directly."""
+    return many(call, roles_and_groups(call, fetch(call, SERVICE_PRINCIPAL)["id"], direct=True), "directoryObjects")
+
+
+@room.on("GET", _SP + "/transitiveMemberOf", "apps.read")
+async def transitive_member_of(call: Call) -> Reply:
+    """List the groups and directory roles it holds, through groups too."""
+    return many(call, roles_and_groups(call, fetch(call, SERVICE_PRINCIPAL)["id"], direct=False), "directoryObjects")
+
+
+@room.on("GET", _SP + "/owners", "apps.read")
+async def service_principal_owners(call: Call) -> Reply:
+    """List owners."""
+    return _owners(call, SERVICE_PRINCIPAL)
+
+
+@room.on("GET", "/applications", "apps.read")
+async def applications(call: Call) -> Reply:
+    """List applications of this tenant."""
+    return many(call, call.world.directory.of_type(APPLICATION), "applications", APPLICATION)
+
+
+@room.on("GET", _APP, "apps.read")
+async def application(call: Call) -> Reply:
+    """Read one."""
+    return one(call, fetch(call, APPLICATION))
+
+
+@room.on("POST", "/applications", "apps.create")
+async def create_application(call: Call) -> Reply:
+    """Register an application; whoever does it owns it."""
+    body, directory = payload(call), call.world.directory
+    if not body.get("displayName"):
+        raise bad("A value is required for property 'displayName' of resource 'Application'.")
+    ids = {"id": directory.new_id("application"), "appId": directory.new_id("application", "app")}
+    entry = directory.put(patch(new_application(ids, call.clock.now()), body))
+    directory.owners[entry["id"]] = [call.caller.oid]
+    return one(call, entry, 201)
+
+
+@room.on("PATCH", _APP, "apps.write")
+async def update_application(call: Call) -> Reply:
+    """Change properties: keyCredentials above all."""
+    entry = fetch(call, APPLICATION)
+    call.world.directory.put(patch(entry, payload(call)))
+    return Reply(204)
+
+
+@room.on("DELETE", _APP, "apps.write")
+async def delete_application(call: Call) -> Reply:
+    """Soft-delete it, and its service principal in this tenant."""
+    directory, entry = call.world.directory, fetch(call, APPLICATION)
+    directory.delete(entry["id"], call.clock.now())
+    if principal := directory.find(entry["appId"]):
+        directory.delete(principal["id"], call.clock.now())
+    return Reply(204)
+
+
+@room.on("GET", _APP + "/owners", "apps.read")
+async def application_owners(call: Call) -> Reply:
+    """List owners."""
+    return _owners(call, APPLICATION)
+
+
+@room.on("POST", _APP + "/owners/$ref", "apps.write")
+async def add_owner(call: Call) -> Reply:
+    """Add an owner by reference."""
+    held = call.world.directory.owners.setdefault(fetch(call, APPLICATION)["id"], [])
+    owner = reference(call)["id"]
+    if owner in held:
+        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
+    held.append(owner)
+    return Reply(204)
+
+
+@room.on("DELETE", _APP + "/owners/{owner}/$ref", "apps.write")
+async def remove_owner(call: Call) -> Reply:
+    """Remove an owner. Absent: 404."""
+    held = call.world.directory.owners.get(fetch(call, APPLICATION)["id"], [])
+    if call.params["owner"].lower() not in held:
+        raise missing(call.params["owner"])
+    held.remove(call.params["owner"].lower())
+    return Reply(204)
+
+
+@room.on("POST", _APP + "/addPassword", "apps.write")
+async def add_application_password(call: Call) -> Reply:
+    """Make a client secret: its text is in this answer, and never again."""
+    return _add_password(call, APPLICATION)
+
+
+@room.on("POST", _SP + "/addPassword", "apps.write")
+async def add_principal_password(call: Call) -> Reply:
+    """Make a client secret on the service principal: the application's own list doesn't show it."""
+    return _add_password(call, SERVICE_PRINCIPAL)
+
+
+@room.on("POST", _APP + "/removePassword", "apps.write")
+async def remove_application_password(call: Call) -> Reply:
+    """Remove a client secret by its keyId."""
+    return _remove_password(call, APPLICATION)
+
+
+@room.on("POST", _SP + "/removePassword", "apps.write")
+async def remove_principal_password(call: Call) -> Reply:
+    """Remove a client secret by its keyId."""
+    return _remove_password(call, SERVICE_PRINCIPAL)
+
+
+@room.on("GET", _APP + "/federatedIdentityCredentials", "apps.read")
+async def federated(call: Call) -> Reply:
+    """List who may sign in as the application with a token of another issuer."""
+    found = call.world.directory.federated.get(fetch(call, APPLICATION)["id"], [])
+    return many(call, found, "federatedIdentityCredentials", "federatedIdentityCredential")
+
+
+@room.on("POST", _APP + "/federatedIdentityCredentials", "apps.write")
+async def add_federated(call: Call) -> Reply:
+    """Trust another issuer."""
+    body, directory, oid = payload(call), call.world.directory, fetch(call, APPLICATION)["id"]
+    for name in ("name", "issuer", "subject", "audiences"):
+        if not body.get(name):
+            raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
+    entry = {"description": None, **body, "id": directory.new_id("federated", oid)}
+    directory.federated.setdefault(oid, []).append(entry)
+    return Reply(201, entry)
+
+
+@room.on("DELETE", _APP + "/federatedIdentityCredentials/{credential}", "apps.write")
+async def remove_federated(call: Call) -> Reply:
+    """Trust it no more. Absent: 404."""
+    held, name = call.world.directory.federated.get(fetch(call, APPLICATION)["id"], []), call.params["credential"]
+    found = [c for c in held if name in {c["id"], c["name"]}]
+    if not found:
+        raise missing(name)
+    held.remove(found[0])
+    return Reply(204)
+
+
+def _owners(call: Call, kind: str) -> Reply:
+    directory = call.world.directory
+    found = [o for m in directory.owners.get(fetch(call, kind)["id"], ()) if (o := directory.find(m))]
+    return many(call, found, "directoryObjects")
+
+
+def _add_password(call: Call, kind: str) -> Reply:
+    directory, entry, body = call.world.directory, fetch(call, kind), call.body
+    name = (body.get("passwordCredential") or {}).get("displayName") if isinstance(body, dict) else None
+    text = f"sandbox~{directory.new_id('secret text', entry['id'])}"
+    credential = add_secret(directory, entry, text, call.clock.now(), name)
+    return Reply(200, {**credential, "secretText": text})
+
+
+def _remove_password(call: Call, kind: str) -> Reply:
+    directory, entry, key = call.world.directory, fetch(call, kind), str(payload(call).get("keyId", ""))
+    kept = [c for c in entry["passwordCredentials"] if c["keyId"] != key]
+    if len(kept) == len(entry["passwordCredentials"]):
+        raise bad(f"No password credential found with keyId '{key}'.")
+    directory.put({**entry, "passwordCredentials": kept})
+    directory.private.get(entry["id"], {}).get("secrets", {}).pop(key, None)
+    return Reply(204)

@@ -1,0 +1,260 @@
+"""The login service: OAuth2 token endpoints and discovery.
+
+Errors are Entra's: {"error", "error_description": "AADSTS…", "error_codes": [...]}. Every sign-in is checked against the
+directory, so a disabled account or a removed secret gets no further token.
+"""
+
+import base64
+import time
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sandbox.azure import managed_identity
+from sandbox.azure.claims import CLI, claims_of
+from sandbox.azure.directory import SERVICE_PRINCIPAL, USER
+from sandbox.azure.errors import ApiError
+from sandbox.azure.router import Call, Caller, Reply, Room, Router
+from sandbox.azure.tokens import Invalid
+
+Json = dict[str, Any]
+
+LIFETIME = timedelta(hours=1)
+
+room = Room("")
+
+
+async def handle(call: Call) -> Reply:
+    """Answer one request."""
+    found = _ROUTER.find(call.method, call.path)
+    if found is None:
+        raise ApiError(
+            501, "NotImplemented", f"The sandbox does not know {call.method} {call.path} of the login service."
+        )
+    route, params = found
+    call.params.update(params)
+    try:
+        reply = await route.handler(call)
+    except Refused as refusal:
+        reply = Reply(refusal.status, _refusal(call, refusal))
+    reply.headers = {"Cache-Control": "no-store", "x-ms-request-id": call.request, **reply.headers}
+    return reply
+
+
+class Refused(Exception):  # noqa: N818  it is an answer
+    """A sign-in that fails, with Entra's number for the reason."""
+
+    def __init__(self, number: int, error: str, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.number, self.error, self.text, self.status = number, error, text, status
+
+
+def sign_in_form(call: Call) -> dict[str, str]:
+    """The fields of a form-encoded request."""
+    return dict(parse_qsl(call.text, keep_blank_values=True))
+
+
+@room.on("POST", "/{tenant}/oauth2/v2.0/token")
+async def token(call: Call) -> Reply:
+    """Give a token for a v2 scope."""
+    form = sign_in_form(call)
+    scopes = [s for s in form.get("scope", "").split() if s not in {"openid", "profile", "offline_access", "email"}]
+    return _grant(call, form, scopes[0] if scopes else "", old=False)
+
+
+@room.on("POST", "/{tenant}/oauth2/token")
+async def old_token(call: Call) -> Reply:
+    """Give a token for a v1 resource."""
+    form = sign_in_form(call)
+    return _grant(call, form, form.get("resource", ""), old=True)
+
+
+@room.on("GET", "/{tenant}/.well-known/openid-configuration")
+async def configuration(call: Call) -> Reply:
+    """Tell where everything is; v1."""
+    return Reply(200, _configuration(call, ""))
+
+
+@room.on("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
+async def configuration_v2(call: Call) -> Reply:
+    """Tell where everything is; v2."""
+    return Reply(200, _configuration(call, "/v2.0"))
+
+
+@room.on("GET", "/{tenant}/discovery/v2.0/keys")
+async def keys(call: Call) -> Reply:
+    """Tell the signing key."""
+    return Reply(200, call.tokens.jwks())
+
+
+@room.on("GET", "/{tenant}/discovery/keys")
+async def old_keys(call: Call) -> Reply:
+    """Tell the signing key."""
+    return Reply(200, call.tokens.jwks())
+
+
+@room.on("GET", "/common/discovery/instance")
+async def instance(call: Call) -> Reply:
+    """Tell that this host is one to be trusted with passwords: what MSAL asks before it sends any."""
+    host = call.endpoints.login.partition("://")[2]
+    tenant = f"{call.endpoints.login}/{call.world.tenant}/v2.0/.well-known/openid-configuration"
+    hosts = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
+    return Reply(200, {"tenant_discovery_endpoint": tenant, "api-version": "1.1", "metadata": [hosts]})
+
+
+@room.on("GET", "/common/userrealm/{upn}")
+async def realm(call: Call) -> Reply:
+    """Tell that nobody is federated: passwords are checked here."""
+    upn = call.params["upn"]
+    known = {
+        "ver": "1.0",
+        "account_type": "Managed",
+        "domain_name": upn.partition("@")[2],
+        "cloud_instance_name": "sandbox",
+    }
+    return Reply(200, known)
+
+
+_ROUTER = Router((room, managed_identity.room))
+
+
+def _grant(call: Call, form: dict[str, str], resource: str, *, old: bool) -> Reply:
+    tenant = call.params["tenant"].lower()
+    domains = {u["userPrincipalName"].partition("@")[2].lower() for u in call.world.directory.of_type(USER)}
+    if tenant not in {call.world.tenant, "organizations", "common", *domains}:
+        text = f"Tenant '{call.params['tenant']}' not found. Check to make sure you have the correct tenant ID."
+        raise Refused(90002, "invalid_request", text)
+    audience = call.tokens.audience(resource)
+    if audience is None:
+        text = f"The resource principal named {resource} was not found in the tenant."
+        raise Refused(500011, "invalid_resource", text)
+    sign_ins = {"client_credentials": _application, "password": _person, "refresh_token": _refreshed}
+    sign_in = sign_ins.get(form.get("grant_type", ""))
+    if sign_in is None:
+        text = f"The app requested an unsupported grant type '{form.get('grant_type')}'."
+        raise Refused(70003, "unsupported_grant_type", text)
+    entry = sign_in(call, form)
+    claims = claims_of(call.world.directory, entry["id"], audience, client=form.get("client_id") or CLI)
+    call.caller = Caller.of(claims, str(claims["ipaddr"]))
+    seconds = int(LIFETIME.total_seconds())
+    body: Json = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
+    body["access_token"] = call.tokens.issue(claims, audience, LIFETIME)
+    if old:
+        now = int(time.time())
+        body |= {
+            "expires_in": str(seconds),
+            "expires_on": str(now + seconds),
+            "not_before": str(now),
+            "resource": resource,
+        }
+    if entry["@odata.type"] == USER:
+        body |= {"scope": claims["scp"], "refresh_token": _refresh_token(call, claims)}
+    return Reply(200, body)
+
+
+def _application(call: Call, form: dict[str, str]) -> Json:
+    directory, (client, secret) = call.world.directory, _client(call, form)
+    principal = directory.find(client)
+    if principal is None or principal["@odata.type"] != SERVICE_PRINCIPAL:
+        text = f"Application with identifier '{client}' was not found in the directory '{call.world.tenant}'."
+        raise Refused(700016, "unauthorized_client", text)
+    if not secret:
+        text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+        raise Refused(7000216, "invalid_client", text, 401)
+    holders = [principal["id"], (directory.application(client) or {}).get("id")]
+    if not any(secret in directory.private.get(h, {}).get("secrets", {}).values() for h in holders if h):
+        text = (
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
+            f"not the client secret ID, for a secret added to app '{client}'."
+        )
+        raise Refused(7000215, "invalid_client", text, 401)
+    if not principal["accountEnabled"]:
+        raise Refused(7000112, "unauthorized_client", f"Application '{client}' is disabled.", 401)
+    return principal
+
+
+def _client(call: Call, form: dict[str, str]) -> tuple[str, str]:
+    kind, _, basic = call.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        client, _, secret = base64.b64decode(basic).decode().partition(":")
+        return client, secret
+    return form.get("client_id", ""), form.get("client_secret", "")
+
+
+def _person(call: Call, form: dict[str, str]) -> Json:
+    directory = call.world.directory
+    entry = directory.find(form.get("username", ""))
+    if entry is None or entry["@odata.type"] != USER:
+        text = f"The user account {form.get('username')} does not exist in the directory."
+        raise Refused(50034, "invalid_grant", text)
+    _enabled(entry)
+    password = directory.private.get(entry["id"], {}).get("password")
+    if not password or form.get("password") != password:
+        raise Refused(50126, "invalid_grant", "Error validating credentials due to invalid username or password.")
+    return entry
+
+
+def _enabled(entry: Json) -> None:
+    if not entry["accountEnabled"]:
+        raise Refused(50057, "invalid_grant", "The user account is disabled.")
+
+
+def _refresh_token(call: Call, claims: Json) -> str:
+    # Signed like an access token, for nobody but this service: good across a restart, and nothing to store.
+    kept = {"oid": claims["oid"], "x_revocations": claims["x_revocations"], "typ": "refresh"}
+    return call.tokens.issue(kept, "login", timedelta(days=90))
+
+
+def _refreshed(call: Call, form: dict[str, str]) -> Json:
+    directory = call.world.directory
+    try:
+        kept = call.tokens.verify(form.get("refresh_token", ""), "login")
+    except Invalid as error:
+        raise Refused(
+            9002313, "invalid_grant", "Invalid request. The refresh token is malformed or invalid."
+        ) from error
+    entry = directory.find(str(kept["oid"]))
+    if entry is None:
+        text = "The user account has been deleted from the directory."
+        raise Refused(50020, "invalid_grant", text)
+    _enabled(entry)
+    if kept["x_revocations"] < directory.private.get(entry["id"], {}).get("revocations", 0):
+        text = (
+            "The provided grant has expired due to it being revoked, a fresh auth token is needed. "
+            "The user might have changed or reset their password. The grant was issued on an earlier date."
+        )
+        raise Refused(50173, "invalid_grant", text)
+    return entry
+
+
+def _configuration(call: Call, version: str) -> Json:
+    name = call.params["tenant"].lower()
+    tenant = call.world.tenant if name in {"common", "organizations"} else name
+    base = f"{call.endpoints.login}/{tenant}"
+    issuer = f"{call.endpoints.login}/{tenant}/v2.0" if version else f"https://sts.windows.net/{tenant}/"
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{base}/oauth2{version}/authorize",
+        "token_endpoint": f"{base}/oauth2{version}/token",
+        "jwks_uri": f"{base}/discovery{version}/keys",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "response_types_supported": ["code", "id_token", "token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "tenant_region_scope": "EU",
+        "cloud_instance_name": "sandbox",
+    }
+
+
+def _refusal(call: Call, refusal: Refused) -> Json:
+    at = call.clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    trace = f"Trace ID: {call.request} Correlation ID: {call.correlation or call.request} Timestamp: {at}"
+    return {
+        "error": refusal.error,
+        "error_description": f"AADSTS{refusal.number}: {refusal.text} {trace}",
+        "error_codes": [refusal.number],
+        "timestamp": at,
+        "trace_id": call.request,
+        "correlation_id": call.correlation or call.request,
+        "error_uri": f"{call.endpoints.login}/error?code={refusal.number}",
+    }

@@ -1,0 +1,232 @@
+"""Any resource of any provider: made, read, listed, changed and deleted alike. What a room doesn't route ends here."""
+
+import re
+from typing import Any
+
+from sandbox.azure import ids
+from sandbox.azure.directory_file import new_managed_identity
+from sandbox.azure.errors import ApiError, bad_request, parent_not_found, resource_not_found
+from sandbox.azure.lists import clauses, invalid, page, unquote
+from sandbox.azure.router import Call, Handler, Reply, Room
+from sandbox.azure.world import Resource
+
+Json = dict[str, Any]
+
+room = Room("")
+_LISTED = "Microsoft.Resources/subscriptions/resources/read"
+
+
+def generic(call: Call) -> Handler | None:
+    """The handler for a call that no room routes, its action set on the call. None: nobody knows what that would do."""
+    parts = ids.parse(call.path)
+    if "/" not in parts.type or "/providers/" not in call.path.lower():
+        return None
+    if parts.collection:
+        call.action = f"{parts.type}/read"
+        return list_ if call.method == "GET" else None
+    known = call.world.get(call.path)
+    verb, handler = _HANDLERS.get(call.method, ("", None))
+    call.action = f"{known.type if known else parts.type}/{verb}"
+    return handler
+
+
+def rendered(resource: Resource) -> Json:
+    """What a GET answers: the body, with systemData when anybody is known to have written it."""
+    return {**resource.body, "systemData": resource.stamps} if resource.stamps else resource.body
+
+
+async def list_(call: Call) -> Reply:
+    """List a type at and below a scope, or the children of a resource."""
+    parts = ids.parse(call.path)
+    need_parent(call)
+    return page(call, [rendered(r) for r in call.world.list(parts.type, call.parent if parts.names else parts.scope)])
+
+
+async def get(call: Call) -> Reply:
+    """Read one resource."""
+    return Reply(200, rendered(need(call)))
+
+
+async def head(call: Call) -> Reply:
+    """Say whether it exists."""
+    return Reply(204 if call.path in call.world else 404)
+
+
+async def put(call: Call) -> Reply:
+    """Create or replace."""
+    need_parent(call)
+    body, old = _object(call), call.world.get(call.path)
+    if old and body.get("location") and _place(body) != _place(old.body):
+        message = (
+            f"The resource '{old.name}' already exists in location '{old.body.get('location')}' in resource group "
+            f"'{ids.parse(old.id).group}'. A resource with the same name cannot be created in location "
+            f"'{body['location']}'. Please select a new resource name."
+        )
+        raise ApiError(409, "InvalidResourceLocation", message)
+    return Reply(200 if old else 201, rendered(_store(call, body, old)))
+
+
+async def patch(call: Call) -> Reply:
+    """Change what the body names; null takes away."""
+    old = need(call)
+    return Reply(200, rendered(_store(call, merged(old.body, _object(call)), old)))
+
+
+async def delete(call: Call) -> Reply:
+    """Delete with all children. What isn't there is deleted already."""
+    return Reply(200 if call.world.delete(call.path) else 204)
+
+
+_HANDLERS: dict[str, tuple[str, Handler]] = {
+    "GET": ("read", get),
+    "HEAD": ("read", head),
+    "PUT": ("write", put),
+    "PATCH": ("write", patch),
+    "DELETE": ("delete", delete),
+}
+
+
+def need(call: Call, id_: str = "") -> Resource:
+    """The resource of the call's path, or of `id_`. Raises ApiError 404 in Resource Manager's words."""
+    found = call.world.get(id_ or call.path)
+    if found is None:
+        parts = ids.parse(id_ or call.path)
+        raise resource_not_found(parts.type, parts.name, parts.group)
+    return found
+
+
+def need_parent(call: Call) -> None:
+    """Raise ApiError 404 when the call is about a child of a resource that isn't there."""
+    parts = ids.parse(call.path)
+    depth = len(parts.names) - (0 if parts.collection else 1)
+    if depth > 0:
+        parent = call.parent if parts.collection else call.parent.rpartition("/")[0]
+        if parent not in call.world:
+            raise parent_not_found("/".join(parts.names[:depth]))
+    elif parts.scope and "/providers/" in parts.scope.lower() and parts.scope not in call.world:
+        need(call, parts.scope)
+
+
+def merged(old: Json, change: Json) -> Json:
+    """JSON merge patch (RFC 7396)."""
+    result = {k: v for k, v in old.items() if k not in change or change[k] is not None}
+    for key, value in change.items():
+        if isinstance(value, dict):
+            before = old.get(key)
+            result[key] = merged(before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            result[key] = value
+    return result
+
+
+def with_identity(call: Call, body: Json, old: Resource | None) -> Json:
+    """Give a resource the system-assigned identity that it asks for; it keeps the one it has."""
+    wanted = body.get("identity")
+    if not isinstance(wanted, dict) or "systemassigned" not in str(wanted.get("type", "")).lower():
+        return body
+    has = (old.body.get("identity") or {}) if old else {}
+    principal = has.get("principalId")
+    if not principal:
+        principal = new_managed_identity(call.world.directory, call.path, call.clock.now())["id"]
+    return {**body, "identity": {**wanted, "principalId": principal, "tenantId": call.world.tenant}}
+
+
+def _store(call: Call, body: Json, old: Resource | None) -> Resource:
+    body = with_identity(call, {k: v for k, v in body.items() if k != "systemData"}, old)
+    if "location" in body:
+        body["properties"] = {**(body.get("properties") or {}), "provisioningState": "Succeeded"}
+    return call.world.put(call.path, body, call.author, call.version)
+
+
+def _object(call: Call) -> Json:
+    body = call.body
+    if not isinstance(body, dict):
+        raise bad_request("InvalidRequestContent", "The request content was invalid: expected a JSON object.")
+    return body
+
+
+def _place(body: Json) -> str:
+    return str(body.get("location", "")).lower().replace(" ", "")
+
+
+# -- the inventory: /resources -----------------------------------------------------------------------------------------
+
+
+@room.on("GET", "/subscriptions/{subscription}/resources")
+async def list_subscription(call: Call) -> Reply:
+    """List what the caller may read in a subscription."""
+    return _inventory(call, f"/subscriptions/{call.params['subscription']}")
+
+
+@room.on("GET", "/subscriptions/{subscription}/resourceGroups/{group}/resources")
+async def list_group(call: Call) -> Reply:
+    """List what the caller may read in a resource group."""
+    return _inventory(call, call.parent)
+
+
+def _inventory(call: Call, scope: str) -> Reply:
+    text = call.query.get("$filter", "")
+    test = clauses(text, _clause) if text else (lambda _: True)
+    expand = {part.strip().lower() for part in call.query.get("$expand", "").split(",")}
+    # Azure leaves tags away when it was asked for them.
+    leave = {"tags"} if "tagname" in text.lower() else set()
+    tracked = [r for r in call.world.beneath(scope) if "location" in r.body and "/providers/" in r.key]
+    if not call.allowed(_LISTED, scope):
+        tracked = [r for r in tracked if call.allowed(f"{r.type}/read", r.id)]
+        if not tracked and not call.sees(scope):
+            call.require(_LISTED, scope)
+    entries = (_entry(r, expand, leave) for r in tracked if test(r.body))
+    return page(call, list(entries))
+
+
+_SHOWN = ("location", "tags", "kind", "sku", "identity", "plan", "managedBy", "zones", "extendedLocation")
+
+
+def _entry(resource: Resource, expand: set[str], leave: set[str]) -> Json:
+    parts = ids.parse(resource.id)
+    entry: Json = {"id": resource.id, "name": parts.name, "type": resource.type}
+    entry |= {k: resource.body[k] for k in _SHOWN if k in resource.body and k not in leave}
+    stamps = resource.stamps
+    if "createdtime" in expand and stamps:
+        entry["createdTime"] = stamps["createdAt"]
+    if "changedtime" in expand and stamps:
+        entry["changedTime"] = stamps["lastModifiedAt"]
+    if "provisioningstate" in expand:
+        entry["provisioningState"] = resource.properties.get("provisioningState", "Succeeded")
+    return entry
+
+
+def _clause(match: re.Match[str]) -> Any:  # noqa: ANN401  a test
+    field, value = (match["field"] or match["of"] or "").lower(), unquote(match, "value").lower()
+    if match["function"]:
+        function, argument = match["function"].lower(), unquote(match, "argument").lower()
+        if function == "substringof":
+            return lambda body: argument in _field(body, field)
+        raise invalid(match[0])
+    if field not in _FIELDS and not field.startswith(("identity/", "plan/")):
+        raise invalid(match[0])
+    if field == "tagname":
+        return lambda body: value in {k.lower() for k in body.get("tags") or {}}
+    if field == "tagvalue":
+        return lambda body: value in {str(v).lower() for v in (body.get("tags") or {}).values()}
+    equal = match["op"].lower() == "eq"
+    return lambda body: (_field(body, field) == value) is equal
+
+
+_FIELDS = {"resourcetype", "name", "location", "resourcegroup", "tagname", "tagvalue"}
+
+
+def _field(body: Json, field: str) -> str:
+    value: Any
+    if field == "resourcetype":
+        value = body["type"]
+    elif field == "resourcegroup":
+        value = ids.parse(body["id"]).group
+    elif field == "name":
+        value = ids.parse(body["id"]).name
+    elif field == "location":
+        value = _place(body)
+    else:
+        head, _, name = field.partition("/")
+        value = {k.lower(): v for k, v in (body.get(head) or {}).items()}.get(name, "")
+    return str(value).lower()

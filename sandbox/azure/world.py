@@ -1,0 +1,252 @@
+"""All state of the sandbox: one dict of resources, the directory, the activity log, and what runs.
+
+A resource is a resource, whoever's provider it is: role assignments, locks, alerts, runbooks and groups lie in the same
+dict, keyed by lower-cased id. Rooms keep what has no id of its own in `world.state[<room>]`, as plain JSON.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from sandbox.azure import ids
+from sandbox.azure.activity_log import ActivityLog
+from sandbox.azure.clock import stamp
+from sandbox.azure.directory import Directory
+
+Json = dict[str, Any]
+
+TENANT = "7a5f0c1e-3b52-4c0d-9d3e-0c0a7e5b1f00"  # of a world that names none
+
+# What the platform writes by itself on each write: two worlds that differ in these alone are equal.
+STAMPS = frozenset(
+    {"createdOn", "createdBy", "updatedOn", "updatedBy", "creationTime", "lastModifiedTime", "lastModifiedBy"}
+    | {"lastStatusModifiedTime", "etag", "systemData", "signInSessionsValidFromDateTime"}
+)
+# Records of what happened, not part of how the world is.
+RECORDS = frozenset({"microsoft.automation/automationaccounts/jobs", "microsoft.security/locations/alerts"})
+
+
+@dataclass(slots=True)
+class Resource:
+    """One stored resource. `body` is what a GET answers, without systemData."""
+
+    id: str  # as spelled by whoever made it
+    type: str
+    body: Json
+    version: str = ""  # api-version of the last write
+    stamps: Json = field(default_factory=dict)  # systemData
+
+    @property
+    def key(self) -> str:
+        return self.id.lower()
+
+    @property
+    def name(self) -> str:
+        return self.id.rpartition("/")[2]
+
+    @property
+    def properties(self) -> Json:
+        return self.body.get("properties") or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes and when: what becomes systemData."""
+
+    name: str
+    kind: str  # User, Application, ManagedIdentity or Key
+    at: datetime
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long a long-running operation takes: until `seconds` have passed by the clock AND it was polled `polls` times."""
+
+    seconds: float = 0.0
+    polls: int = 0
+    retry_after: int | None = 0  # the header's value; None leaves it off, as Compute does
+
+
+class World:
+    """One tenant with its subscriptions."""
+
+    def __init__(self, tenant: str = TENANT) -> None:
+        self.tenant = tenant.lower()
+        self.directory = Directory(self.tenant)
+        self.activity = ActivityLog()
+        self.operations: dict[str, Json] = {}  # long-running ones, see operations.py
+        self.state: dict[str, Json] = {}  # of rooms
+        self.parents: dict[str, str] = {}  # "/subscriptions/…" or management group -> management group, lower case
+        self.pace = Pace()
+        self.lag = 0  # > 0 while a delete runs whose lists shall lag: reads until they notice
+        self.mails: list[Json] = []
+        self._resources: dict[str, Resource] = {}
+        self._types: dict[str, dict[str, Resource]] = {}
+        self._revisions: dict[str, int] = {}
+        self._ghosts: dict[str, tuple[Resource, int]] = {}
+        self._serial = 0
+
+    # -- resources -------------------------------------------------------------------------------------------------
+
+    def get(self, id_: str) -> Resource | None:
+        """The resource of an id in any spelling, or None."""
+        return self._resources.get(id_.lower().rstrip("/"))
+
+    def put(self, id_: str, body: Json, author: Author | None = None, version: str = "") -> Resource:
+        """Create or replace. An id's spelling, its creator and creation time stay those of its first write."""
+        old = self.get(id_)
+        id_ = old.id if old else id_.rstrip("/")
+        kind = old.type if old else str(body.get("type") or ids.parse(id_).type)
+        stamps = dict(old.stamps) if old else {}
+        if author:
+            made = {"createdBy": author.name, "createdByType": author.kind, "createdAt": stamp(author.at)}
+            changed = {k.replace("created", "lastModified"): v for k, v in made.items()}
+            stamps = {**(stamps or made), **changed}
+        head = {"id": id_, "name": str(body.get("name") or id_.rpartition("/")[2]), "type": kind}
+        resource = Resource(id_, kind, {**head, **body, **head}, version or (old.version if old else ""), stamps)
+        self._resources[resource.key] = resource
+        self._types.setdefault(kind.lower(), {})[resource.key] = resource
+        self._touch(kind)
+        return resource
+
+    def delete(self, id_: str) -> list[Resource]:
+        """Remove a resource with all that lies beneath it. Nothing there: nothing removed."""
+        gone = [r for r in (self.get(id_), *self.beneath(id_)) if r]
+        for resource in gone:
+            del self._resources[resource.key]
+            del self._types[resource.type.lower()][resource.key]
+            self._touch(resource.type)
+            if self.lag:
+                self._ghosts[resource.key] = (resource, self.lag)
+        return gone
+
+    def list(self, kind: str, under: str = "") -> list[Resource]:
+        """Resources of a type (any case), beneath a scope or equal to it; in order of creation."""
+        return [r for r in self._types.get(kind.lower(), {}).values() if ids.within(r.id, under)]
+
+    def beneath(self, id_: str, kind: str = "") -> list[Resource]:
+        """Everything below an id, at any depth, extension resources (assignments, locks) included."""
+        prefix = id_.lower().rstrip("/") + "/"
+        pool = self._types.get(kind.lower(), {}) if kind else self._resources
+        return [r for key, r in pool.items() if key.startswith(prefix)]
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._resources.values())
+
+    def __contains__(self, id_: str) -> bool:
+        return self.get(id_) is not None
+
+    def revision(self, kind: str) -> int:
+        """A number that grows with every write to a type: tells a cache that it is stale."""
+        return self._revisions.get(kind.lower(), 0)
+
+    def scopes(self, id_: str) -> list[str]:
+        """The id and all scopes above it up to the root "", over the management groups; nearest first, lower case."""
+        own = ids.scopes(id_)[:-1]
+        above, chain = next((s for s in own if s in self.parents), ""), list[str]()
+        while (parent := self.parents.get(above)) and parent not in chain:
+            chain.append(parent)
+            above = parent
+        return [*own, *chain, ""]
+
+    def new_id(self, *seed: str) -> str:
+        """A GUID that was never given before, and is the same whenever the same things happen in the same order."""
+        self._serial += 1
+        return str(uuid5(NAMESPACE_URL, "/".join(("countersign-world", *seed, str(self._serial))).lower()))
+
+    @contextmanager
+    def lagging(self) -> Iterator[set[str]]:
+        """While a list is read: what was deleted under the fault "eventual" is still there.
+
+        The caller adds to the set the keys that its answer showed; each showing uses up one of the lag's reads.
+        """
+        shown: set[str] = set()
+        ghosts = {k: r for k, (r, _) in self._ghosts.items() if k not in self._resources}
+        for key, ghost in ghosts.items():
+            self._resources[key] = self._types.setdefault(ghost.type.lower(), {})[key] = ghost
+        try:
+            yield shown
+        finally:
+            for key, ghost in ghosts.items():
+                del self._resources[key], self._types[ghost.type.lower()][key]
+            left = {k: (r, n - (k in shown)) for k, (r, n) in self._ghosts.items()}
+            self._ghosts = {k: (r, n) for k, (r, n) in left.items() if n > 0}
+
+    @property
+    def ghosts(self) -> Iterable[str]:
+        """Keys of what lists may still show."""
+        return self._ghosts.keys()
+
+    def _touch(self, kind: str) -> None:
+        self._revisions[kind.lower()] = self.revision(kind) + 1
+
+    # -- whole -----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Json]:
+        """Every resource and directory object as it is, by key, without stamps and records.
+
+        Two snapshots are equal exactly when the world is as it was before.
+        """
+        found = {r.key: _plain(r.body) for r in self if r.type.lower() not in RECORDS}
+        return found | self.directory.snapshot()
+
+    def dump(self) -> Json:
+        """All state as plain JSON."""
+        return {
+            "tenant": self.tenant,
+            "directory": self.directory.dump(),
+            "activity": self.activity.dump(),
+            "operations": self.operations,
+            "state": self.state,
+            "parents": self.parents,
+            "pace": asdict(self.pace),
+            "mails": self.mails,
+            "resources": [asdict(r) for r in self],
+            "serial": self._serial,
+        }
+
+    @classmethod
+    def restore(cls, state: Json) -> "World":
+        """The inverse of `dump`."""
+        world = cls(state["tenant"])
+        world.directory = Directory.restore(state["directory"])
+        world.activity = ActivityLog.restore(state["activity"])
+        for name in ("operations", "state", "parents", "mails"):
+            setattr(world, name, state[name])
+        world.pace = Pace(**state["pace"])
+        for entry in state["resources"]:
+            resource = Resource(**entry)
+            world._resources[resource.key] = resource
+            world._types.setdefault(resource.type.lower(), {})[resource.key] = resource
+        world._serial = state["serial"]
+        return world
+
+    def save(self, path: Path) -> None:
+        """Write all state to a file, whole or not at all."""
+        part = path.with_suffix(path.suffix + ".part")
+        part.write_text(json.dumps(self.dump()), encoding="utf-8")
+        part.replace(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "World":
+        """Read what `save` wrote."""
+        return cls.restore(json.loads(path.read_text(encoding="utf-8")))
+
+    def load(self, data: Json, at: datetime) -> None:
+        """Add a base world to this one. See world_file.py for the shape. Raises ValueError naming what is wrong."""
+        from sandbox.azure import world_file  # noqa: PLC0415  it builds on the rooms, which build on the world
+
+        world_file.load(self, data, at)
+
+
+def _plain(value: Any, inside: str = "") -> Any:  # noqa: ANN401  JSON
+    """A copy without stamps. Tags are the customer's own, whatever they are called."""
+    if isinstance(value, dict):
+        keep = value.items() if inside == "tags" else ((k, v) for k, v in value.items() if k not in STAMPS)
+        return {k: _plain(v, k) for k, v in sorted(keep)}
+    return [_plain(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,74 @@
+"""What an exercise file may not say though its shape is right: names nobody has, calls to nowhere, doubtful ids."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import parse_qs, urlsplit
+
+from responders.errors import Permanent
+from responders.ids import ResourceId
+from sandbox.exercise import Exercise
+from sandbox.reading import Field
+from sandbox.world_file import Call, WorldFile
+
+ARM, GRAPH = "https://management.azure.com", "https://graph.microsoft.com"
+Mistakes = Iterator[tuple[Field, str]]
+_DIRECTORY_ID = re.compile(r"/(users|groups|servicePrincipals|applications)/[^/\s]+", re.IGNORECASE)
+
+
+def url(target: str) -> str:
+    """The full URL, on Microsoft's own hosts, of what a call names."""
+    if target.startswith("graph:"):
+        return GRAPH + "/v1.0" + target.removeprefix("graph:")
+    return ARM + target if target.startswith("/") else target
+
+
+def of_calls(part: str, calls: Sequence[Call], identities: Mapping[str, str]) -> Mistakes:
+    """What is wrong with calls: the field, and what."""
+    for index, call in enumerate(calls):
+        if call.by.lower() not in identities:
+            yield (part, index, "as"), f"nobody is called {call.by!r}: not in the world, `extend`, or an earlier call"
+        where = urlsplit(url(call.target))
+        host = f"{where.scheme}://{where.netloc}".lower()
+        if host not in {ARM, GRAPH} or not where.path.startswith("/"):
+            yield (
+                (part, index, call.method),
+                "is neither a path like /subscriptions/…, nor graph:/…, nor a URL of these two",
+            )
+        elif host == ARM and "api-version" not in parse_qs(where.query):
+            yield (part, index, call.method), "Resource Manager wants an api-version: …?api-version=2022-04-01"
+
+
+def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, str]) -> Mistakes:
+    """What is wrong with an exercise, its names already filled in."""
+    identities = {**identities, **dict.fromkeys(_made(exercise), "")}
+    yield from of_calls("history", exercise.history, identities)
+    yield from of_calls("attack", exercise.attack, identities)
+    for part in ("evicted", "kept"):
+        for index, text in enumerate(getattr(exercise.expect, part)):
+            if not _DIRECTORY_ID.fullmatch(text):
+                try:
+                    ResourceId.parse(text)
+                except Permanent as error:
+                    yield ("expect", part, index), f"{error} Or /users/<name or object id>."
+    evicted = {text.lower() for text in exercise.expect.evicted}
+    for index, text in enumerate(exercise.expect.kept):
+        if text.lower() in evicted:
+            yield ("expect", "kept", index), "is also in `evicted`"
+    held = {role for person in (*world.users, *world.service_principals) for role in person.app_roles}
+    for field, role, needed in (
+        (("alert", "via"), "Sender", exercise.alert.via == "logicapp"),
+        (("alert", "via"), "Approver", exercise.alert.via == "manual"),
+        (("answers", "owner"), "Owner", exercise.answers.owner != "silence"),
+        (("answers", "approvals"), "Approver", exercise.answers.approvals != "none"),
+    ):
+        if needed and role not in held:
+            yield field, f"nobody in this world has the app role {role}, which this needs"
+
+
+def _made(exercise: Exercise) -> Iterator[str]:
+    """Names of the identities that the exercise itself makes, by Graph."""
+    for call in (*exercise.history, *exercise.attack):
+        if call.method == "post" and isinstance(call.body, dict):
+            for key in ("userPrincipalName", "displayName", "appId"):
+                if isinstance(call.body.get(key), str):
+                    yield call.body[key].lower()

@@ -1,0 +1,85 @@
+"""Does over HTTP what people do: calls to Azure as an identity, and calls to the responder's API."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from sandbox.checks import ARM, GRAPH, url
+from sandbox.world_file import Call
+
+if TYPE_CHECKING:
+    from sandbox.azure import Sandbox
+    from sandbox.scene import Scene
+
+Json = dict[str, Any]
+_SHOWN = 300  # characters of an answer that a message shows
+
+
+class Unexpected(Exception):  # noqa: N818  what the exercise's table says
+    """Something in an exercise was answered otherwise than it says; the message is a sentence for its author."""
+
+
+class People:
+    """All identities of a scene, on one sandbox."""
+
+    def __init__(self, sandbox: "Sandbox", scene: "Scene") -> None:
+        self._sandbox, self._scene = sandbox, scene
+        tls = ssl.create_default_context(cafile=sandbox.ca_file)
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def make(self, call: Call, where: str) -> None:
+        """Make one call of the exercise. Raises Unexpected when it isn't answered as it should be."""
+        endpoints = self._sandbox.endpoints
+        full = url(call.target)
+        arm = full.lower().startswith(ARM)
+        target = (endpoints.arm + full[len(ARM) :]) if arm else (endpoints.graph + full[len(GRAPH) :])
+        try:
+            token = self._sandbox.token(self._scene.who(call.by), "arm" if arm else "graph", ip=call.ip)
+        except (LookupError, ValueError) as error:
+            raise Unexpected(f"{where}: {call.by} can't sign in: {error}") from error
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": call.ip}
+        if call.agent:
+            headers["User-Agent"] = call.agent
+        status, text = await self._send(call.method, target, headers, call.body)
+        good = status == call.status if call.status else 200 <= status < 300  # noqa: PLR2004
+        if not good:
+            wanted = call.status or "2xx"
+            raise Unexpected(
+                f"{where}: {call.method.upper()} {call.target} as {call.by} was answered {status}, not {wanted}: "
+                f"{text[:_SHOWN]}"
+            )
+
+    async def ask(self, host: str, method: str, path: str, by: str, body: Json | None = None) -> Json:
+        """Call the responder's API as an identity (object id). Raises Unexpected when it refuses."""
+        headers = {"Authorization": f"Bearer {self._sandbox.token(by, 'app')}"}
+        return await self.api(method, f"{host}{path}", headers, body)
+
+    async def api(self, method: str, target: str, headers: Mapping[str, str], body: object = None) -> Json:
+        """Call the Functions host. Raises Unexpected when it refuses."""
+        status, text = await self._send(method, target, headers, body)
+        if not 200 <= status < 300:  # noqa: PLR2004
+            raise Unexpected(f"{method.upper()} {target} was answered {status}: {text[:_SHOWN]}")
+        answer = json.loads(text) if text else {}
+        return answer if isinstance(answer, dict) else {"value": answer}
+
+    async def _send(self, method: str, target: str, headers: Mapping[str, str], body: object) -> tuple[int, str]:
+        content = {"Content-Type": "application/json"}
+        data: str | None = None
+        if isinstance(body, str):
+            data, content = body, {"Content-Type": "text/powershell"}
+        elif body is not None:
+            data = json.dumps(body)
+        async with self._session.request(method, target, headers={**content, **headers}, data=data) as response:
+            return response.status, await response.text()

@@ -1,0 +1,146 @@
+"""How well a response did: what it was to evict, what it was to keep, and whether undo brought all of it back."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from sandbox.exercise import Expect
+
+Json = dict[str, Any]
+State = Mapping[str, Json]  # key -> body: a world's snapshot, with the machines' power and the jobs' status
+
+VM, JOB = "microsoft.compute/virtualmachines", "microsoft.automation/automationaccounts/jobs"
+POWER = "power"  # the field that `drill` adds to a machine's body
+STOPPED_JOB = frozenset({"Stopped", "Stopping", "Completed", "Failed", "Suspended"})
+_SHOWN = 5  # differences of one object that a sentence names
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exercise came to."""
+
+    id: str
+    title: str
+    evicted: str  # "3/3": of those that had to go
+    kept: str  # "41/41": of all else
+    alert: str  # its state in Defender at the end
+    approvals: int  # gates that people were asked to open
+    calls: int  # requests of the responder to Azure, from delivery to the end, undo left out
+    seconds: float  # wall time of the same
+    undone: bool | None  # whether undo restored the world; None where there was nothing to undo
+    passed: bool
+    failures: tuple[str, ...] = ()  # one sentence each
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What a comparison found."""
+
+    evicted: tuple[int, int]
+    kept: tuple[int, int]
+    failures: tuple[str, ...]
+
+
+def tally(expect: Expect, before: State, after: State, names: Mapping[str, str]) -> Tally:
+    """Compare the world after the attack with the world after the response.
+
+    `names` gives the object id of a name in /users/<name>.
+    """
+    evicted = {key_of(text, names): text for text in expect.evicted}
+    left = [
+        f"{text} is to be evicted, and was never there: the attack didn't make it."
+        if key not in before
+        else f"Left: {text} is still there and works."
+        for key, text in evicted.items()
+        if key not in before or (key in after and not neutral(after[key]))
+    ]
+    unknown = [
+        f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in before
+    ]
+    others = [key for key in before if not _covered(key, evicted)]
+    touched = [
+        f"Touched: {key}: {_difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
+    ]
+    # Neutralised is all that may have happened to what was to be evicted and is still there.
+    beyond = [
+        f"Touched: {key}: {_difference(_rest(before[key]), _rest(after[key]))}."
+        for key in evicted
+        if key in before and key in after and _rest(after[key]) != _rest(before[key])
+    ]
+    new = [f"Touched: {key} appeared." for key in after if key not in before and not _covered(key, evicted)]
+    return Tally(
+        (len(evicted) - len(left), len(evicted)),
+        (len(others) - len(touched), len(others)),
+        (*left, *unknown, *touched, *beyond, *new),
+    )
+
+
+def restored(before: State, after: State) -> tuple[str, ...]:
+    """What undo left different, a sentence each. Jobs that were stopped don't run again."""
+    return tuple(
+        f"Undo: {key}: {_difference(before.get(key), after.get(key))}."
+        for key in sorted({*before, *after})
+        if _differs(key, before, after) and _type(before.get(key, {})) != JOB
+    )
+
+
+def key_of(text: str, names: Mapping[str, str]) -> str:
+    """The key in a snapshot of an ARM id or of /users/<name>."""
+    kind, _, name = text.strip("/").partition("/")
+    collections = {k.lower(): k for k in ("users", "groups", "servicePrincipals", "applications")}
+    if kind.lower() in collections and "/" not in name:
+        return f"/{collections[kind.lower()]}/{names.get(name.lower(), name.lower())}"
+    return text.lower().rstrip("/")
+
+
+def neutral(body: Json) -> bool:
+    """Whether something that is still there can do no more harm."""
+    kind = _type(body)
+    if kind == VM:
+        return bool(body.get(POWER) in {"deallocated", "stopped"})
+    if kind == JOB:
+        return body.get("properties", {}).get("status") in STOPPED_JOB
+    return body.get("accountEnabled") is False
+
+
+def _rest(body: Json) -> Json:
+    """A body without that which neutralising changes."""
+    kind = _type(body)
+    if kind == JOB:
+        return {}
+    changes = {POWER} if kind == VM else {"accountEnabled", "private"} if "accountEnabled" in body else set()
+    return {name: value for name, value in body.items() if name not in changes}
+
+
+def _type(body: Json) -> str:
+    return str(body.get("type", "")).lower()
+
+
+def _covered(key: str, evicted: Mapping[str, str]) -> bool:
+    """Whether a key is one of those to be evicted, or lies beneath one, or is one's entry in the recycle bin."""
+    deleted = key.replace("/directory/deletedItems/", "/users/", 1)
+    return deleted in evicted or any(key.startswith(above + "/") for above in evicted)
+
+
+def _differs(key: str, before: State, after: State) -> bool:
+    return before.get(key) != after.get(key)
+
+
+def _difference(old: Json | None, new: Json | None) -> str:
+    if old is None or new is None:
+        return "is new" if old is None else "is gone"
+    found = list(_walk(old, new, ""))
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more
+
+
+def _walk(old: object, new: object, path: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted({*old, *new}):
+            yield from _walk(old.get(name), new.get(name), f"{path}.{name}" if path else name)
+    elif old != new:
+        yield f"{path} was {_short(old)}, is {_short(new)}"
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) < 80 else text[:77] + "…"  # noqa: PLR2004

@@ -1,0 +1,122 @@
+"""What a world file says: the Azure that an exercise starts from. Every field's description is its documentation."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, field
+
+from sandbox.azure.directory_file import GroupEntry, ServicePrincipalEntry, UserEntry
+
+Json = dict[str, Any]
+METHODS = ("put", "patch", "post", "delete", "get")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of everything in a file."""
+
+
+class Call(Part, frozen=True, kw_only=True):
+    """One public REST call that somebody makes: exactly one of put, patch, post, delete and get."""
+
+    at: Annotated[timedelta, Meta(description="When, as an ISO 8601 duration before now: -P20D, -PT40M.")]
+    by: Annotated[str, Meta(description="Who: user principal name, display name, appId or object id.")] = field(
+        name="as"
+    )
+    ip: Annotated[str, Meta(description="The address the call comes from.")] = "203.0.113.10"
+    agent: Annotated[str, Meta(description="The User-Agent header.")] = ""
+    put: Annotated[str, Meta(description="What to PUT: a path of Resource Manager, `graph:/…`, or a full URL.")] = ""
+    patch: Annotated[str, Meta(description="What to PATCH.")] = ""
+    post: Annotated[str, Meta(description="What to POST to.")] = ""
+    delete: Annotated[str, Meta(description="What to DELETE.")] = ""
+    get: Annotated[str, Meta(description="What to GET.")] = ""
+    body: Annotated[Any, Meta(description="JSON to send; a string goes as plain text (a runbook's script).")] = None
+    status: Annotated[int, Meta(description="The status it must be answered with. Left out: any 2xx.")] = 0
+
+    def __post_init__(self) -> None:
+        given = [name for name in METHODS if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"a call has exactly one of {', '.join(METHODS)}; this has {' and '.join(given) or 'none'}"
+            )
+        if self.at > timedelta():
+            raise ValueError("`at` lies in the future; calls are made before now, e.g. -PT40M")
+
+    @property
+    def method(self) -> str:
+        return next(name for name in METHODS if getattr(self, name))
+
+    @property
+    def target(self) -> str:
+        return str(getattr(self, self.method))
+
+
+class Tenant(Part, frozen=True, kw_only=True):
+    """The Entra tenant."""
+
+    id: Annotated[str, Meta(description="Tenant id, a GUID.")]
+    domain: Annotated[str, Meta(description="Its domain; people of other domains are guests or strangers.")]
+
+
+class Subscription(Part, frozen=True, kw_only=True):
+    """A subscription."""
+
+    id: Annotated[str, Meta(description="A GUID.")]
+    name: Annotated[str, Meta(description="Display name.")]
+    tags: Annotated[dict[str, str], Meta(description="Tags, e.g. `owner: <user principal name>`.")] = {}
+
+
+class RoleDefinition(Part, frozen=True, kw_only=True):
+    """A custom role."""
+
+    name: Annotated[str, Meta(description="Its name, by which role assignments refer to it.")]
+    id: Annotated[str, Meta(description="A GUID. Left out: one made from the name.")] = ""
+    scopes: Annotated[tuple[str, ...], Meta(description="Where it can be assigned: subscriptions' ARM ids.")] = ()
+    actions: Annotated[tuple[str, ...], Meta(description="What it allows.")] = ()
+    not_actions: Annotated[tuple[str, ...], Meta(description="What of that it doesn't allow.")] = ()
+
+
+class RoleAssignment(Part, frozen=True, kw_only=True):
+    """Who holds which role where."""
+
+    scope: Annotated[str, Meta(description="ARM id of a subscription, group or resource; / for the root.")]
+    role: Annotated[str, Meta(description="A built-in or custom role by its name or its GUID.")]
+    principal: Annotated[str, Meta(description="User principal name, display name or id.")]
+    name: Annotated[str, Meta(description="The assignment's GUID. Left out: made from the other three.")] = ""
+
+
+class Responder(Part, frozen=True, kw_only=True):
+    """Where the responder is deployed.
+
+    Its identity is added to the world with exactly the rights that the actions declare.
+    """
+
+    name: Annotated[str, Meta(description="Display name of its managed identity.")]
+    subscriptions: Annotated[tuple[str, ...], Meta(description="Those it may act on: GUIDs.")]
+    settings: Annotated[dict[str, str], Meta(description="Other settings of it: COUNTERSIGN_… by name.")] = {}
+
+
+class Additions(Part, frozen=True, kw_only=True):
+    """What can be put into a world. In `extend`, an entry with the id or name of one that is there replaces it."""
+
+    names: Annotated[dict[str, str], Meta(description="Words for long texts: ${word} stands for the text.")] = {}
+    subscriptions: Annotated[tuple[Subscription, ...], Meta(description="Subscriptions.")] = ()
+    users: Annotated[tuple[UserEntry, ...], Meta(description="People: upn, name, type, app_roles, …")] = ()
+    service_principals: Annotated[
+        tuple[ServicePrincipalEntry, ...], Meta(description="Applications and managed identities.")
+    ] = ()
+    groups: Annotated[tuple[GroupEntry, ...], Meta(description="Groups.")] = ()
+    role_definitions: Annotated[tuple[RoleDefinition, ...], Meta(description="Custom roles.")] = ()
+    role_assignments: Annotated[tuple[RoleAssignment, ...], Meta(description="Who may do what.")] = ()
+    resources: Annotated[
+        tuple[Json, ...], Meta(description="Resources and resource groups: the body that a GET answers, with its id.")
+    ] = ()
+
+
+class WorldFile(Additions, frozen=True, kw_only=True):
+    """A whole world."""
+
+    title: Annotated[str, Meta(description="What it shows, in a line.")]
+    tenant: Annotated[Tenant, Meta(description="The Entra tenant.")]
+    responder: Annotated[Responder, Meta(description="Where the responder is deployed.")]
+    history: Annotated[tuple[Call, ...], Meta(description="What was done in it before any exercise.")] = ()
