@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from playbooks import subscriptions, users, vms
+from playbooks import service_principals, subscriptions, users, vms
 from playbooks.step import Step
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -12,6 +12,7 @@ from responders.model import Case, Principal, Subject, SubjectKind
 PLAYBOOKS: Mapping[SubjectKind, tuple[Step, ...]] = {
     "user": users.STEPS,
     "guest": users.STEPS,
+    "service_principal": service_principals.STEPS,
     "subscription": subscriptions.STEPS,
     "vm": vms.STEPS,
 }
@@ -39,7 +40,6 @@ def by_hand(case: Case) -> tuple[str, ...]:
     """What no playbook covers, in sentences that say what a person has to do."""
     todo = {
         "foreign": "is of another tenant ({tenant}): remove its delegation or guest access, and tell that tenant",
-        "service_principal": "is a service principal: disable it and remove its credentials",
         "managed_identity": "is a managed identity: review its role assignments, and the resource that it belongs to",
         "group": "is a group: review its members",
         "unknown": "is not known to the directory: find out who it is",
@@ -51,10 +51,11 @@ def by_hand(case: Case) -> tuple[str, ...]:
 
 
 def _person(suspect: Principal) -> Subject | None:
-    if suspect.kind not in {"user", "guest"}:
-        return None
-    kind: SubjectKind = "guest" if suspect.kind == "guest" else "user"
-    return Subject(kind=kind, id=suspect.id, name=suspect.upn or suspect.name, reason="the alert names it as the actor")
+    kind = suspect.kind
+    if kind == "user" or kind == "guest" or kind == "service_principal":  # noqa: PLR1714  this is what mypy narrows by
+        name = suspect.upn or suspect.name
+        return Subject(kind=kind, id=suspect.id, name=name, reason="the alert names it as the actor")
+    return None
 
 
 def _machine(text: str, subscription: str) -> str | None:

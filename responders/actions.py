@@ -4,15 +4,17 @@ from responders import defender, directory, notify, owners
 from responders.action import Action
 from responders.errors import Permanent
 from responders.investigation import activity_log
+from responders.service_principals.disable import Disable as DisableServicePrincipal
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
-from responders.users.disable import Disable
+from responders.users.disable import Disable as DisableUser
 from responders.users.revoke_sessions import RevokeSessions
 from responders.vms.deallocate import Deallocate
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
-    Disable(),
+    DisableUser(),
+    DisableServicePrincipal(),
     StripRoleAssignments(),
     RemoveRunbooks(),
     Deallocate(),

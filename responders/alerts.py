@@ -2,7 +2,7 @@
 
 Shapes: the REST resource (2015-06-01-preview to 2022-01-01) and lists of it, the Logic App trigger, continuous export
 to Event Hubs and to Log Analytics, EventGridEvent and CloudEvents, Sentinel's incidents and alerts, Graph's alerts_v2,
-and what the Activity Log has of an alert. An alert is found by its fields, not by the channel, and whatever is around it.
+and what the Activity Log has of an alert. An alert is found by its fields, not by the channel, whatever is around it.
 
 What is returned is a hint and no more: anyone could have sent it. Read the alert again from Defender before acting.
 """
@@ -129,8 +129,9 @@ class _Reader:
         elif start[:1] in ("{", "["):
             self.finds(load(text), depth + 1)
 
-    def _wrapped(self, fields: Fields, depth: int) -> None:
+    def _wrapped(self, fields: Fields, depth: int) -> bool:
         """Look into whatever lies around an alert: `body`, `value`, `records`, `input.message` and so on."""
+        before = len(self.arrivals) + len(self.refused)
         for key, value in fields.raw.items():
             if value == [] and key.lower() in _LISTS:
                 self._ignore(f"Nothing in {key}: an empty list.")
@@ -144,6 +145,7 @@ class _Reader:
                 self.finds(inner, depth + 1)
         for name in _IN_BASE64:
             self._base64(fields.word(name), depth)
+        return len(self.arrivals) + len(self.refused) > before
 
     def _base64(self, text: str, depth: int) -> None:
         if text:
@@ -256,7 +258,12 @@ class _Reader:
         if not text.startswith("/"):
             return sort.lower().startswith("microsoft.") and self._ignore(f"{sort[:100]!r} is no alert.")
         if not sort or sort.lower() == "microsoft.security/locations/alerts":
-            found = ResourceId.parse(text.rstrip("/"))
+            try:
+                found = ResourceId.parse(text.rstrip("/"))
+            except Permanent:
+                if self._wrapped(resource, depth):
+                    return True  # it was the id of whatever is around an alert
+                raise
             if is_alert(found):
                 self.arrivals.append(Reference(id=alert_resource(text).text))
                 return True

@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     raise Permanent(f"Setting {name} is missing and has no default.")
             elif field.type in (tuple[str, ...], dict[str, Gate]):
                 items = [part.strip() for part in text.split(",") if part.strip()]
-                pairs = field.type is not tuple[str, ...]
+                pairs = field.type == dict[str, Gate]
                 raw[field.name] = dict(_pair(name, item) for item in items) if pairs else items
             else:
                 raw[field.name] = text

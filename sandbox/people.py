@@ -23,6 +23,18 @@ class Unexpected(Exception):  # noqa: N818  what the exercise's table says
     """Something in an exercise was answered otherwise than it says; the message is a sentence for its author."""
 
 
+class Refusal(Unexpected):
+    """The responder said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Died(Exception):  # noqa: N818  that is what it did
+    """The host process is gone, in the middle of something."""
+
+
 class People:
     """All identities of a scene, on one sandbox."""
 
@@ -61,16 +73,18 @@ class People:
                 f"{text[:_SHOWN]}"
             )
 
-    async def ask(self, host: str, method: str, path: str, by: str, body: Json | None = None) -> Json:
-        """Call the responder's API as an identity (object id). Raises Unexpected when it refuses."""
-        headers = {"Authorization": f"Bearer {self._sandbox.token(by, 'app')}"}
-        return await self.api(method, f"{host}{path}", headers, body)
+    async def ask(self, method: str, target: str, by: str, body: object, headers: Mapping[str, str]) -> Json:
+        """Call the Functions host as an identity (object id; "" for nobody).
 
-    async def api(self, method: str, target: str, headers: Mapping[str, str], body: object = None) -> Json:
-        """Call the Functions host. Raises Unexpected when it refuses."""
-        status, text = await self._send(method, target, headers, body)
+        Raises Refusal when it says no, and Died when it doesn't answer any more.
+        """
+        signed = {"Authorization": f"Bearer {self._sandbox.token(by, 'app')}"} if by else {}
+        try:
+            status, text = await self._send(method, target, {**signed, **headers}, body)
+        except aiohttp.ClientError as error:
+            raise Died(f"{method.upper()} {target}: {error}") from error
         if not 200 <= status < 300:  # noqa: PLR2004
-            raise Unexpected(f"{method.upper()} {target} was answered {status}: {text[:_SHOWN]}")
+            raise Refusal(status, f"{method.upper()} {target} was answered {status}: {text[:_SHOWN]}")
         answer = json.loads(text) if text else {}
         return answer if isinstance(answer, dict) else {"value": answer}
 

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from playbooks import dispatch, joining, wording
-from responders import defender, directory, notify, owners, report
+from playbooks.case import build
+from responders import defender, notify, owners, report
 from responders.approvals import Question
 from responders.errors import Permanent, Temporary
 from responders.investigation.findings import findings
-from responders.model import Case, Json, digest, plain
+from responders.model import Json, digest, plain
 from responders.services import Services
 
 US = "countersign"
@@ -26,20 +27,7 @@ async def examine(order: Json, its: Services) -> Json:
     alert = await defender.read(its.azure, received.id)
     if alert is None:
         raise Temporary(f"Defender knows no alert {received.id}: forged, or not there yet. Not acted on.")
-    if not its.settings.covers(alert.subscription):
-        raise Permanent(
-            f"Subscription {alert.subscription or 'none'} is not in COUNTERSIGN_SUBSCRIPTIONS. Not acted on."
-        )
-    suspects = [await directory.resolve(its.azure, actor, alert.tenant) for actor in alert.actors]
-    case = Case(
-        incident=incident.id,
-        alert=alert,
-        subscription=alert.subscription,
-        tenant=alert.tenant,
-        suspects=tuple(s for s in suspects if s.id or s.upn),
-        since=alert.start - its.settings.lookback,
-        until=at,
-    )
+    case = await build(its, incident.id, alert, at)
     await incident.save_case(order["run"], case)
     result, reason = "", ""
     if alert.sample or received.sample:

@@ -136,14 +136,10 @@ def started(call: "Call") -> Json:
     return event
 
 
-def record(call: "Call", event: Json, status: Status, http: int = 0, error: Json | None = None) -> None:
-    """Add one event of an operation to the log.
-
-    `event` is its template, `http` the status of the answer (0: none, as on Started and at the end of a long run),
-    `error` the error body.
-    """
-    world, now = call.world, call.clock.now()
-    add(world.activity, event, status, now, world.new_id("event"), _outcome(http, error, call.request))
+def record(call: "Call", event: Json, status: Status, http: int = 0, error: object = None) -> None:
+    """Add one event of an operation to the log: its template, the status of the answer (0 on Started), the error body."""
+    world = call.world
+    add(world.activity, event, status, call.clock.now(), world.new_id("event"), _outcome(http, error, call.request))
 
 
 def add(log: ActivityLog, event: Json, status: Status, now: datetime, id_: str, properties: Json | None = None) -> None:
@@ -177,7 +173,7 @@ def pair(value: str, localized: str = "") -> Json:
     return {"value": value, "localizedValue": localized or value}
 
 
-def _outcome(http: int, error: Json | None, request: str) -> Json:
+def _outcome(http: int, error: object, request: str) -> Json:
     if not http:
         return {}
     more = {"statusMessage": json.dumps(error, separators=(",", ":"))} if error else {}

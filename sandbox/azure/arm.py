@@ -6,6 +6,7 @@ from sandbox.azure import (
     activity_log,
     authorization,
     ids,
+    groups,
     insights,
     locks,
     operations,
@@ -22,6 +23,7 @@ from sandbox.azure.tokens import Invalid
 # One line a room. The first that routes a path wins.
 ROOMS = (
     subscriptions.room,
+    groups.room,
     resources.room,
     authorization.room,
     role_definitions.room,
@@ -82,7 +84,7 @@ class Arm:
         return await self._run_logged(call, handler)
 
     async def _run(self, call: Call, handler: Handler) -> Reply:
-        if call.action:
+        if call.guarded:
             call.role = call.require(call.action, call.scope)
         self._check_group(call)
         locks.check(call)
@@ -97,31 +99,30 @@ class Arm:
     async def _run_logged(self, call: Call, handler: Handler) -> Reply:
         """Run a write, a delete or an action; the log gets its beginning and its end, whatever that is."""
         first = activity_log.started(call)
-        began = call.clock.now()
         try:
             reply = await self._run(call, handler)
         except ApiError as error:
-            event = activity_log.template(call)
-            activity_log.record(call, first, "Started", at=began)
-            activity_log.record(call, event, "Failed", error.status, error.body())
+            activity_log.record(call, first, "Started")
+            activity_log.record(call, activity_log.template(call), "Failed", error.status, error.body())
             raise
         event = activity_log.template(call)
-        first["authorization"] = event["authorization"]  # the role is known by now
-        activity_log.record(call, first, "Started", at=began)
+        # The role that allowed it is known only by now.
+        activity_log.record(call, {**first, "authorization": event["authorization"]}, "Started")
         if reply.operation:
             activity_log.record(call, event, "Accepted", reply.status)
             later = {k: v for k, v in event.items() if k != "httpRequest"}
             call.world.operations[reply.operation]["event"] = later
+        elif reply.status < 400:  # noqa: PLR2004
+            activity_log.record(call, event, "Succeeded", reply.status)
         else:
-            status = "Succeeded" if reply.status < 400 else "Failed"  # noqa: PLR2004
-            activity_log.record(call, event, status, reply.status, reply.body if status == "Failed" else None)
+            activity_log.record(call, event, "Failed", reply.status, reply.body)
         return reply
 
     def _route(self, call: Call) -> Handler | None:
         found = self.router.find(call.method, call.path)
         if found:
             route, call.params = found
-            call.action = route.action or ""
+            call.action, call.guarded = route.action, route.guarded and bool(route.action)
             return route.handler
         return resources.generic(call)
 
@@ -142,7 +143,9 @@ class Arm:
             )
             raise bad_request("NoRegisteredProviderFound", message)
         if not _VERSION.fullmatch(call.version):
-            message = f"The api-version '{call.version}' is invalid. The supported versions are of the form 'YYYY-MM-DD'."
+            message = (
+                f"The api-version '{call.version}' is invalid. The supported versions are of the form 'YYYY-MM-DD'."
+            )
             raise bad_request("InvalidApiVersionParameter", message)
 
     @staticmethod

@@ -6,7 +6,9 @@ from typing import Any
 class ApiError(Exception):
     """A refusal on its way to the caller. `code` and `message` go into the service's own error body."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> None:  # noqa: ANN401
         super().__init__(f"{code}: {message}")
         self.status, self.code, self.message, self.headers, self.more = status, code, message, headers or {}, more
 

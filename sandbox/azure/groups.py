@@ -90,7 +90,11 @@ def _deleted(world: World, _: "Clock", args: Json) -> None:
 
 def put(world: World, id_: str, location: str, more: Json, call: Call | None = None) -> Resource:
     """Make a group, or replace it. `more` holds tags and managedBy."""
-    head = {"type": TYPE, "location": location.lower().replace(" ", ""), "properties": {"provisioningState": "Succeeded"}}
+    head = {
+        "type": TYPE,
+        "location": location.lower().replace(" ", ""),
+        "properties": {"provisioningState": "Succeeded"},
+    }
     return world.put(id_, {**head, **more}, call.author if call else None, call.version if call else "")
 
 
@@ -164,5 +168,3 @@ def _tagged(call: Call) -> Resource:
     if found is None and not ids.parse(scope).group:
         raise subscription_not_found(ids.parse(scope).subscription)
     return found or need(call, scope)
-
-

@@ -1,6 +1,7 @@
 """Lists: pages with nextLink, and the little of OData that Resource Manager's filters use."""
 
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -17,20 +18,40 @@ _CLAUSE = re.compile(
 
 
 def page(call: Call, items: list[Json], size: int = 1000) -> Reply:
-    """A list, in pages. `$top` makes them smaller; `$skiptoken` of the nextLink holds where the next one begins."""
+    """A list, in pages ordered by id. `$top` makes them smaller.
+
+    The `$skiptoken` of a nextLink names the last one shown, so that a page goes on after it even when it is gone by then.
+    """
     top = call.query.get("$top", "")
-    if top and not top.isdigit():
+    if top and not (top.isdigit() and int(top)):
         raise bad_request("InvalidTopQueryParameter", f"The $top query parameter '{top}' is invalid.")
-    size = min(size, int(top)) if top and int(top) else size
-    token = call.query.get("$skiptoken", "0")
-    if not token.isdigit():
-        raise bad_request("InvalidSkipToken", f"The $skiptoken '{token}' is invalid.")
-    start = int(token)
-    body: Json = {"value": items[start : start + size]}
-    if start + size < len(items):
-        rest = {k: v for k, v in call.query.items() if k != "$skiptoken"}
-        body["nextLink"] = call.url(query={**rest, "$skiptoken": str(start + size)})
+    size = min(size, int(top)) if top else size
+    rest = sorted(items, key=_key)
+    if token := call.query.get("$skiptoken"):
+        last = decoded(token)
+        rest = [item for item in rest if _key(item) > last]
+    body: Json = {"value": rest[:size]}
+    if len(rest) > size:
+        kept = {k: v for k, v in call.query.items() if k != "$skiptoken"}
+        body["nextLink"] = call.url(query={**kept, "$skiptoken": encoded(_key(rest[size - 1]))})
     return Reply(200, body)
+
+
+def encoded(text: str) -> str:
+    """A continuation token: opaque to clients."""
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decoded(token: str) -> str:
+    """The inverse of `encoded`. Raises ApiError 400 for what isn't a token."""
+    try:
+        return urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except ValueError as error:
+        raise bad_request("InvalidSkipToken", f"The $skiptoken '{token}' is invalid.") from error
+
+
+def _key(item: Json) -> str:
+    return str(item["id"]).lower()
 
 
 def clauses(text: str, what: Callable[[re.Match[str]], Callable[[Json], bool]]) -> Callable[[Json], bool]:

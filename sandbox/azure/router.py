@@ -20,8 +20,8 @@ One provider, one file: its routes, its state (all in `world`), its errors. Then
 * What a room doesn't route is answered generically (resources.py): PUT, PATCH, GET, HEAD, DELETE and lists of any type.
   So a room says only what its types do beyond that. An unknown POST is a 501 that names it.
 * `{name}` matches one segment, `{scope}` (only at the beginning) any scope, the root included. Literals in any case.
-* The action is what RBAC asks for at `call.scope`: the request's own path, or for collections what they hang on. None: no
-  right is asked for here, the handler does it itself by `call.require(action, scope)`.
+* The action is what RBAC asks for at `call.scope`: the request's own path, or for collections what they hang on. Without an
+  action, or with guarded=False, the handler asks itself: `call.require(action, scope)`, `call.allowed(action, scope)`.
 * api-versions: by type, in the spelling of Azure; child types inherit. Another one is a 400 that lists the known.
   A type without an entry takes any well-formed version.
 * Before a handler runs, arm.py has done: sign-in, api-version, RBAC, locks, throttling. After it: activity log, headers.
@@ -119,6 +119,7 @@ class Call:
     caller: Caller = field(default_factory=Caller)
     params: dict[str, str] = field(default_factory=dict)  # from the template, as spelled by the caller
     action: str = ""
+    guarded: bool = True
     role: str = ""  # the role that allowed it
     correlation: str = ""
     request: str = ""  # x-ms-request-id
@@ -205,7 +206,8 @@ class Route:
 
     method: str
     template: str
-    action: str | None
+    action: str
+    guarded: bool  # RBAC asks for the action; otherwise the handler does, and the action is only what the log calls it
     handler: Handler
     pattern: re.Pattern[str]
 
@@ -218,11 +220,13 @@ class Room:
         self.versions = dict(versions or {})
         self.routes: list[Route] = []
 
-    def on(self, method: str, template: str, action: str | None = None) -> Callable[[Handler], Handler]:
+    def on(
+        self, method: str, template: str, action: str = "", *, guarded: bool = True
+    ) -> Callable[[Handler], Handler]:
         """Register the handler of a method and path template."""
 
         def register(handler: Handler) -> Handler:
-            self.routes.append(Route(method, template, action, handler, _pattern(template)))
+            self.routes.append(Route(method, template, action, guarded, handler, _pattern(template)))
             return handler
 
         return register

@@ -5,9 +5,8 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 
-from sandbox.functions.app import Function
+from sandbox.functions.app import Function, Worker
 from sandbox.functions.events import Kind
 from sandbox.functions.history import Activity
 
@@ -20,11 +19,19 @@ Ended = Callable[[Activity, Kind, dict[str, str]], None]
 class Activities:
     """The activities that wait and those that run."""
 
-    def __init__(self, functions: Mapping[str, Function], *, limit: int, threads: Executor, ended: Ended) -> None:
-        self._functions, self._limit, self._threads, self._ended = functions, limit, threads, ended
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        worker: Worker,
+        *,
+        limit: int,
+        ended: Ended,
+        watch: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        """`ended` takes what came of an activity; `watch` sees every task that ran some, when it is over."""
+        self._functions, self._worker, self._limit, self._ended, self._watch = functions, worker, limit, ended, watch
         self._waiting: deque[Activity] = deque()
         self._running: set[asyncio.Task[None]] = set()
-        self.client = ""  # the durable client binding, once the host knows its address
 
     @property
     def busy(self) -> bool:
@@ -37,7 +44,7 @@ class Activities:
         while self._waiting and len(self._running) < self._limit:
             task = asyncio.create_task(self._work())
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            task.add_done_callback(self._over)
 
     async def stop(self, grace: float) -> None:
         """Begin none any more; give those that run `grace` seconds, then leave them to the next start."""
@@ -47,6 +54,10 @@ class Activities:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._watch(task)
 
     async def _work(self) -> None:
         """Run waiting activities, one after the other, until there are none."""
@@ -59,7 +70,7 @@ class Activities:
         try:
             function = self._functions[activity.name]
             argument = function.decode(activity.input or "null", "string")
-            result = await function.invoke(argument, client=self.client, threads=self._threads)
+            result = await self._worker.run(function, argument)
             return Kind.TASK_COMPLETED, {"Result": function.encode(result)}
         except Exception as error:  # noqa: BLE001  an activity may raise anything; the orchestrator hears of it
             log.info("Activity %s of %s failed.", activity.name, activity.instance, exc_info=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import functools
 import importlib.util
 import inspect
 import json
@@ -88,18 +89,23 @@ class Function:
         binding = "http" if self.kind == HTTP else self.kind
         return meta.get_binding_registry().get(binding).encode(result, expected_type=None).value
 
-    async def invoke(self, argument: object, *, client: str, threads: Executor) -> Any:  # noqa: ANN401  the app's result
-        """Run it, on the loop or in a thread. Raises what the function raises.
 
-        `client` is the JSON of the durable client binding.
-        """
-        arguments = {self.trigger.name: argument, **dict.fromkeys(self.clients, client)}
-        if self.context:
-            arguments["context"] = Invocation(self.name, self.directory)
-        if inspect.iscoroutinefunction(self.call):
-            return await self.call(**arguments)
-        run = contextvars.copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(threads, lambda: run(self.call, **arguments))
+@dataclass
+class Worker:
+    """Calls functions."""
+
+    threads: Executor  # for those that are not async
+    client: str = ""  # JSON of the durable client binding, once the host knows its address
+
+    async def run(self, function: Function, argument: object) -> Any:  # noqa: ANN401  the app's result
+        """Run a function, on the loop or in a thread. Raises what it raises."""
+        arguments = {function.trigger.name: argument, **dict.fromkeys(function.clients, self.client)}
+        if function.context:
+            arguments["context"] = Invocation(function.name, function.directory)
+        if inspect.iscoroutinefunction(function.call):
+            return await function.call(**arguments)
+        call = functools.partial(contextvars.copy_context().run, function.call, **arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, call)
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,11 @@ _STORAGE_LIMITS = {"maximumShortTimerDuration": "6.00:00:00", "longRunningTimerI
 class Orchestrations:
     """All instances of an app. But for `turn` and `wake`, call everything inside a transaction of the store."""
 
-    def __init__(self, app: App, store: Store, clock: Clock, run: Callable[[list[Activity]], None]) -> None:
-        """`run` is called with what a turn has scheduled, after it was written."""
-        self._store, self._clock, self._run_activities = store, clock, run
+    def __init__(
+        self, app: App, store: Store, clock: Clock, *, run: Callable[[list[Activity]], None], woken: Callable[[], None]
+    ) -> None:
+        """`run` takes what a turn has scheduled, after it was written; `woken` hears that one is ready for a turn."""
+        self._store, self._clock, self._run_activities, self._woken = store, clock, run, woken
         self._orchestrators, self._activities = app.of_kind(ORCHESTRATOR), app.of_kind(ACTIVITY)
         self._runs: dict[str, Run] = {}
         self._ready: dict[str, None] = {}  # a set that keeps its order
@@ -47,6 +49,7 @@ class Orchestrations:
     def wake(self, *instances: str) -> None:
         """Give instances a turn."""
         self._ready.update(dict.fromkeys(instances))
+        self._woken()
 
     def turn(self) -> None:
         """Let the instance that has waited longest take what has arrived for it. There must be one."""

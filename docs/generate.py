@@ -1,0 +1,97 @@
+"""Write what is made from the code into the documents, or say what is stale.
+
+python -m docs.generate            write
+python -m docs.generate --check    exit 1, with the difference, when something is not current
+"""
+
+import difflib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from playbooks import catalogue
+from responders.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings() -> str:
+    """The settings as a table: each field's comment is its documentation."""
+    source = inspect.getsource(Settings)
+    rows = ["| setting | default | what it is |", "|---|---|---|"]
+    for field in msgspec.structs.fields(Settings):
+        found = re.search(rf"((?:    # [^\n]*\n)+)    {field.name}: ", source)
+        comment = " ".join(line.strip("# ") for line in found[1].strip().splitlines()) if found else ""
+        rows.append(f"| `{PREFIX}{field.name.upper()}` | {_default(field)} | {comment} |")
+    return "\n".join(rows)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "**required**"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if isinstance(value, timedelta):
+        return f"`{msgspec.to_builtins(value)}`"
+    return f"`{value}`" if value else ""
+
+
+def demo() -> str:
+    """What `make demo` prints, with what differs from run to run left out."""
+    command = [sys.executable, "-m", "sandbox", "demo", "--plain"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    printed = re.sub(r"\b[0-9a-f]{20}\b", "<incident>", printed)
+    printed = re.sub(r"\b[0-9a-f]{12}…", "<digest>", printed)
+    printed = re.sub(r"\b\d+\.\d s\b", "<n> s", printed)
+    printed = re.sub(r"(/\S+)?/reports/", "…/reports/", printed)
+    return f"```text\n{printed.strip()}\n```"
+
+
+def help_text() -> str:
+    """What `make help` prints."""
+    printed = subprocess.run(["make", "--silent", "help"], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S607
+    return f"```text\n{printed.stdout.strip()}\n```"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "actions": catalogue.markdown,
+    "settings": settings,
+    "demo": demo,
+    "make": help_text,
+}
+
+
+def current(text: str) -> str:
+    """The document with every marked part made anew."""
+    for name in re.findall(r"<!-- made: (\w+) -->", text):
+        start, end = f"<!-- made: {name} -->", f"<!-- end: {name} -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}\n{PARTS[name]()}\n{end}{after}"
+    return text
+
+
+def main() -> int:
+    """Write, or check."""
+    stale = False
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        old = path.read_text()
+        new = current(old)
+        if "--check" not in sys.argv:
+            path.write_text(new)
+        elif new != old:
+            stale = True
+            name = str(path.relative_to(ROOT))
+            sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, "made anew"))  # noqa: FBT003
+    if stale:
+        sys.stdout.write("\nSomething made from the code is stale. Write it with: make docs\n")
+    return int(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

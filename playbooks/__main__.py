@@ -1,0 +1,146 @@
+"""The command line: what there is, what it would do, and how to set it going.
+
+    python -m playbooks list                 the playbooks, and their actions
+    python -m playbooks show ID              one action: what it changes, what it may, who must agree
+    python -m playbooks plan ALERT           what the response to an alert would change now; writes nothing
+    python -m playbooks run ALERT            hand an alert to the deployed responder, and follow it
+    python -m playbooks undo INCIDENT        ask for an incident's changes to be undone, and follow it
+
+ALERT is an alert's Resource Manager id, or a file that holds an alert in any shape. `plan` reads Azure as you, by the
+ordinary credential chain (az login, environment, managed identity). `run` and `undo` go to the responder at
+COUNTERSIGN_URL, with the token in COUNTERSIGN_TOKEN.
+
+Exit status: 0 done, 1 not done (the reason is printed), 2 called wrongly.
+"""
+
+import argparse
+import asyncio
+import inspect
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playbooks import catalogue, dispatch, remote
+from playbooks.case import build
+from playbooks.step import Step
+from responders import alerts, defender
+from responders.actions import action
+from responders.azure import explained
+from responders.errors import CountersignError, Permanent
+from responders.incident import incident_id
+from responders.investigation.findings import findings
+from responders.model import Alert, Plan, digest, plain
+from responders.protection import withhold
+from responders.services import Services
+from responders.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m playbooks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, what in (("list", ""), ("show", "id"), ("plan", "alert"), ("run", "alert"), ("undo", "incident")):
+        command = commands.add_parser(name)
+        if what:
+            command.add_argument(what)
+        if name in {"list", "plan"}:
+            command.add_argument("--json", action="store_true", help="for machines")
+        if name == "undo":
+            command.add_argument("--reason", default="", help="why; kept in the journal")
+    given = parser.parse_args(arguments)
+    if not given.command:
+        parser.print_help()
+        return 2
+    try:
+        return _perform(given)
+    except CountersignError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _perform(given: argparse.Namespace) -> int:
+    match given.command:
+        case "list":
+            print(json.dumps(catalogue.rows(), indent=2) if given.json else catalogue.text())
+        case "show":
+            _show(given.id)
+        case "plan":
+            plans = asyncio.run(_plan(given.alert))
+            print(json.dumps([plain(p) for p in plans], indent=2) if given.json else "\n\n".join(map(_told, plans)))
+        case "run":
+            return asyncio.run(remote.run(_payload(given.alert)))
+        case "undo":
+            return asyncio.run(remote.undo(given.incident, given.reason))
+    return 0
+
+
+def _show(id_: str) -> None:
+    one = action(id_)
+    gates = [step.gate for book in dispatch.PLAYBOOKS.values() for step in book if step.action == id_]
+    print(f"{one.id}\n\n{inspect.cleandoc(one.__doc__ or '')}\n")
+    print(f"Reversible: {'yes' if one.reversible else 'no'}")
+    print(f"Approvals by default: {', '.join(dict.fromkeys(gates)) or 'in no playbook'}")
+    print("Permissions:\n" + "\n".join(f"  {p}" for p in one.permissions))
+
+
+async def _plan(text: str) -> list[Plan]:
+    # No evidence is kept: this command leaves nothing behind.
+    its = Services(Settings.load({"COUNTERSIGN_EVIDENCE": "memory://", **os.environ}))
+    try:
+        with explained("planning"):
+            alert = await _alert(its, text)
+            at = datetime.now(UTC)
+            case = await build(its, incident_id(alert.subscription, alert.name), alert, at)
+            case = case.having(findings=await findings(its.azure, case))
+            own = await its.azure.own_id()
+            return [
+                withhold(await action(step.action).plan(case, subject, its.azure), its.settings, own)
+                for subject in dispatch.subjects(case)
+                for step in dispatch.PLAYBOOKS[subject.kind]
+            ]
+    finally:
+        await its.close()
+
+
+async def _alert(its: Services, text: str) -> Alert:
+    arrival = alerts.parse(_payload(text))[0]
+    id_ = getattr(arrival, "id", "")
+    if not id_:
+        raise Permanent(f"{text[:200]!r} holds no alert whose Resource Manager id is known.")
+    alert = await defender.read(its.azure, id_)
+    if alert is None:
+        raise Permanent(f"Defender knows no alert {id_}.")
+    return alert
+
+
+def _payload(text: str) -> bytes:
+    if text.startswith("/subscriptions/"):
+        return json.dumps({"id": text}).encode()
+    try:
+        return Path(text).read_bytes()
+    except OSError as error:
+        raise Permanent(f"{text[:200]!r} is neither an alert's id nor a file that can be read: {error}") from error
+
+
+def _told(plan: Plan) -> str:
+    gate = next(s.gate for s in _steps(plan))
+    lines = [f"{plan.action} on {plan.subject.name or plan.subject.id}"]
+    if plan.changes:
+        lines[0] += f"  (approvals: {gate}, digest {digest(plan)[:12]}…)"
+    for change in plan.changes:
+        lines += [f"  - {change.summary}", *(f"      because {r}" for r in change.reasons)]
+        lines += [f"      {change.lasting}"] if change.lasting else []
+    lines += [f"  {plan.reason}"] if not plan.changes else []
+    return "\n".join(lines + [f"  kept: {line}" for line in plan.kept])
+
+
+def _steps(plan: Plan) -> list[Step]:
+    return [s for s in dispatch.PLAYBOOKS[plan.subject.kind] if s.action == plan.action]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

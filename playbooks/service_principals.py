@@ -1,0 +1,5 @@
+"""An application held to be compromised."""
+
+from playbooks.step import Step
+
+STEPS = (Step("service_principals.disable", "one"),)

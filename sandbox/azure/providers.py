@@ -1,0 +1,93 @@
+"""Providers with the types and api-versions that clients look up before a generic call, newest first."""
+
+LOCATIONS = {
+    "centralus": "Central US",
+    "eastus": "East US",
+    "eastus2": "East US 2",
+    "northeurope": "North Europe",
+    "swedencentral": "Sweden Central",
+    "westeurope": "West Europe",
+    "westus2": "West US 2",
+}
+
+_COMPUTE = ("2026-04-01", "2025-04-01", "2024-11-01", "2024-07-01", "2023-09-01", "2022-11-01", "2022-03-01")
+_DISKS = ("2026-03-02", "2025-01-02", "2024-03-02", "2023-10-02", "2023-04-02", "2022-07-02")
+_NETWORK = ("2024-05-01", "2024-01-01", "2023-11-01", "2023-09-01", "2022-07-01", "2021-08-01")
+_AUTOMATION = ("2024-10-23", "2023-11-01", "2022-08-08", "2020-01-13-preview", "2019-06-01", "2015-10-31")
+_WEB = ("2024-04-01", "2023-12-01", "2023-01-01", "2022-09-01", "2022-03-01")
+
+PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Microsoft.Authorization": {
+        "roleAssignments": ("2022-04-01", "2020-10-01-preview", "2020-04-01-preview", "2018-01-01-preview", "2015-07-01"),
+        "roleDefinitions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),
+        "denyAssignments": ("2022-04-01", "2018-07-01-preview"),
+        "permissions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),
+        "classicAdministrators": ("2015-07-01", "2015-06-01"),
+        "elevateAccess": ("2015-07-01", "2016-07-01"),
+        "locks": ("2020-05-01", "2016-09-01", "2015-01-01"),
+        "roleAssignmentScheduleInstances": ("2020-10-01",),
+        "roleAssignmentSchedules": ("2020-10-01",),
+        "roleAssignmentScheduleRequests": ("2020-10-01",),
+        "roleEligibilityScheduleInstances": ("2020-10-01",),
+        "roleEligibilitySchedules": ("2020-10-01",),
+        "roleEligibilityScheduleRequests": ("2020-10-01",),
+    },
+    "Microsoft.Automation": {
+        "automationAccounts": _AUTOMATION,
+        "automationAccounts/runbooks": _AUTOMATION,
+        "automationAccounts/webhooks": ("2024-10-23", "2015-10-31"),
+    },
+    "Microsoft.Compute": {
+        "virtualMachines": _COMPUTE,
+        "virtualMachines/extensions": _COMPUTE,
+        "virtualMachines/runCommands": _COMPUTE,
+        "virtualMachineScaleSets": _COMPUTE,
+        "availabilitySets": _COMPUTE,
+        "images": _COMPUTE,
+        "restorePointCollections": _COMPUTE,
+        "disks": _DISKS,
+        "snapshots": _DISKS,
+        "galleries": ("2026-03-03", "2024-03-03", "2023-07-03", "2022-03-03"),
+    },
+    "Microsoft.Insights": {
+        "eventtypes": ("2015-04-01", "2014-04-01", "2017-03-01-preview"),
+        "diagnosticSettings": ("2021-05-01-preview", "2017-05-01-preview", "2016-09-01"),
+        "activityLogAlerts": ("2020-10-01", "2017-04-01"),
+        "actionGroups": ("2023-01-01", "2022-06-01"),
+        "components": ("2020-02-02", "2015-05-01"),
+    },
+    "Microsoft.KeyVault": {"vaults": ("2024-11-01", "2023-07-01", "2022-07-01", "2021-10-01", "2019-09-01")},
+    "Microsoft.Logic": {"workflows": ("2019-05-01", "2017-07-01", "2016-06-01")},
+    "Microsoft.ManagedIdentity": {"userAssignedIdentities": ("2023-01-31", "2018-11-30")},
+    "Microsoft.ManagedServices": {
+        "registrationAssignments": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
+        "registrationDefinitions": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
+    },
+    "Microsoft.Management": {"managementGroups": ("2023-04-01", "2021-04-01", "2020-05-01", "2020-02-01")},
+    "Microsoft.Network": {
+        "virtualNetworks": _NETWORK,
+        "networkInterfaces": _NETWORK,
+        "networkSecurityGroups": _NETWORK,
+        "publicIPAddresses": _NETWORK,
+        "loadBalancers": _NETWORK,
+        "azureFirewalls": _NETWORK,
+    },
+    "Microsoft.OperationalInsights": {"workspaces": ("2023-09-01", "2022-10-01", "2021-06-01", "2020-08-01")},
+    "Microsoft.Resources": {
+        "subscriptions": ("2022-12-01", "2021-01-01", "2020-01-01", "2019-06-01", "2016-06-01"),
+        "resourceGroups": ("2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-07-01"),
+        "subscriptions/resourceGroups": ("2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-07-01"),
+        "resources": ("2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-07-01"),
+        "tags": ("2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-10-01"),
+        "deployments": ("2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01"),
+        "deploymentScripts": ("2023-08-01", "2020-10-01"),
+    },
+    "Microsoft.Security": {
+        "alerts": ("2022-01-01", "2021-11-01"),
+        "locations/alerts": ("2022-01-01", "2021-11-01"),
+        "pricings": ("2024-01-01", "2023-01-01", "2022-03-01", "2018-06-01"),
+        "automations": ("2023-12-01-preview", "2019-01-01-preview"),
+    },
+    "Microsoft.Storage": {"storageAccounts": ("2024-01-01", "2023-05-01", "2023-01-01", "2022-09-01", "2021-09-01")},
+    "Microsoft.Web": {"sites": _WEB, "serverfarms": _WEB, "sites/config": _WEB},
+}

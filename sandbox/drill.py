@@ -1,0 +1,152 @@
+"""Performs an exercise: an Azure and a Functions host are booted, the deed is done, and people answer the response."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sandbox import alerting
+from sandbox.answering import Answering
+from sandbox.azure import Clock, Sandbox
+from sandbox.host import Host
+from sandbox.people import People, Unexpected
+from sandbox.scene import Scene
+from sandbox.score import Score, State, restored, tally
+from sandbox.stage import build, environment, state
+
+Json = dict[str, Any]
+Tell = Callable[[str, Json], None]
+
+_OPEN = {"Active", "InProgress"}
+
+
+def _nothing(_event: str, _what: Json) -> None:
+    pass
+
+
+async def perform(
+    scene: Scene, *, kill_at: int | None = None, keep: Path | None = None, tell: Tell = _nothing
+) -> Score:
+    """Perform an exercise and score the response.
+
+    `kill_at`: the host process is killed at that commit of its database, counted from the delivery of the alert, and
+    started again. `keep`: a folder that gets <id>/ with the incident, the evidence and the logs. `tell`: is called with
+    what happens, as it happens: call, alert, incident (each time it is read), answer, vote, undo, score.
+    """
+    with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
+        folder = (keep or Path(scratch)) / scene.exercise.id
+        folder.mkdir(parents=True, exist_ok=True)
+        world, clock = build(scene), Clock(scene.now)
+        async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
+            host = Host(folder, environment(scene, sandbox, folder), sandbox, kill_at=kill_at)
+            drill = Drill(scene, sandbox, people, host, tell)
+            try:
+                return await drill.run()
+            finally:
+                await host.stop()
+                if keep:
+                    drill.keep(folder)
+
+
+class Drill:
+    """One performance."""
+
+    def __init__(self, scene: Scene, sandbox: Sandbox, people: People, host: Host, tell: Tell) -> None:
+        self.scene, self.sandbox, self.people, self.host, self.tell = scene, sandbox, people, host, tell
+        self.answering = Answering(scene, people, host, tell)
+        self.alert: Json = {}
+
+    async def run(self) -> Score:
+        """All of it. What stops it early becomes a failure of the score."""
+        failures: list[str] = []
+        undone: bool | None = None
+        seconds, calls = 0.0, 0
+        before: State = {}
+        after: State = {}
+        try:
+            await asyncio.gather(self._play(), self.host.start())
+            self._raise()
+            before = state(self.sandbox)
+            first, began = len(self.sandbox.requests), time.perf_counter()
+            await self.answering.respond(await self._deliver())
+            seconds, calls = time.perf_counter() - began, self._calls(first)
+            after = state(self.sandbox)
+            if restored(before, after):
+                await self.answering.undo()
+                failures += restored(before, state(self.sandbox))
+                undone = not failures
+        except Unexpected as error:
+            failures.append(str(error))
+            after = after or state(self.sandbox)
+        return self._score(before, after, failures, calls=calls, seconds=seconds, undone=undone)
+
+    async def _play(self) -> None:
+        """History and attack, in the order of time, each at its own time."""
+        exercise = self.scene.exercise
+        calls = [
+            *((call, f"history of {exercise.world}[{n}]") for n, call in enumerate(self.scene.world.history)),
+            *((call, self._where("history", n)) for n, call in enumerate(exercise.history)),
+            *((call, self._where("attack", n)) for n, call in enumerate(exercise.attack)),
+        ]
+        for call, where in sorted(calls, key=lambda pair: pair[0].at):
+            self.sandbox.clock.set(self.scene.now + call.at)
+            self.tell("call", {"at": str(self.scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
+            await self.people.make(call, where)
+        self.sandbox.clock.set(self.scene.now)
+
+    def _where(self, part: str, index: int) -> str:
+        return f"{self.scene.file}:{self.scene.lines[f'{part}[{index}]']}: {part}[{index}]"
+
+    def _raise(self) -> None:
+        """Put the alert where Defender keeps it: the responder reads it there again."""
+        self.alert = alerting.alert(self.scene)
+        self.sandbox.world.put(self.alert["id"], self.alert)
+        self.tell("alert", self.alert)
+
+    async def _deliver(self) -> str:
+        """Bring the alert to the responder by the exercise's channel. Returns the id of the incident."""
+        via = self.scene.exercise.alert.via
+        if via == "eventgrid":
+            await self.answering.event(alerting.event(self.alert))
+            return await self.answering.only_incident()
+        by = self.scene.role("Sender" if via == "logicapp" else "Approver")[0]
+        body = alerting.exported(self.alert) if via == "logicapp" else {"id": self.alert["id"]}
+        return await self.answering.deliver(by, body)
+
+    def _calls(self, first: int) -> int:
+        """Requests of the responder to Azure since the `first`; signing in doesn't count."""
+        me = self.scene.who(self.scene.world.responder.name)
+        return sum(r.caller == me and r.service != "login" for r in self.sandbox.requests[first:])
+
+    def _score(
+        self, before: State, after: State, failures: list[str], *, calls: int, seconds: float, undone: bool | None
+    ) -> Score:
+        expect = self.scene.exercise.expect
+        found = tally(expect, before, after, {**self.scene.identities, **self.sandbox_names()})
+        stored = self.sandbox.world.get(self.alert["id"]) if self.alert else None
+        status = str(stored.properties["status"]) if stored else "not raised"
+        alert = "open" if status in _OPEN else status.lower()
+        if alert != expect.alert:
+            result = self.answering.incident.get("result")
+            failures = [*failures, f"The alert is {status}, not {expect.alert}; the incident came to: {result}."]
+        failures = [*found.failures, *failures]
+        score = Score(
+            id=self.scene.exercise.id,
+            title=self.scene.exercise.title,
+            evicted="/".join(map(str, found.evicted)),
+            kept="/".join(map(str, found.kept)),
+            alert=alert,
+            approvals=self.answering.asked,
+            calls=calls,
+            seconds=round(seconds, 3),
+            undone=undone,
+            passed=not failures,
+            failures=tuple(failures),
+        )
+        self.tell("score", msgspec.to_builtins(score))
+        return score

@@ -1,0 +1,107 @@
+"""The score: what a response left, touched and restored, said in sentences."""
+
+import pytest
+
+from sandbox.exercise import Expect
+from sandbox.score import Json, State, restored, tally
+
+RUNBOOK = "/subscriptions/s/resourcegroups/g/providers/microsoft.automation/automationaccounts/a/runbooks/evil"
+HONEST = "/subscriptions/s/resourcegroups/g/providers/microsoft.automation/automationaccounts/a/runbooks/nightly"
+JOB = "/subscriptions/s/resourcegroups/g/providers/microsoft.automation/automationaccounts/a/jobs/1"
+VM = "/subscriptions/s/resourcegroups/g/providers/microsoft.compute/virtualmachines/web"
+USER = "/users/11111111-2222-4333-8444-555555555555"
+NAMES = {"mallory@contoso.example": "11111111-2222-4333-8444-555555555555"}
+
+
+def world() -> dict[str, Json]:
+    return {
+        RUNBOOK: {"type": "Microsoft.Automation/automationAccounts/runbooks", "properties": {"state": "Published"}},
+        f"{RUNBOOK}/content": {"text": "bad"},
+        HONEST: {"type": "Microsoft.Automation/automationAccounts/runbooks", "properties": {"state": "Published"}},
+        JOB: {"type": "Microsoft.Automation/automationAccounts/jobs", "properties": {"status": "Running"}},
+        VM: {"type": "Microsoft.Compute/virtualMachines", "tags": {"a": "b"}, "power": "running"},
+        USER: {"accountEnabled": True, "displayName": "Mallory"},
+    }
+
+
+def expect(*evicted: str, kept: tuple[str, ...] = ()) -> Expect:
+    return Expect(evicted=evicted, kept=kept, alert="resolved")
+
+
+def without(state: State, *keys: str) -> State:
+    return {key: body for key, body in state.items() if key not in keys}
+
+
+def test_what_is_gone_with_all_beneath_it_is_evicted_and_the_rest_is_kept() -> None:
+    found = tally(expect(RUNBOOK.upper()), world(), without(world(), RUNBOOK, f"{RUNBOOK}/content"), NAMES)
+    assert (found.evicted, found.kept, found.failures) == ((1, 1), (4, 4), ())
+
+
+def test_what_is_still_there_is_named() -> None:
+    found = tally(expect(RUNBOOK), world(), world(), NAMES)
+    assert found.evicted == (0, 1)
+    assert found.failures == (f"Left: {RUNBOOK} is still there and works.",)
+
+
+@pytest.mark.parametrize(
+    ("id_", "key", "change"),
+    [
+        ("/users/mallory@contoso.example", USER, {"accountEnabled": False}),
+        (USER, USER, {"accountEnabled": False}),
+        (VM, VM, {"power": "deallocated"}),
+        (VM, VM, {"power": "stopped"}),
+        (JOB, JOB, {"properties": {"status": "Stopped"}}),
+    ],
+)
+def test_a_neutralised_one_counts_as_evicted(id_: str, key: str, change: Json) -> None:
+    after = world()
+    after[key] |= change
+    found = tally(expect(id_), world(), after, NAMES)
+    assert (found.evicted, found.failures) == ((1, 1), ())
+
+
+def test_of_a_neutralised_one_nothing_else_may_change() -> None:
+    after = world()
+    after[VM] |= {"power": "deallocated", "tags": {}}
+    found = tally(expect(VM), world(), after, NAMES)
+    assert found.failures == (f'Touched: {VM}: tags.a was "b", is null.',)
+
+
+def test_a_deleted_user_is_evicted_though_the_recycle_bin_holds_him() -> None:
+    after = {**without(world(), USER), USER.replace("/users/", "/directory/deletedItems/"): {"displayName": "Mallory"}}
+    assert tally(expect(USER), world(), after, NAMES).failures == ()
+
+
+def test_whatever_else_is_changed_gone_or_new_is_named() -> None:
+    after = {**without(world(), VM), "/subscriptions/s/new": {}}
+    after[HONEST] = {**world()[HONEST], "properties": {"state": "Edit"}}
+    found = tally(expect(), world(), after, NAMES)
+    assert found.kept == (4, 6)
+    assert found.failures == (
+        f'Touched: {HONEST}: properties.state was "Published", is "Edit".',
+        f"Touched: {VM}: is gone.",
+        "Touched: /subscriptions/s/new appeared.",
+    )
+
+
+def test_a_machine_that_was_not_to_be_stopped_is_touched() -> None:
+    after = world()
+    after[VM] |= {"power": "deallocated"}
+    assert tally(expect(), world(), after, NAMES).kept == (5, 6)
+
+
+def test_ids_that_never_existed_are_slips_of_the_pen() -> None:
+    found = tally(expect("/subscriptions/s/a", kept=("/subscriptions/s/b",)), world(), world(), NAMES)
+    assert found.evicted == (0, 1)
+    assert [f.split(" is to be")[0] for f in found.failures] == ["/subscriptions/s/a", "/subscriptions/s/b"]
+
+
+def test_undo_restores_when_nothing_differs_but_the_jobs_that_were_stopped() -> None:
+    after = world()
+    after[JOB]["properties"] = {"status": "Stopped"}
+    assert restored(world(), after) == ()
+
+
+def test_what_undo_left_is_named() -> None:
+    after = without(world(), RUNBOOK)
+    assert restored(world(), after) == (f"Undo: {RUNBOOK}: is gone.",)
