@@ -59,6 +59,8 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
     link = Link.parse(inner.word("alertUri", "alertLink", "alertWebUrl"))
     own = _own_id(outer, inner)
     name = _name(outer, inner, own, link)
+    if link and link.name.lower() not in ("", name.lower()):
+        link = None  # another alert's, which must not say where to read this one
     details = _details(inner.fields("extendedProperties", "additionalData"))
     identifiers = inner.items("resourceIdentifiers")
     direct = [inner.word("azureResourceId"), inner.word("resourceId"), inner.word("associatedResource")]
@@ -79,7 +81,7 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
         status=_STATES.get(inner.text("status", "state").lower(), "Active"),
         start=start,
         end=end,
-        id=own.text if own else link.id_of(name, subscription) if link else "",
+        id=own.text if own else link.id(subscription) if link else "",
         subscription=subscription,
         tenant=next(filter(None, (guid(_word(i, "aadTenantId")) for i in identifiers)), "")
         or next(filter(None, (guid(_word(i, "azureResourceTenantId")) for i in identifiers)), "")
@@ -110,9 +112,10 @@ def _own_id(outer: Fields, inner: Fields) -> ResourceId | None:
 def _name(outer: Fields, inner: Fields, own: ResourceId | None, link: Link | None) -> str:
     if own:
         return own.name
-    # Sentinel and Graph have ids of their own in `systemAlertId` and `id`; a link holds Defender's.
-    name = inner.text("vendorOriginalId", "providerAlertId") or (link.name if link else "")
-    name = name or inner.text("systemAlertId") or outer.text("name", "id")
+    # Where the link is called `alertLink`, in Sentinel and its tables, `systemAlertId` is Sentinel's own id.
+    linked = link.name if link else ""
+    name = inner.text("vendorOriginalId", "providerAlertId") or ("" if inner.word("alertUri") else linked)
+    name = name or inner.text("systemAlertId") or linked or outer.text("name", "id")
     if not name:
         raise Permanent("The alert has no id: no systemAlertId, name or alertUri. Send it as Defender made it.")
     return alert_name(name)

@@ -86,10 +86,6 @@ class Link(Struct, frozen=True, kw_only=True):
             location=location,
         )
 
-    def id_of(self, name: str, subscription: str) -> str:
-        """The id of the alert `name`; "" when this is another's link, which must not say where to read this one."""
-        return self.id(subscription) if self.name.lower() == name.lower() else ""
-
     def id(self, subscription: str = "") -> str:
         """The alert's Resource Manager id, with `subscription` if the link has none; "" when that isn't enough."""
         subscription = self.subscription or subscription

@@ -77,7 +77,7 @@ def from_arm(body: Json) -> Alert:
 def alert_id(alert: Alert) -> str | None:
     """The alert's Resource Manager id: its own, or as its link and subscription make it; None if they don't say."""
     link = Link.parse(alert.link)
-    return alert.id or (link.id_of(alert.name, alert.subscription) if link else "") or None
+    return alert.id or (link.id(alert.subscription) if link and link.name.lower() == alert.name.lower() else "") or None
 
 
 class _Reader:

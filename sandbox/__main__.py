@@ -1,7 +1,6 @@
 """`python -m sandbox`: rehearse on an embedded Azure."""
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import os
@@ -75,19 +74,14 @@ def _exercise(files: Sequence[Path], *, as_json: bool, keep: Path | None, jobs: 
 
 def _scores(files: Sequence[Path], keep: Path | None, jobs: int) -> "Iterator[Score]":
     """The scores in the order of the files, made in processes side by side: each has an Azure of its own."""
+    from sandbox.drill import perform_file
+
     if jobs <= 1 or len(files) == 1:
-        yield from (_score(file, keep) for file in files)
+        yield from (perform_file(file, keep) for file in files)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=min(jobs, len(files)), mp_context=context) as pool:
-        yield from pool.map(_score, files, [keep] * len(files))
-
-
-def _score(file: Path, keep: Path | None) -> "Score":
-    from sandbox.drill import perform
-    from sandbox.scene import load
-
-    return asyncio.run(perform(load(file), keep=keep))
+        yield from pool.map(perform_file, files, [keep] * len(files))
 
 
 def _line(score: "Score") -> str:

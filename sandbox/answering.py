@@ -1,7 +1,7 @@
 """The people around an incident: the owner who answers or doesn't, the approvers, and whoever asks for the undo."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from sandbox.host import Host
 from sandbox.people import Died, People, Refusal, Unexpected
@@ -9,6 +9,7 @@ from sandbox.scene import Scene
 
 Json = dict[str, Any]
 Tell = Callable[[str, Json], None]
+T = TypeVar("T")
 
 # A response to which people and timers come back more often than this is going in circles.
 ROUNDS = 300
@@ -35,7 +36,8 @@ class Answering:
     async def event(self, events: list[Json]) -> None:
         """Deliver by Event Grid's webhook."""
         headers = {"aeg-event-type": "Notification", "aeg-delivery-count": "0"}
-        target = "/runtime/webhooks/eventgrid?functionName=on_event"
+        key = await self._alive(lambda: self._host.key("eventgrid_extension"))
+        target = f"/runtime/webhooks/eventgrid?functionName=on_event&code={key}"
         await self._ask("post", target, events, by="", headers=headers)
 
     async def deliver(self, by: str, body: Json) -> str:
@@ -73,28 +75,25 @@ class Answering:
         self._tell("undo", answer)
         for _ in range(ROUNDS):
             await self._look()
-            if await self._answer_gates(undo=True):
-                continue
-            if self._host.next_timer is None:
+            if self.incident["status"] == "closed":
                 return
-            await self._pass_time()
+            if not await self._answer_gates(undo=True):
+                await self._pass_time()
         raise Unexpected(f"The undo is not over after {ROUNDS} rounds.")
 
     async def _answer_owner(self) -> bool:
         """Answer as the owner. False when nothing is asked, or nothing is answered."""
-        question = self.incident.get("question")
-        if not question or self._answers.owner == "silence" or "question" in self._done:
-            return False
-        self._done.add("question")
+        question = self.incident["question"]
         said = self._answers.owner
-        owner = next((o for o in question.get("asked", ()) if o in self._owners()), self._owners()[0])
+        if not question or question["state"] != "open" or said == "silence" or question["id"] in self._done:
+            return False
+        self._done.add(question["id"])
+        asked = [self._scene.who(name) for name in question["owners"]]
+        by = asked[0] if asked else self._scene.role("Owner")[0]
         body = {"expected": said == "expected", "reason": _REASONS[said]}
-        await self._ask("post", f"/api/incidents/{self.incident['incident']}/answer", body, by=owner)
-        self._tell("answer", {"by": owner, **body})
+        await self._ask("post", f"/api/incidents/{self.incident['incident']}/answer", body, by=by)
+        self._tell("answer", {"by": by, **body})
         return True
-
-    def _owners(self) -> tuple[str, ...]:
-        return self._scene.role("Owner")
 
     async def _answer_gates(self, *, undo: bool = False) -> bool:
         """Answer every open gate as the exercise says. False when none was answered."""
@@ -126,7 +125,9 @@ class Answering:
             wanted -= 1
             if not wanted:
                 return
-        raise Unexpected(f"Gate {gate['gate']} wants {wanted} more approvals, and nobody else may: {' '.join(refusals)}")
+        raise Unexpected(
+            f"Gate {gate['gate']} wants {wanted} more approvals, and nobody else may: {' '.join(refusals)}"
+        )
 
     async def _look(self) -> None:
         """Let everything run that can, then read the incident."""
@@ -138,18 +139,25 @@ class Answering:
         """Let the time pass that somebody waits for."""
         at = self._host.next_timer
         if at is None:
-            raise Unexpected(f"Incident {self.incident['incident']} is {self.incident['status']} and waits for nothing.")
-        try:
-            await self._host.advance(at)
-        except Died:
-            await self._host.revive()
+            raise Unexpected(
+                f"Incident {self.incident['incident']} is {self.incident['status']} and waits for nothing."
+            )
+        await self._alive(lambda: self._host.advance(at))
 
     async def _settle(self) -> None:
+        await self._alive(self._host.idle)
+
+    async def _alive(self, what: Callable[[], Awaitable[T]]) -> T:
+        """Do something with the host; when it died meanwhile, again after it was started again."""
         while True:
             try:
-                return await self._host.idle()
+                return await what()
             except Died:
-                await self._host.revive()
+                await self._revive()
+
+    async def _revive(self) -> None:
+        await self._host.revive()
+        self._tell("died", {"times": self._host.deaths})
 
     async def _ask(
         self, method: str, path: str, body: object = None, *, by: str | None = None, headers: Json | None = None
@@ -166,7 +174,7 @@ class Answering:
                 return await self._people.ask(method, f"{self._host.url}{path}", who, body, headers or {})
             except Died:
                 died = True
-                await self._host.revive()
+                await self._revive()
             except Refusal as refusal:
                 if died and refusal.status == _CONFLICT:
                     return {}

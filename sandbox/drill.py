@@ -4,7 +4,8 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import msgspec
 
 from sandbox import alerting
 from sandbox.answering import Answering
-from sandbox.azure import Clock, Sandbox
+from sandbox.azure import Clock, Sandbox, operations
 from sandbox.host import Host
 from sandbox.people import People, Unexpected
-from sandbox.scene import Scene
+from sandbox.scene import Scene, load
 from sandbox.score import Score, State, restored, tally
-from sandbox.stage import build, environment, state
+from sandbox.stage import build, environment, identity, state
 
 Json = dict[str, Any]
 Tell = Callable[[str, Json], None]
@@ -53,6 +54,11 @@ async def perform(
                     drill.keep(folder)
 
 
+def perform_file(file: Path, keep: Path | None = None) -> Score:
+    """Read, perform and score one file, in whatever process. Raises BadFile."""
+    return asyncio.run(perform(load(file), keep=keep))
+
+
 class Drill:
     """One performance."""
 
@@ -70,19 +76,20 @@ class Drill:
         after: State = {}
         try:
             await asyncio.gather(self._play(), self.host.start())
-            self._raise()
-            before = state(self.sandbox)
+            self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
+            self.tell("alert", self.alert)
+            before = self._state()
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self._deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)
-            after = state(self.sandbox)
+            after = self._state()
             if restored(before, after):
                 await self.answering.undo()
-                failures += restored(before, state(self.sandbox))
+                failures += restored(before, self._state())
                 undone = not failures
         except Unexpected as error:
             failures.append(str(error))
-            after = after or state(self.sandbox)
+            after = after or self._state()
         return self._score(before, after, failures, calls=calls, seconds=seconds, undone=undone)
 
     async def _play(self) -> None:
@@ -95,18 +102,18 @@ class Drill:
         ]
         for call, where in sorted(calls, key=lambda pair: pair[0].at):
             self.sandbox.clock.set(self.scene.now + call.at)
-            self.tell("call", {"at": str(self.scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
+            self.tell(
+                "call", {"at": str(self.scene.now + call.at), "as": call.by, "method": call.method, "to": call.target}
+            )
             await self.people.make(call, where)
-        self.sandbox.clock.set(self.scene.now)
+            operations.settle(self.sandbox.world, self.sandbox.clock)  # what it began is done long before the next
+        self.sandbox.clock.set(datetime.now(UTC))  # the host's time, too
 
     def _where(self, part: str, index: int) -> str:
         return f"{self.scene.file}:{self.scene.lines[f'{part}[{index}]']}: {part}[{index}]"
 
-    def _raise(self) -> None:
-        """Put the alert where Defender keeps it: the responder reads it there again."""
-        self.alert = alerting.alert(self.scene)
-        self.sandbox.world.put(self.alert["id"], self.alert)
-        self.tell("alert", self.alert)
+    def _state(self) -> State:
+        return state(self.sandbox, self.scene.exercise)
 
     async def _deliver(self) -> str:
         """Bring the alert to the responder by the exercise's channel. Returns the id of the incident."""
@@ -118,16 +125,37 @@ class Drill:
         body = alerting.exported(self.alert) if via == "logicapp" else {"id": self.alert["id"]}
         return await self.answering.deliver(by, body)
 
+    def _names(self) -> dict[str, str]:
+        """Object ids by name, those included that the exercise itself made."""
+        users = self.sandbox.world.directory.objects.values()
+        made = {str(u["userPrincipalName"]).lower(): str(u["id"]) for u in users if u.get("userPrincipalName")}
+        return {**made, **self.scene.identities}
+
+    def keep(self, folder: Path) -> None:
+        """Write what happened into a folder that has the evidence and the host's log already."""
+        world = self.sandbox.world
+        shown = {
+            "incident.json": self.answering.incident,
+            "alert.json": self.alert,
+            "activity-log.json": world.activity.dump(),
+            "requests.json": [asdict(request) for request in self.sandbox.requests],
+            "mails.json": world.mails,
+        }
+        for name, what in shown.items():
+            (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(what)))
+
     def _calls(self, first: int) -> int:
         """Requests of the responder to Azure since the `first`; signing in doesn't count."""
-        me = self.scene.who(self.scene.world.responder.name)
+        me = identity(self.scene)
         return sum(r.caller == me and r.service != "login" for r in self.sandbox.requests[first:])
 
     def _score(
         self, before: State, after: State, failures: list[str], *, calls: int, seconds: float, undone: bool | None
     ) -> Score:
         expect = self.scene.exercise.expect
-        found = tally(expect, before, after, {**self.scene.identities, **self.sandbox_names()})
+        if not before:  # it was never done: there is nothing to compare
+            before = after
+        found = tally(expect, before, after, self._names())
         stored = self.sandbox.world.get(self.alert["id"]) if self.alert else None
         status = str(stored.properties["status"]) if stored else "not raised"
         alert = "open" if status in _OPEN else status.lower()

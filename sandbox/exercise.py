@@ -36,7 +36,7 @@ class AlertSpec(Part, frozen=True, kw_only=True):
     """The alert that Defender raises, and the way by which it reaches the responder."""
 
     type: Annotated[str, Meta(description="Defender's alert type: ARM_AnomalousRBACRoleAssignment.", min_length=1)]
-    at: Annotated[timedelta, Meta(description="When it is raised, before now: -PT35M.")]
+    at: Annotated[timedelta, Meta(description="When that happened which it is about, before now: -PT35M.")]
     via: Annotated[
         Literal["eventgrid", "logicapp", "manual"],
         Meta(description="An Event Grid event, a Logic App's call, or a person who names the alert's id."),
@@ -48,7 +48,6 @@ class AlertSpec(Part, frozen=True, kw_only=True):
     severity: Annotated[Literal["Informational", "Low", "Medium", "High"], Meta(description="Defender's severity.")] = (
         "High"
     )
-    title: Annotated[str, Meta(description="Display name. Left out: the type.")] = ""
     description: Annotated[str, Meta(description="Defender's text.")] = ""
     details: Annotated[dict[str, str], Meta(description="Defender's extendedProperties.")] = {}
     subscription: Annotated[

@@ -8,6 +8,14 @@ from sandbox.exercise import schema
 Json = dict[str, Any]
 SCHEMA = Path(__file__).parent / "exercises" / "schema.json"
 PAGE = Path(__file__).parents[1] / "docs" / "exercises.md"
+_KINDS = {
+    "string": "text",
+    "integer": "number",
+    "boolean": "yes or no",
+    "null": "nothing",
+    "duration": "duration",
+    "date-time": "time",
+}
 _BEGIN, _END = "<!-- fields -->\n", "<!-- /fields -->"
 
 
@@ -34,16 +42,14 @@ def _section(name: str, part: Json) -> str:
 
 
 def _kind(body: Json) -> str:
+    kind, inner = str(body.get("type", "JSON")), body.get("additionalProperties")
     if "enum" in body:
         return " or ".join(f"`{value}`" for value in body["enum"])
-    if "$ref" in body:
-        return str(body["$ref"].rpartition("/")[2])
     if "anyOf" in body:
         return " or ".join(_kind(choice) for choice in body["anyOf"])
-    kind = body.get("type", "JSON")
     if kind == "array":
         return f"list of {_kind(body.get('items', {}))}"
-    inner = body.get("additionalProperties")
-    if kind == "object":
-        return f"names with {_kind(inner)}" if isinstance(inner, dict) else "object"
-    return {"string": "text", "integer": "number"}.get(kind, kind) if body.get("format") != "duration" else "duration"
+    if isinstance(inner, dict):
+        return f"names with {_kind(inner)}"
+    named = str(body.get("$ref", "")).rpartition("/")[2]
+    return named or _KINDS.get(str(body.get("format")), _KINDS.get(kind, kind))

@@ -8,11 +8,11 @@ import msgspec
 from sandbox.exercise import Expect
 
 Json = dict[str, Any]
-State = Mapping[str, Json]  # key -> body: a world's snapshot, with the machines' power and the jobs' status
+State = Mapping[str, Json]  # key -> body: a world's snapshot, and the jobs that are to be stopped
 
 VM, JOB = "microsoft.compute/virtualmachines", "microsoft.automation/automationaccounts/jobs"
-POWER = "power"  # the field that `drill` adds to a machine's body
-STOPPED_JOB = frozenset({"Stopped", "Stopping", "Completed", "Failed", "Suspended"})
+INSIDE = "sandbox"  # where a snapshot has what lies inside a machine: {"power": …}
+STOPPED_JOB = frozenset({"Stopped", "Stopping", "Suspended"})
 _SHOWN = 5  # differences of one object that a sentence names
 
 
@@ -49,7 +49,7 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str])
     left = [
         f"{text} is to be evicted, and was never there: the attack didn't make it."
         if key not in before
-        else f"Left: {text} is still there and works."
+        else f"Left: {text} {'was not stopped' if _type(before[key]) == JOB else 'is still there and works'}."
         for key, text in evicted.items()
         if key not in before or (key in after and not neutral(after[key]))
     ]
@@ -96,7 +96,7 @@ def neutral(body: Json) -> bool:
     """Whether something that is still there can do no more harm."""
     kind = _type(body)
     if kind == VM:
-        return bool(body.get(POWER) in {"deallocated", "stopped"})
+        return bool(body.get(INSIDE, {}).get("power") in {"deallocated", "stopped"})
     if kind == JOB:
         return body.get("properties", {}).get("status") in STOPPED_JOB
     return body.get("accountEnabled") is False
@@ -107,8 +107,9 @@ def _rest(body: Json) -> Json:
     kind = _type(body)
     if kind == JOB:
         return {}
-    changes = {POWER} if kind == VM else {"accountEnabled", "private"} if "accountEnabled" in body else set()
-    return {name: value for name, value in body.items() if name not in changes}
+    if kind == VM:
+        return {**body, INSIDE: {k: v for k, v in body.get(INSIDE, {}).items() if k != "power"}}
+    return {name: value for name, value in body.items() if name not in {"accountEnabled", "private"}}
 
 
 def _type(body: Json) -> str:

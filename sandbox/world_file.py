@@ -1,7 +1,7 @@
 """What a world file says: the Azure that an exercise starts from. Every field's description is its documentation."""
 
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -51,11 +51,11 @@ class Call(Part, frozen=True, kw_only=True):
         return str(getattr(self, self.method))
 
 
-class Tenant(Part, frozen=True, kw_only=True):
-    """The Entra tenant."""
+class ManagementGroup(Part, frozen=True, kw_only=True):
+    """A management group."""
 
-    id: Annotated[str, Meta(description="Tenant id, a GUID.")]
-    domain: Annotated[str, Meta(description="Its domain; people of other domains are guests or strangers.")]
+    name: Annotated[str, Meta(description="Its name.")]
+    parent: Annotated[str, Meta(description="Name of the one above it.")] = ""
 
 
 class Subscription(Part, frozen=True, kw_only=True):
@@ -63,17 +63,32 @@ class Subscription(Part, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(description="A GUID.")]
     name: Annotated[str, Meta(description="Display name.")]
+    tenant: Annotated[str, Meta(description="Its tenant, when it isn't the world's.")] = ""
+    management_group: Annotated[str, Meta(description="Name of the one that it is in.")] = ""
     tags: Annotated[dict[str, str], Meta(description="Tags, e.g. `owner: <user principal name>`.")] = {}
+
+
+class ResourceGroup(Part, frozen=True, kw_only=True):
+    """A resource group."""
+
+    id: Annotated[str, Meta(description="ARM id.")]
+    location: Annotated[str, Meta(description="Region.")]
+    tags: Annotated[dict[str, str], Meta(description="Tags.")] = {}
 
 
 class RoleDefinition(Part, frozen=True, kw_only=True):
     """A custom role."""
 
     name: Annotated[str, Meta(description="Its name, by which role assignments refer to it.")]
+    scopes: Annotated[tuple[str, ...], Meta(description="Where it can be assigned: ARM ids.")]
     id: Annotated[str, Meta(description="A GUID. Left out: one made from the name.")] = ""
-    scopes: Annotated[tuple[str, ...], Meta(description="Where it can be assigned: subscriptions' ARM ids.")] = ()
+    description: Annotated[str, Meta(description="What it is for.")] = ""
     actions: Annotated[tuple[str, ...], Meta(description="What it allows.")] = ()
     not_actions: Annotated[tuple[str, ...], Meta(description="What of that it doesn't allow.")] = ()
+    data_actions: Annotated[tuple[str, ...], Meta(description="What it allows inside resources.")] = ()
+    not_data_actions: Annotated[tuple[str, ...], Meta(description="What of that it doesn't allow.")] = ()
+    created: Annotated[datetime | None, Meta(description="When. Left out: long ago.")] = None
+    created_by: Annotated[str, Meta(description="Who made it. Left out: nobody known.")] = ""
 
 
 class RoleAssignment(Part, frozen=True, kw_only=True):
@@ -81,8 +96,21 @@ class RoleAssignment(Part, frozen=True, kw_only=True):
 
     scope: Annotated[str, Meta(description="ARM id of a subscription, group or resource; / for the root.")]
     role: Annotated[str, Meta(description="A built-in or custom role by its name or its GUID.")]
-    principal: Annotated[str, Meta(description="User principal name, display name or id.")]
+    principal: Annotated[str, Meta(description="User principal name, appId, object id, or a group's name.")]
     name: Annotated[str, Meta(description="The assignment's GUID. Left out: made from the other three.")] = ""
+    condition: Annotated[str, Meta(description="Condition, version 2.0.")] = ""
+    description: Annotated[str, Meta(description="Description.")] = ""
+    created: Annotated[datetime | None, Meta(description="When. Left out: long ago.")] = None
+    created_by: Annotated[str, Meta(description="Who gave it. Left out: nobody known.")] = ""
+
+
+class Lock(Part, frozen=True, kw_only=True):
+    """A management lock."""
+
+    scope: Annotated[str, Meta(description="ARM id of what is locked.")]
+    name: Annotated[str, Meta(description="Its name.")]
+    level: Annotated[Literal["CanNotDelete", "ReadOnly"], Meta(description="What it forbids.")]
+    notes: Annotated[str, Meta(description="Why.")] = ""
 
 
 class Responder(Part, frozen=True, kw_only=True):
@@ -100,23 +128,26 @@ class Additions(Part, frozen=True, kw_only=True):
     """What can be put into a world. In `extend`, an entry with the id or name of one that is there replaces it."""
 
     names: Annotated[dict[str, str], Meta(description="Words for long texts: ${word} stands for the text.")] = {}
+    management_groups: Annotated[tuple[ManagementGroup, ...], Meta(description="Management groups.")] = ()
     subscriptions: Annotated[tuple[Subscription, ...], Meta(description="Subscriptions.")] = ()
     users: Annotated[tuple[UserEntry, ...], Meta(description="People: upn, name, type, app_roles, …")] = ()
     service_principals: Annotated[
         tuple[ServicePrincipalEntry, ...], Meta(description="Applications and managed identities.")
     ] = ()
-    groups: Annotated[tuple[GroupEntry, ...], Meta(description="Groups.")] = ()
+    groups: Annotated[tuple[GroupEntry, ...], Meta(description="Groups of people and applications.")] = ()
+    resource_groups: Annotated[tuple[ResourceGroup, ...], Meta(description="Resource groups.")] = ()
+    resources: Annotated[
+        tuple[Json, ...], Meta(description="Resources: the body that a GET answers, with its id.")
+    ] = ()
     role_definitions: Annotated[tuple[RoleDefinition, ...], Meta(description="Custom roles.")] = ()
     role_assignments: Annotated[tuple[RoleAssignment, ...], Meta(description="Who may do what.")] = ()
-    resources: Annotated[
-        tuple[Json, ...], Meta(description="Resources and resource groups: the body that a GET answers, with its id.")
-    ] = ()
+    locks: Annotated[tuple[Lock, ...], Meta(description="Locks.")] = ()
 
 
 class WorldFile(Additions, frozen=True, kw_only=True):
     """A whole world."""
 
     title: Annotated[str, Meta(description="What it shows, in a line.")]
-    tenant: Annotated[Tenant, Meta(description="The Entra tenant.")]
+    tenant: Annotated[str, Meta(description="Id of the Entra tenant, a GUID.")]
     responder: Annotated[Responder, Meta(description="Where the responder is deployed.")]
     history: Annotated[tuple[Call, ...], Meta(description="What was done in it before any exercise.")] = ()

@@ -1,4 +1,4 @@
-"""The Activity Log: what was done, by whom, made by doing it. Events in the shape of Microsoft.Insights REST 2015-04-01."""
+"""The Activity Log: what was done, by whom, made by doing it. Events in the shape of Insights REST 2015-04-01."""
 
 import json
 from bisect import bisect_left, bisect_right, insort
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sandbox.azure.router import Call
 
 Json = dict[str, Any]
-Status = Literal["Started", "Accepted", "Succeeded", "Failed"]
+Status = Literal["Started", "Accepted", "Succeeded", "Failed", "Active"]
 
 _SOAP, _MS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/", "http://schemas.microsoft.com/"
 CLAIM_NAMES = {
@@ -137,28 +137,29 @@ def started(call: "Call") -> Json:
 
 
 def record(call: "Call", event: Json, status: Status, http: int = 0, error: object = None) -> None:
-    """Add one event of an operation to the log: its template, the status of the answer (0 on Started), the error body."""
+    """Add one event of an operation: its template, the status of the answer (0 on Started), the error body."""
     world = call.world
     add(world.activity, event, status, call.clock.now(), world.new_id("event"), _outcome(http, error, call.request))
 
 
-def add(log: ActivityLog, event: Json, status: Status, now: datetime, id_: str, properties: Json | None = None) -> None:
-    """Complete a template and keep it."""
-    begin = status == "Started"
-    code = (properties or {}).get("statusCode", "")
-    sub = f"{code} (HTTP Status Code: {HTTPStatus[_upper(code)].value})" if code else ""
+def add(
+    log: ActivityLog, event: Json, status: Status, now: datetime, id_: str, more: Json | None = None, name: str = ""
+) -> None:
+    """Complete a template and keep it. `more` are properties, `name` an event name other than Begin and End."""
+    code = str((more or {}).get("statusCode", ""))
+    request = pair("BeginRequest", "Begin request") if status == "Started" else pair("EndRequest", "End request")
     log.add(
         {
             **event,
             "eventDataId": id_,
-            "eventName": pair("BeginRequest", "Begin request") if begin else pair("EndRequest", "End request"),
+            "eventName": pair(name) if name else request,
             "eventTimestamp": stamp(now),
             "id": f"{event['resourceId']}/events/{id_}/ticks/{ticks(now)}",
             "level": "Error" if status == "Failed" else "Informational",
             "status": pair(status),
-            "subStatus": pair(code, sub),
+            "subStatus": pair(code, f"{code} (HTTP Status Code: {_CODES[code]})" if code else ""),
             "submissionTimestamp": stamp(now + log.delay),
-            "properties": {**(properties or {}), **event["properties"]},
+            "properties": {**(more or {}), **event["properties"]},
         }
     )
 
@@ -176,16 +177,16 @@ def pair(value: str, localized: str = "") -> Json:
 def _outcome(http: int, error: object, request: str) -> Json:
     if not http:
         return {}
-    more = {"statusMessage": json.dumps(error, separators=(",", ":"))} if error else {}
-    return {"statusCode": HTTPStatus(http).name.title().replace("_", "") if http != HTTPStatus.OK else "OK"} | {
-        "serviceRequestId": request,
-        **more,
-    }
+    outcome = {"statusCode": _words(HTTPStatus(http)), "serviceRequestId": request}
+    return {**outcome, "statusMessage": json.dumps(error, separators=(",", ":"))} if error else outcome
 
 
-def _upper(code: str) -> str:
-    """The enum name of a status code's word: "NotFound" is NOT_FOUND."""
-    return next(s.name for s in HTTPStatus if s.name.replace("_", "").lower() == code.lower())
+def _words(status: HTTPStatus) -> str:
+    """A status code as .NET names it: NotFound, OK."""
+    return "OK" if status is HTTPStatus.OK else status.name.title().replace("_", "")
+
+
+_CODES = {_words(status): status.value for status in HTTPStatus}
 
 
 def _type(action: str) -> str:
@@ -194,11 +195,11 @@ def _type(action: str) -> str:
     return "/".join(parts[:-2] if parts[-1].lower() == "action" and len(parts) > 3 else parts[:-1])  # noqa: PLR2004
 
 
-def _flat(value: Any) -> str:  # noqa: ANN401  JSON
+def _flat(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _masked(value: Any, key: str = "") -> Any:  # noqa: ANN401  JSON
+def _masked(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {k: "******" if key == "tags" else _masked(v, k) for k, v in value.items()}
     if isinstance(value, list):

@@ -1,12 +1,18 @@
-"""Resource Manager's front door: sign-in, throttling, api-version, RBAC, locks, then the room; after it the activity log."""
+"""Resource Manager's front door: sign-in, throttling, api-version, RBAC, locks, the room; then the activity log."""
 
 import re
+from base64 import b64encode
+from typing import Any
 
 from sandbox.azure import (
     activity_log,
     authorization,
-    ids,
+    automation,
+    automation_jobs,
+    compute,
+    delegations,
     groups,
+    ids,
     insights,
     locks,
     operations,
@@ -20,6 +26,8 @@ from sandbox.azure.router import Call, Caller, Handler, Reply, Router
 from sandbox.azure.throttle import Throttle
 from sandbox.azure.tokens import Invalid
 
+Json = dict[str, Any]
+
 # One line a room. The first that routes a path wins.
 ROOMS = (
     subscriptions.room,
@@ -28,8 +36,11 @@ ROOMS = (
     authorization.room,
     role_definitions.room,
     locks.room,
+    delegations.room,
     security.room,
     insights.room,
+    automation.room,
+    compute.room,
 )
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-\w+)?")
 _LOGGED = re.compile(r".*/(write|delete|action)", re.IGNORECASE)
@@ -48,11 +59,13 @@ class Arm:
         call.request, call.correlation = new_id("request"), call.headers.get("x-ms-correlation-request-id") or new_id()
         limits: dict[str, str] = {}
         try:
-            sign_in(call)
+            open_ = _OPEN.get((call.method, call.path.lower()))
+            if open_ is None:
+                sign_in(call)
             operations.settle(call.world, call.clock)
             subscription = ids.parse(call.path).subscription.lower()
             limits = self.throttle.take(subscription, call.caller.oid, call.method, call.clock.now())
-            reply = await self._answer(call)
+            reply = await (open_ or self._answer)(call)
         except ApiError as error:
             reply = Reply(error.status, error.body(), error.headers)
         moment = call.clock.now().strftime("%Y%m%dT%H%M%SZ")
@@ -179,6 +192,31 @@ class Arm:
                 raise group_not_found(parts.group)
 
 
+async def _cloud(call: Call) -> Reply:
+    """Where everything is in this cloud: what `az cloud register` asks for, before anybody has signed in."""
+    urls = call.endpoints
+    login = {"loginEndpoint": urls.login, "audiences": [urls.arm], "tenant": "common", "identityProvider": "AAD"}
+    cloud = {
+        "name": "CountersignSandbox",
+        "portal": "https://portal.azure.com",
+        "authentication": login,
+        "graphAudience": urls.graph,
+        "graph": urls.graph,
+        "microsoftGraphResourceId": urls.graph,
+        "resourceManager": urls.arm,
+        "logAnalyticsResourceId": urls.logs,
+        "suffixes": {"keyVaultDns": "vault.azure.net", "storage": "core.windows.net"},
+    }
+    return Reply(200, [cloud])
+
+
+# What takes no token. The URI of an Automation webhook is itself the credential.
+_OPEN: dict[tuple[str, str], Handler] = {
+    ("GET", "/metadata/endpoints"): _cloud,
+    ("POST", "/webhooks"): automation_jobs.invoke,
+}
+
+
 def sign_in(call: Call) -> None:
     """Set the caller from the bearer token. Raises ApiError 401 with a challenge."""
     authority = f"{call.endpoints.login}/{call.world.tenant}"
@@ -195,7 +233,10 @@ def sign_in(call: Call) -> None:
         code = "ExpiredAuthenticationToken" if error.expired else "InvalidAuthenticationToken"
         raise refused(code, str(error)) from error
     if reason := call.world.directory.usable(claims):
-        # Continuous access evaluation: the SDK would ask for a new token with these claims, and get none.
-        raise refused("InvalidAuthenticationToken", f"Continuous access evaluation resulted in a challenge: {reason}.")
+        # Continuous access evaluation: the SDK asks for a new token with these claims, once.
+        wanted = b64encode(b'{"access_token":{"nbf":{"essential":true,"value":"0"}}}').decode()
+        answer = f'Bearer authorization_uri="{authority}", error="insufficient_claims", claims="{wanted}"'
+        message = f"Continuous access evaluation resulted in challenge with result: InteractionRequired: {reason}."
+        raise ApiError(401, "InvalidAuthenticationToken", message, headers={"WWW-Authenticate": answer})
     forwarded = call.headers.get("X-Forwarded-For", "").partition(",")[0].strip()
     call.caller = Caller.of(claims, forwarded or str(claims.get("ipaddr", "127.0.0.1")))

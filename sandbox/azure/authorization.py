@@ -16,6 +16,7 @@ TYPE = rbac.ASSIGNMENT
 OWNER = roles.BY_NAME["owner"].id
 ACCESS_ADMINISTRATOR = roles.BY_NAME["user access administrator"].id
 _ASSIGNMENTS = "/{scope}/providers/Microsoft.Authorization/roleAssignments"
+_ELEVATE = "Microsoft.Authorization/elevateAccess/action"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _FIELDS = ("condition", "conditionVersion", "description", "delegatedManagedIdentityResourceId")
 _IMMUTABLE = ("roleDefinitionId", "principalId", "scope")
@@ -30,7 +31,9 @@ async def list_assignments(call: Call) -> Reply:
     Filters, joined by "and": atScope() leaves out those below; principalId eq '…' are direct ones; assignedTo('…') adds
     those through groups.
     """
-    return page(call, [entry.body for entry in _at(call, TYPE) if _named(entry) & _wanted(call) or not _wanted(call)])
+    wanted = _wanted(call)
+    found = _at(call, TYPE)
+    return page(call, [e.body for e in found if not wanted or str(e.properties["principalId"]).lower() in wanted])
 
 
 @room.on("GET", f"{_ASSIGNMENTS}/{{name}}", f"{TYPE}/read")
@@ -56,9 +59,10 @@ async def put_assignment(call: Call) -> Reply:
     given = _checked(call, call.body.get("properties") or {}, scope)
     now = stamp(call.clock.now())
     old = _clash(call.world, name, given)
-    by = {"updatedOn": now, "updatedBy": call.caller.oid}
-    made = {k: old.properties[k] for k in ("createdOn", "createdBy")} if old else {"createdOn": now, "createdBy": call.caller.oid}
-    body = {"type": TYPE, "properties": {**given, **made, **by}}
+    stamps = {"createdOn": now, "updatedOn": now, "createdBy": call.caller.oid, "updatedBy": call.caller.oid}
+    if old:
+        stamps |= {k: old.properties[k] for k in ("createdOn", "createdBy")}
+    body = {"type": TYPE, "properties": {**given, **stamps}}
     stored = call.world.put(old.id if old else call.path, body, version=call.version)
     if old:
         return Reply(200, stored.body)
@@ -95,23 +99,20 @@ async def list_permissions(call: Call) -> Reply:
     return Reply(200, {"value": found})
 
 
-@room.on("POST", "/providers/Microsoft.Authorization/elevateAccess", "Microsoft.Authorization/elevateAccess/action", guarded=False)
+@room.on("POST", "/providers/Microsoft.Authorization/elevateAccess", _ELEVATE, guarded=False)
 async def elevate_access(call: Call) -> Reply:
     """Make a Global Administrator User Access Administrator of everything."""
     caller, world = call.caller, call.world
     if "Global Administrator" not in world.directory.roles_of(caller.oid):
-        message = (
-            f"The client '{caller.name}' with object id '{caller.oid}' does not have authorization to perform action "
-            f"'{call.action}' over scope '/' or the scope is invalid. If access was recently granted, please refresh your "
-            "credentials."
-        )
-        raise ApiError(403, "AuthorizationFailed", message)
+        raise rbac.forbidden(call, call.action, "")
     if not any(g.scope == "" and g.role == ACCESS_ADMINISTRATOR for g in rbac.grants(world, caller)):
         assign(world, "", ACCESS_ADMINISTRATOR, caller.oid, world.new_id("elevate", caller.oid), call)
     return Reply(200)
 
 
-def assign(world: World, scope: str, role: str, principal: str, name: str, call: Call | None = None, **more: str) -> Resource:
+def assign(
+    world: World, scope: str, role: str, principal: str, name: str, call: Call | None = None, **more: str
+) -> Resource:
     """Give a role without asking anybody. `role` is a GUID, `more` e.g. condition or createdOn."""
     entry = world.directory.find(principal)
     properties: Json = {
@@ -164,13 +165,12 @@ def _wanted(call: Call) -> set[str]:
         elif match := re.fullmatch(r"assignedTo\('([^']+)'\)", part, re.IGNORECASE):
             wanted |= {match[1].lower(), *call.world.directory.groups_of(match[1].lower())}
         elif not re.fullmatch(r"atScope(AndBelow)?\(\)", part, re.IGNORECASE):
-            message = f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq '{{value}}' or assignedTo('{{value}}')'."
+            message = (
+                f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or 'principalId eq "
+                "'{value}' or assignedTo('{value}')'."
+            )
             raise bad_request("UnsupportedQuery", message)
     return wanted
-
-
-def _named(entry: Resource) -> set[str]:
-    return {str(entry.properties["principalId"]).lower()}
 
 
 def _checked(call: Call, given: Json, scope: str) -> Json:
@@ -205,10 +205,10 @@ def _kind(call: Call, given: Json, principal: str) -> str:
     if entry is None:
         if claimed.lower() not in {"serviceprincipal", "foreigngroup"}:
             message = (
-                f"Principal {principal.replace('-', '')} does not exist in the directory {call.world.tenant}. Check that "
-                "you have the correct principal ID. If you are creating this principal and then immediately assigning a "
-                "role, this error might be related to a replication delay. In this case, set the role assignment "
-                "principalType property to a value, such as ServicePrincipal, User, or Group. See "
+                f"Principal {principal.replace('-', '')} does not exist in the directory {call.world.tenant}. Check "
+                "that you have the correct principal ID. If you are creating this principal and then immediately "
+                "assigning a role, this error might be related to a replication delay. In this case, set the role "
+                "assignment principalType property to a value, such as ServicePrincipal, User, or Group. See "
                 "https://aka.ms/docs-principaltype"
             )
             raise bad_request("PrincipalNotFound", message)

@@ -24,7 +24,7 @@ from sandbox.azure.automation_store import (
     shown,
     state,
 )
-from sandbox.azure.clock import Clock
+from sandbox.azure.clock import Clock, ticks
 from sandbox.azure.lists import page
 from sandbox.azure.resources import merged, need, with_identity
 from sandbox.azure.router import Call, Reply
@@ -187,11 +187,10 @@ async def publish(call: Call) -> Reply:
 
 
 @operations.effect("automation.publish")
-def _published(world: World, clock: Clock, args: Json) -> str | None:
+def _published(world: World, clock: Clock, args: Json) -> None:
     if found := world.get(args["id"]):
         scripts = hidden(found)
         _stamped(world, clock, found, {**scripts, "content": scripts.get("draft"), "draft": None}, args["by"])
-    return None
 
 
 # -- drafts ------------------------------------------------------------------------------------------------------------
@@ -224,10 +223,9 @@ async def replace_draft(call: Call) -> Reply:
 
 
 @operations.effect("automation.draft")
-def _replaced(world: World, clock: Clock, args: Json) -> str | None:
+def _replaced(world: World, clock: Clock, args: Json) -> None:
     if found := world.get(args["id"]):
         _stamped(world, clock, found, {**hidden(found), "draft": args["text"]}, args["by"])
-    return None
 
 
 @room.on("POST", RUNBOOK + "/draft/undoEdit", f"{_RUNBOOKS}/draft/undoEdit/action")
@@ -256,7 +254,7 @@ def _save(call: Call, id_: str, body: Json, scripts: Json) -> Resource:
 def _stamped(world: World, clock: Clock, found: Resource, scripts: Json, by: str) -> None:
     body = _body(found.body, scripts)
     body["properties"] |= {"lastModifiedTime": iso(clock.now()), "lastModifiedBy": by}
-    world.put(found.id, body)
+    world.put(found.id, {**body, "etag": f'"{ticks(clock.now())}"'})
 
 
 def _body(body: Json, scripts: Json) -> Json:

@@ -1,4 +1,4 @@
-"""What else lies in an Automation account: schedules, job schedules, webhooks, credentials, variables, modules, workers.
+"""What else lies in an Automation account: schedules, job schedules, webhooks, credentials, variables and so on.
 
 Deleting any of them answers 200; for one that isn't there it is 404 (the SDK takes a 204 for an error).
 """
@@ -12,8 +12,6 @@ from sandbox.azure.automation_store import (
     ACCOUNT,
     KIND,
     PAGE,
-    absent,
-    account_of,
     bad,
     child,
     children,
@@ -61,8 +59,9 @@ async def put_schedule(call: Call) -> Reply:
     same = old and _moment(old.properties["startTime"], "startTime") == begins
     if not same and begins < call.clock.now() + EARLIEST:
         raise bad(
-            "Argument requestScheduleData with value Orchestrator.Schedules.DataAccess.Models.ScheduleAllData is not valid. "
-            "Error message: The start time of the schedule must be at least 5 minutes after the time you create the schedule."
+            "Argument requestScheduleData with value Orchestrator.Schedules.DataAccess.Models.ScheduleAllData is not "
+            "valid. Error message: The start time of the schedule must be at least 5 minutes after the time you create "
+            "the schedule."
         )
     ends = iso(_moment(given["expiryTime"], "expiryTime")) if given.get("expiryTime") else _NEVER
     properties = {

@@ -1,8 +1,8 @@
 """Automation's jobs: runs of published runbooks, test runs of drafts, and the webhooks that start jobs.
 
-A job's status moves by the clock: New, after STARTING Running, after its duration Completed. That is a minute, or what the
-script says in a line "# sandbox: runs 3600 seconds" or "# sandbox: runs forever". Stopping one is done with the pace of
-long-running operations. Schedules start nothing by themselves.
+A job's status moves by the clock: New, after STARTING Running, after its duration Completed. That is a minute, or
+what the script says in a line "# sandbox: runs 3600 seconds" or "# sandbox: runs forever". Stopping one takes what the
+world's pace gives to long-running operations. Schedules start nothing by themselves.
 """
 
 import json

@@ -1,14 +1,15 @@
 """Automation's resources as they are kept and shown.
 
 What Azure keeps but never shows lies in a resource's body under "sandbox", which every answer leaves out and every
-snapshot holds: {"content": the published script or null, "draft": the script being edited or null} of a runbook. A world
-file writes the same: `sandbox: {content: "..."}`.
+snapshot holds: {"content": the published script or null, "draft": the script being edited or null} of a runbook. A
+world file writes the same: `sandbox: {content: "..."}`.
 """
 
 from datetime import datetime
 from typing import Any
 
 from sandbox.azure import ids
+from sandbox.azure.clock import ticks
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Room
@@ -86,7 +87,7 @@ def save(call: Call, id_: str, body: Json) -> Resource:
     made = old.properties.get("creationTime", now) if old else now
     stamps = dict(zip(_STAMPS, (made, call.author.name, now), strict=True))
     kind = KIND.replace("automationA", "AutomationA") + "/" + _title(ids.parse(id_).type)
-    body = {**body, "type": kind, "properties": {**body["properties"], **stamps}}
+    body = {**body, "type": kind, "etag": f'"{ticks(call.clock.now())}"', "properties": {**body["properties"], **stamps}}
     return call.world.put(id_, body, call.author, call.version)
 
 

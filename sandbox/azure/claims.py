@@ -13,7 +13,7 @@ CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # the Azure CLI: what people sign 
 def claims_of(directory: Directory, key: str, audience: str, *, ip: str = "127.0.0.1", client: str = CLI) -> Json:
     """Collect the claims of a principal's token, before it is signed.
 
-    `key` is an object id, a UPN, or the appId of a service principal. `ip` becomes `ipaddr`, which the activity log shows.
+    `key` is an object id, a UPN, or the appId of a service principal. `ip` becomes `ipaddr`: the activity log shows it.
     Raises LookupError for somebody whom nobody knows.
     """
     entry = directory.anyone(key)

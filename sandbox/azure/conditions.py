@@ -1,8 +1,8 @@
 """Role assignment conditions (ABAC, version 2.0), as far as role assignments use them.
 
-Reads the language of constrained delegation: ActionMatches, @Request and @Resource attributes, GUID and string comparisons
-with or without the cross-product prefixes, Exists, NOT (!), AND (&&), OR (||) and brackets. An expression that can't be
-read is refused when the assignment is made, and allows nothing.
+Reads the language of constrained delegation: ActionMatches, @Request and @Resource attributes, GUID and string
+comparisons with or without the cross-product prefixes, Exists, NOT (!), AND (&&), OR (||) and brackets. An
+expression that can't be read is refused when the assignment is made, and allows nothing.
 """
 
 import re
@@ -24,6 +24,7 @@ class Attributes:
 
 
 Test = Callable[[Attributes], bool]
+Reader = Callable[[Attributes], list[str]]
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<op>\(|\)|\{|\}|,|!|&&|\|\|)|(?P<attribute>@\w+\[[^\]]+\])|(?P<text>'(?:[^'\\]|\\.)*')"
@@ -110,26 +111,26 @@ class _Parser:
         return lambda a: all(t(a) for t in tests)
 
     def _one(self) -> Test:
-        token = self.take()
-        if token == "!" or token.upper() == "NOT":
+        word = self.take()
+        if word.upper() in {"!", "NOT"}:
             inner = self._one()
             return lambda a: not inner(a)
-        if token == "(":
+        if word == "(":
             inner = self.either()
             self.take(")")
             return inner
-        if token in {"ActionMatches", "SubOperationMatches"}:
-            pattern = self._values()[0]
-            like = _COMPARISONS["StringLike"]
-            return (lambda a: like(a.action.lower(), pattern.lower())) if token[0] == "A" else (lambda _: False)
-        if token == "Exists":
-            attribute = self.take()
-            return lambda a: bool(_read(attribute, a))
-        if token.startswith("@"):
-            return self._comparison(token)
-        raise Unreadable(f"Unexpected {token!r}.")
+        if word == "ActionMatches":
+            pattern, like = self._values()[0].lower(), _COMPARISONS["StringLike"]
+            return lambda a: like(a.action.lower(), pattern)
+        if word == "SubOperationMatches":  # blobs have these, nothing here has
+            self._values()
+            return lambda _: False
+        if word == "Exists":
+            read = _reader(self.take())
+            return lambda a: bool(read(a))
+        return self._comparison(_reader(word))
 
-    def _comparison(self, attribute: str) -> Test:
+    def _comparison(self, read: Reader) -> Test:
         prefix, _, name = self.take().rpartition(":")
         test = _COMPARISONS.get(_NEGATED.get(name, name))
         cross = _CROSS.get(prefix or "ForAnyOfAnyValues")
@@ -138,8 +139,8 @@ class _Parser:
         right = self._values()
         if name in _NEGATED:
             equals = test
-            return lambda a: cross(_read(attribute, a), right, lambda x, y: not equals(x, y))
-        return lambda a: cross(_read(attribute, a), right, test)
+            return lambda a: cross(read(a), right, lambda x, y: not equals(x, y))
+        return lambda a: cross(read(a), right, test)
 
     def _values(self) -> list[str]:
         opened = self.take() if self.peek() == "{" else ""
@@ -156,11 +157,16 @@ def _unquoted(token: str) -> str:
     return token[1:-1].replace("\\'", "'") if token.startswith("'") else token
 
 
-def _read(attribute: str, attributes: Attributes) -> list[str]:
-    """The values of "@Request[Microsoft.Authorization/roleAssignments:PrincipalId]". Role ids are compared as GUIDs."""
-    match = re.fullmatch(r"@(\w+)\[[^:\]]+:(\w+)\]", attribute)
-    if not match or match[1] not in {"Request", "Resource"}:
-        raise Unreadable(f"Unknown attribute {attribute}.")
-    source = {k.lower(): v for k, v in (attributes.request if match[1] == "Request" else attributes.resource).items()}
-    value = source.get(match[2].lower())
-    return [] if value is None else [str(value).rpartition("/")[2]]
+def _reader(attribute: str) -> Reader:
+    """Compile "@Request[Microsoft.Authorization/roleAssignments:PrincipalId]". Role ids are compared as GUIDs."""
+    match = re.fullmatch(r"@(Request|Resource)\[[^:\]]+:(\w+)\]", attribute)
+    if not match:
+        raise Unreadable(f"Unexpected {attribute!r}.")
+    asked, name = match[1] == "Request", match[2].lower()
+
+    def read(attributes: Attributes) -> list[str]:
+        source = attributes.request if asked else attributes.resource
+        value = next((v for k, v in source.items() if k.lower() == name), None)
+        return [] if value is None else [str(value).rpartition("/")[2]]
+
+    return read

@@ -8,7 +8,7 @@ class ApiError(Exception):
 
     def __init__(
         self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **more: Any
-    ) -> None:  # noqa: ANN401
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.status, self.code, self.message, self.headers, self.more = status, code, message, headers or {}, more
 

@@ -1,6 +1,7 @@
 """Microsoft Graph v1.0 as a service: sign-in, routing, errors, $batch. What it answers is in graph_*.py.
 
-Changes show at once, unless the fault "eventual" hits one: then some more reads show the object as it was. The audit log
+Changes show at once, unless the fault "eventual" hits one: then some more reads show the object as it was. The audit
+log (auditLogs/directoryAudits) is made by what is done.
 """
 
 import base64

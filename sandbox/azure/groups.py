@@ -105,7 +105,7 @@ def _need(call: Call) -> Resource:
     return found
 
 
-def _clause(match: "re.Match[str]") -> Any:  # noqa: ANN401  a test
+def _clause(match: "re.Match[str]") -> Any:
     field, value = (match["field"] or "").lower(), unquote(match, "value").lower()
     if field == "tagname":
         return lambda body: value in {k.lower() for k in body.get("tags") or {}}
@@ -149,7 +149,7 @@ async def delete_tags(call: Call) -> Reply:
     return Reply(_retag(call, lambda _, __: {}).status)
 
 
-def _retag(call: Call, way: Any) -> Reply:  # noqa: ANN401  (old, new) -> tags
+def _retag(call: Call, way: Any) -> Reply:
     target = _tagged(call)
     tags = way(target.body.get("tags") or {}, (call.body.get("properties") or {}).get("tags") or {})
     changed = call.world.put(target.id, {**target.body, "tags": tags}, call.author)

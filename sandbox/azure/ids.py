@@ -37,7 +37,7 @@ def parse(path: str) -> Id:
         scope = "/" + "/".join(parts[:at]) if at else ""
         return Id(subscription, group, tail[0], kind, tuple(tail[2::2]), scope, len(tail) % 2 == 0)
     if group:
-        return Id(subscription, group, "Microsoft.Resources", _GROUP, (group,), f"/subscriptions/{subscription}", False)  # noqa: FBT003
+        return Id(subscription, group, "Microsoft.Resources", _GROUP, (group,), f"/subscriptions/{subscription}", False)
     if subscription:
         collection = len(parts) == 3 and lower[2] == "resourcegroups"  # noqa: PLR2004
         kind = _GROUP if collection else _SUBSCRIPTION

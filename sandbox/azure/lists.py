@@ -20,7 +20,7 @@ _CLAUSE = re.compile(
 def page(call: Call, items: list[Json], size: int = 1000) -> Reply:
     """A list, in pages ordered by id. `$top` makes them smaller.
 
-    The `$skiptoken` of a nextLink names the last one shown, so that a page goes on after it even when it is gone by then.
+    The `$skiptoken` of a nextLink names the last one shown: a page goes on after it even when it is gone by then.
     """
     top = call.query.get("$top", "")
     if top and not (top.isdigit() and int(top)):

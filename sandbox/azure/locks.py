@@ -20,8 +20,8 @@ room = Room("Microsoft.Authorization", {"locks": providers.PROVIDERS["Microsoft.
 def check(call: Call) -> None:
     """Raise ApiError 409 when a lock forbids the call.
 
-    CanNotDelete forbids deletes at its scope and below, ReadOnly all writes and actions too. A delete is also stopped by
-    locks below it. People of a managing tenant (Lighthouse) aren't stopped; nor is anybody who handles locks themselves.
+    CanNotDelete forbids deletes at its scope and below, ReadOnly all writes and actions too. A delete is also stopped
+    by locks below it. People of a managing tenant (Lighthouse) aren't stopped; nor are changes to locks.
     """
     reads = call.method in {"GET", "HEAD"} or call.action.lower().endswith("/read")
     own = call.action.lower().startswith("microsoft.authorization/locks/")

@@ -1,7 +1,7 @@
 """The login service: OAuth2 token endpoints and discovery.
 
-Errors are Entra's: {"error", "error_description": "AADSTS…", "error_codes": [...]}. Every sign-in is checked against the
-directory, so a disabled account or a removed secret gets no further token.
+Errors are Entra's: {"error", "error_description": "AADSTS…", "error_codes": [...]}. Every sign-in is checked against
+the directory, so a disabled account or a removed secret gets no further token.
 """
 
 import base64
@@ -100,19 +100,6 @@ async def instance(call: Call) -> Reply:
     tenant = f"{call.endpoints.login}/{call.world.tenant}/v2.0/.well-known/openid-configuration"
     hosts = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
     return Reply(200, {"tenant_discovery_endpoint": tenant, "api-version": "1.1", "metadata": [hosts]})
-
-
-@room.on("GET", "/common/userrealm/{upn}")
-async def realm(call: Call) -> Reply:
-    """Tell that nobody is federated: passwords are checked here."""
-    upn = call.params["upn"]
-    known = {
-        "ver": "1.0",
-        "account_type": "Managed",
-        "domain_name": upn.partition("@")[2],
-        "cloud_instance_name": "sandbox",
-    }
-    return Reply(200, known)
 
 
 _ROUTER = Router((room, managed_identity.room))

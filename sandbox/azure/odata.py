@@ -135,10 +135,10 @@ class Filter:
 
     def _any(self, name: str) -> Test:
         self._take("(")
-        variable = self._take().rstrip(":")
-        if self._peek() == ":":
+        variable, colon, subject = self._take().partition(":")  # "i:i/name" is one word, "i: i/name" three
+        if not colon:
             self._take(":")
-        subject = self._take().removeprefix(f"{variable}:")
+            subject = self._take()
         operator, value = self._take(), self._literal()
         self._take(")")
         if operator not in _COMPARE:

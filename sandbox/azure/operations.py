@@ -7,7 +7,7 @@ A room names its effect once, and starts it with `accept`:
 
     return operations.accept(call, "compute.deallocate", {"id": vm.id}, location=vm.body["location"])
 
-How long it takes is `world.pace`: by the clock, by polls, or (default) until the next request of anybody. Operations are
+How long it takes is `world.pace`: by the clock, by polls, or (default) until the next request of anybody. They are
 plain JSON in `world.operations`, so they outlive a restart. An effect that raises ApiError makes the operation fail.
 """
 
@@ -41,7 +41,7 @@ def effect(name: str) -> Callable[[Effect], Effect]:
     return register
 
 
-def accept(  # noqa: PLR0913  each is a header or a line of the answer
+def accept(
     call: "Call",
     name: str,
     args: Json,
@@ -53,7 +53,7 @@ def accept(  # noqa: PLR0913  each is a header or a line of the answer
 ) -> Reply:
     """Start the operation `name` and answer the way Azure does.
 
-    With `location` (a region) as Compute: Azure-AsyncOperation and Location under the provider's locations/…/operations.
+    With `location` (a region) as Compute: Azure-AsyncOperation and Location under the provider's locations/….
     With `at` (a path) Location alone, at that path plus the operation's id: "…/runbooks/x/operationResults".
     """
     world, pace = call.world, call.world.pace

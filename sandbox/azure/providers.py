@@ -18,7 +18,10 @@ _WEB = ("2024-04-01", "2023-12-01", "2023-01-01", "2022-09-01", "2022-03-01")
 
 PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
     "Microsoft.Authorization": {
-        "roleAssignments": ("2022-04-01", "2020-10-01-preview", "2020-04-01-preview", "2018-01-01-preview", "2015-07-01"),
+        "roleAssignments": (
+            *("2022-04-01", "2020-10-01-preview", "2020-04-01-preview", "2020-03-01-preview"),
+            *("2018-09-01-preview", "2018-01-01-preview", "2015-07-01"),
+        ),
         "roleDefinitions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),
         "denyAssignments": ("2022-04-01", "2018-07-01-preview"),
         "permissions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),

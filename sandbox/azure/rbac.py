@@ -34,7 +34,7 @@ class Grant:
 
 
 def definition(world: "World", role: str) -> Json | None:
-    """The properties of a role by its GUID or any id that ends in it: roleName, type, permissions…"""
+    """The properties of a role (roleName, type, permissions, …) by its GUID or any id that ends in it."""
     guid = role.rpartition("/")[2].lower()
     if built_in := roles.BY_ID.get(guid):
         return built_in_properties(built_in)
@@ -65,7 +65,7 @@ def built_in_properties(role: roles.BuiltIn) -> Json:
 
 
 def allows(permissions: list[Json], action: str, *, data: bool = False) -> bool:
-    """Whether a role's permissions cover an action (or a data action). notActions take away within one permission."""
+    """Whether permissions cover an action (or a data action). notActions take away within their own permission."""
     yes, no = ("dataActions", "notDataActions") if data else ("actions", "notActions")
     return any(
         _matches(tuple(p.get(yes) or ()), action) and not _matches(tuple(p.get(no) or ()), action) for p in permissions
@@ -87,23 +87,31 @@ def allowing_role(call: "Call", action: str, scope: str, *, data: bool = False) 
 
 def require(call: "Call", action: str, scope: str, *, data: bool = False) -> str:
     """The name of the role that allows an action. Raises ApiError 403: nothing allows it, or something denies it."""
-    caller = call.caller
-    who = f"The client '{caller.upn or caller.appid or caller.oid}' with object id '{caller.oid}'"
     role = allowing_role(call, action, scope, data=data)
     if role is None:
+        raise forbidden(call, action, scope)
+    if denial := denying(call.world, call.caller, action, scope):
         message = (
-            f"{who} does not have authorization to perform action '{action}' over scope '{scope or '/'}' or the scope is "
-            "invalid. If access was recently granted, please refresh your credentials."
-        )
-        raise ApiError(403, "AuthorizationFailed", message)
-    if denial := denying(call.world, caller, action, scope):
-        message = (
-            f"{who} has permission to perform action '{action}' on scope '{scope}'; however, the access is denied because "
-            f"of the deny assignment with name '{denial['denyAssignmentName']}' and Id '{denial['id']}' at scope "
-            f"'{denial['scope']}'."
+            f"{_who(call)} has permission to perform action '{action}' on scope '{scope}'; however, the access is "
+            f"denied because of the deny assignment with name '{denial['denyAssignmentName']}' and Id '{denial['id']}' "
+            f"at scope '{denial['scope']}'."
         )
         raise ApiError(403, "DenyAssignmentAuthorizationFailed", message)
     return role
+
+
+def forbidden(call: "Call", action: str, scope: str) -> ApiError:
+    """403: nothing allows it."""
+    message = (
+        f"{_who(call)} does not have authorization to perform action '{action}' over scope '{scope or '/'}' or the "
+        "scope is invalid. If access was recently granted, please refresh your credentials."
+    )
+    return ApiError(403, "AuthorizationFailed", message)
+
+
+def _who(call: "Call") -> str:
+    caller = call.caller
+    return f"The client '{caller.upn or caller.appid or caller.oid}' with object id '{caller.oid}'"
 
 
 def grants(world: "World", caller: "Caller") -> "Iterator[Grant]":

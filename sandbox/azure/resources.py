@@ -31,8 +31,12 @@ def generic(call: Call) -> Handler | None:
 
 
 def rendered(resource: Resource) -> Json:
-    """What a GET answers: the body, with systemData when anybody is known to have written it."""
-    return {**resource.body, "systemData": resource.stamps} if resource.stamps else resource.body
+    """What a GET answers: the body, with systemData when anybody is known to have written it.
+
+    Without "sandbox": there rooms keep what Azure knows of a resource and never shows.
+    """
+    body = {k: v for k, v in resource.body.items() if k != "sandbox"}
+    return {**body, "systemData": resource.stamps} if resource.stamps else body
 
 
 async def list_(call: Call) -> Reply:
@@ -196,7 +200,7 @@ def _entry(resource: Resource, expand: set[str], leave: set[str]) -> Json:
     return entry
 
 
-def _clause(match: re.Match[str]) -> Any:  # noqa: ANN401  a test
+def _clause(match: re.Match[str]) -> Any:
     field, value = (match["field"] or match["of"] or "").lower(), unquote(match, "value").lower()
     if match["function"]:
         function, argument = match["function"].lower(), unquote(match, "argument").lower()

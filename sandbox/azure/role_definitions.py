@@ -52,8 +52,9 @@ async def put_definition(call: Call) -> Reply:
     for scope in {*properties["assignableScopes"], *(old.properties["assignableScopes"] if old else ())}:
         call.require(f"{TYPE}/write", scope)
     now = stamp(call.clock.now())
-    made = {k: old.properties[k] for k in ("createdOn", "createdBy")} if old else {"createdOn": now, "createdBy": call.caller.oid}
-    properties |= {**made, "updatedOn": now, "updatedBy": call.caller.oid}
+    properties |= {"createdOn": now, "updatedOn": now, "createdBy": call.caller.oid, "updatedBy": call.caller.oid}
+    if old:
+        properties |= {k: old.properties[k] for k in ("createdOn", "createdBy")}
     define(call.world, guid, properties)
     return Reply(201, _shown(call.params["scope"], guid, properties))
 
@@ -121,10 +122,11 @@ def _spread(properties: Json) -> set[str]:
 
 
 def _absent(guid: str) -> ApiError:
-    return ApiError(404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{guid}' does not exist.")
+    message = f"The specified role definition with ID '{guid}' does not exist."
+    return ApiError(404, "RoleDefinitionDoesNotExist", message)
 
 
-def _clause(match: "re.Match[str]") -> Any:  # noqa: ANN401  a test
+def _clause(match: "re.Match[str]") -> Any:
     field, value = (match["field"] or "").lower(), unquote(match, "value").lower()
     if match["function"] and match["function"].lower() in {"atscopeandbelow", "atscope"}:
         return lambda _: True

@@ -1,4 +1,4 @@
-"""Azure's built-in roles: the ones that matter here, with their real ids and action lists (from Microsoft's reference)."""
+"""Azure's built-in roles: those that matter here, with their real ids and action lists, from Microsoft's reference."""
 
 from dataclasses import dataclass
 
@@ -67,8 +67,8 @@ BUILT_IN = (
     BuiltIn(
         "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
         "Role Based Access Control Administrator",
-        "Manage access to Azure resources by assigning roles using Azure RBAC. This role does not allow you to manage "
-        "access using other ways, such as Azure Policy.",
+        "Manage access to Azure resources by assigning roles using Azure RBAC. This role does not allow you to "
+        "manage access using other ways, such as Azure Policy.",
         (
             "Microsoft.Authorization/roleAssignments/write",
             "Microsoft.Authorization/roleAssignments/delete",
@@ -79,8 +79,8 @@ BUILT_IN = (
     BuiltIn(
         "fb1c8493-542b-48eb-b624-b4c8fea62acd",
         "Security Admin",
-        "View and update permissions for Microsoft Defender for Cloud. Same permissions as the Security Reader role and "
-        "can also update the security policy and dismiss alerts and recommendations.",
+        "View and update permissions for Microsoft Defender for Cloud. Same permissions as the Security Reader role "
+        "and can also update the security policy and dismiss alerts and recommendations.",
         (
             _AUTHORIZATION,
             "Microsoft.Authorization/policyAssignments/*",
@@ -123,8 +123,8 @@ BUILT_IN = (
     BuiltIn(
         "9980e02c-c2be-4d73-94e8-173b1dc7cf3c",
         "Virtual Machine Contributor",
-        "Create and manage virtual machines, manage disks, install and run software, reset password of the root user of "
-        "the virtual machine using VM extensions, and manage local user accounts using VM extensions.",
+        "Create and manage virtual machines, manage disks, install and run software, reset password of the root user "
+        "of the virtual machine using VM extensions, and manage local user accounts using VM extensions.",
         (
             *_COMMON,
             "Microsoft.Compute/availabilitySets/*",
@@ -222,8 +222,8 @@ BUILT_IN = (
     BuiltIn(
         "91c1777a-f3dc-4fae-b103-61d183457e46",
         "Managed Services Registration assignment Delete Role",
-        "Managed Services Registration Assignment Delete Role allows the managing tenant users to delete the registration "
-        "assignment assigned to their tenant.",
+        "Managed Services Registration Assignment Delete Role allows the managing tenant users to delete the "
+        "registration assignment assigned to their tenant.",
         (
             "Microsoft.ManagedServices/registrationAssignments/read",
             "Microsoft.ManagedServices/registrationAssignments/delete",
@@ -239,8 +239,8 @@ BUILT_IN = (
     BuiltIn(
         "73c42c96-874c-492b-b04d-ab87d138a893",
         "Log Analytics Reader",
-        "Log Analytics Reader can view and search all monitoring data as well as and view monitoring settings, including "
-        "viewing the configuration of Azure diagnostics on all Azure resources.",
+        "Log Analytics Reader can view and search all monitoring data as well as and view monitoring settings, "
+        "including viewing the configuration of Azure diagnostics on all Azure resources.",
         (
             "*/read",
             "Microsoft.OperationalInsights/workspaces/analytics/query/action",
@@ -268,8 +268,8 @@ BUILT_IN = (
     BuiltIn(
         "17d1049b-9a84-46fb-8f53-869881c3d3ab",
         "Storage Account Contributor",
-        "Lets you manage storage accounts, including accessing storage account keys which provide full access to storage "
-        "account data.",
+        "Lets you manage storage accounts, including accessing storage account keys which provide full access to "
+        "storage account data.",
         (
             *_COMMON,
             "Microsoft.Insights/diagnosticSettings/*",
@@ -300,7 +300,8 @@ BUILT_IN = (
     BuiltIn(
         "00482a5a-887f-4fb3-b363-3b7fe8e74483",
         "Key Vault Administrator",
-        "Perform all data plane operations on a key vault and all objects in it, including certificates, keys, and secrets.",
+        "Perform all data plane operations on a key vault and all objects in it, including certificates, keys, and "
+        "secrets.",
         (
             *_COMMON,
             "Microsoft.KeyVault/checkNameAvailability/read",

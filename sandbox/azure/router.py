@@ -8,7 +8,7 @@ One provider, one file: its routes, its state (all in `world`), its errors. Then
     from sandbox.azure.errors import ApiError
 
     room = Room("Microsoft.Automation", {"automationAccounts": ("2024-10-23", "2023-11-01")})
-    _ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Automation/automationAccounts/{account}"
+    _ACCOUNT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Automation/…/{account}"
 
     @room.on("POST", _ACCOUNT + "/jobs/{job}/stop", "Microsoft.Automation/automationAccounts/jobs/stop/action")
     async def stop(call: Call) -> Reply:
@@ -20,19 +20,19 @@ One provider, one file: its routes, its state (all in `world`), its errors. Then
 * What a room doesn't route is answered generically (resources.py): PUT, PATCH, GET, HEAD, DELETE and lists of any type.
   So a room says only what its types do beyond that. An unknown POST is a 501 that names it.
 * `{name}` matches one segment, `{scope}` (only at the beginning) any scope, the root included. Literals in any case.
-* The action is what RBAC asks for at `call.scope`: the request's own path, or for collections what they hang on. Without an
-  action, or with guarded=False, the handler asks itself: `call.require(action, scope)`, `call.allowed(action, scope)`.
+* The action is what RBAC asks for at `call.scope`: the request's own path, or for collections what they hang on.
+  Without an action, or with guarded=False, the handler asks: `call.require(action, scope)`, `call.allowed(…)`.
 * api-versions: by type, in the spelling of Azure; child types inherit. Another one is a 400 that lists the known.
   A type without an entry takes any well-formed version.
-* Before a handler runs, arm.py has done: sign-in, api-version, RBAC, locks, throttling. After it: activity log, headers.
+* Before a handler runs, arm.py has done: sign-in, throttling, api-version, RBAC, locks. After it: log and headers.
 * Refusals are raised as ApiError(status, code, message).
 * Long-running: `return operations.accept(call, "compute.deallocate", {...args})`, see operations.py.
 * Absolute URLs (nextLink, Location): `call.url(path, query)`.
 * Time: only `call.clock.now()`. New ids: only `call.world.new_id(seed)`.
 
-Services other than Resource Manager (graph, login, vault, logs) are one coroutine `handle(call) -> Reply` each, named in
-sandbox.py. They do their own sign-in (`call.bearer`, `call.tokens`), and set `call.caller` for the log of requests. They
-may use `Router` for their paths.
+Services other than Resource Manager (graph, login, vault, logs) are one coroutine `handle(call) -> Reply` each, named
+in sandbox.py. They do their own sign-in (`call.bearer`, `call.tokens`), and set `call.caller` for the log of requests.
+They may use `Router` for their paths.
 """
 
 import json
@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sandbox.azure import ids
+from sandbox.azure import ids, rbac
 from sandbox.azure.errors import ApiError
 from sandbox.azure.world import Author
 
@@ -162,7 +162,7 @@ class Call:
         return self.raw.decode("utf-8-sig", errors="replace")
 
     @property
-    def body(self) -> Any:  # noqa: ANN401  JSON
+    def body(self) -> Any:
         """The JSON of the request; {} when empty. Raises ApiError 400 when it is none."""
         if not self.raw.strip():
             return {}
@@ -179,25 +179,20 @@ class Call:
         return base + quote(path or self.path, safe="/:@!$&'()*+,;=~") + (f"?{pairs}" if pairs else "")
 
     def require(self, action: str, scope: str, *, data: bool = False) -> str:
-        """The name of the role that allows an action (or a data action) at a scope. Raises ApiError 403 when none does."""
-        return _rbac().require(self, action, scope, data=data)
+        """The name of the role that allows an action (or data action) at a scope. Raises ApiError 403 if none does."""
+        return rbac.require(self, action, scope, data=data)
 
     def allowed(self, action: str, scope: str, *, data: bool = False) -> bool:
         """Whether the caller may do an action at a scope."""
-        return _rbac().allowing_role(self, action, scope, data=data) is not None
+        return rbac.allowing_role(self, action, scope, data=data) is not None
 
     def sees(self, scope: str) -> bool:
         """Whether the caller has any role at, above or below a scope."""
-        return _rbac().sees(self, scope)
-
-
-def _rbac() -> Any:  # noqa: ANN401  a module
-    from sandbox.azure import rbac  # noqa: PLC0415  it reads the calls that are defined here
-
-    return rbac
+        return rbac.sees(self, scope)
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
+_ANY = "*"  # any namespace, in the index
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +215,7 @@ class Room:
         self.versions = dict(versions or {})
         self.routes: list[Route] = []
 
-    def on(
-        self, method: str, template: str, action: str = "", *, guarded: bool = True
-    ) -> Callable[[Handler], Handler]:
+    def on(self, method: str, template: str, action: str = "", *, guarded: bool = True) -> Callable[[Handler], Handler]:
         """Register the handler of a method and path template."""
 
         def register(handler: Handler) -> Handler:
@@ -244,13 +237,14 @@ class Router:
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route for a path, with its parameters; None when no room knows it."""
-        for route in self._index.get(_shape(method, path), ()):
+        method, namespace, depth = _shape(method, path)
+        for route in self._index.get((method, namespace, depth), []) + self._index.get((method, _ANY, depth), []):
             if match := route.pattern.fullmatch(path):
                 return route, match.groupdict()
         return None
 
     def versions(self, kind: str) -> tuple[str, ...]:
-        """The api-versions of a type such as "Microsoft.Compute/disks", or of the nearest parent type; () if any will do."""
+        """The api-versions of a type ("Microsoft.Compute/disks") or of the nearest parent type; () if any will do."""
         namespace, _, rest = kind.lower().partition("/")
         for room in self.rooms:
             if room.namespace.lower() == namespace:
@@ -267,7 +261,7 @@ def _pattern(template: str) -> re.Pattern[str]:
         # A scope ends where "/providers/…" begins, so it may be empty: the root.
         return "(?P<scope>(?:/.*)?)" if match[1] == "scope" else f"(?P<{match[1]}>[^/]+)"
 
-    template = template.replace("/{scope}", "{scope}")
+    template = template.replace("/{scope}", "{scope}")  # the scope brings its own slash
     parts = re.split(r"(\{\w+\})", template)
     text = "".join(re.sub(r"\{(\w+)\}", group, p) if p.startswith("{") else re.escape(p) for p in parts)
     return re.compile(text, re.IGNORECASE)
@@ -275,7 +269,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def _shape(method: str, path: str) -> tuple[str, str, int]:
     """Method, last provider and number of segments after it: what a path and its template have in common."""
-    head, found, tail = path.lower().rpartition("/providers/")
+    _, found, tail = path.lower().rpartition("/providers/")
     if found:
-        return method, tail.partition("/")[0], tail.count("/")
+        namespace = tail.partition("/")[0]
+        return method, _ANY if namespace.startswith("{") else namespace, tail.count("/")
     return method, "", path.count("/")

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 from multidict import CIMultiDict
 
+from sandbox.azure.clock import Clock
 from sandbox.azure.errors import ApiError
 from sandbox.azure.faults import Faults
 from sandbox.azure.router import Call, Endpoints, Reply
 from sandbox.azure.tokens import Tokens
-from sandbox.azure.clock import Clock
 from sandbox.azure.world import World
 
 Service = Callable[[Call], Awaitable[Reply]]

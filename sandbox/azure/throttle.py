@@ -1,7 +1,7 @@
 """Resource Manager's token buckets, as documented since 2024.
 
-Per subscription (or tenant) and principal: reads 250, refilled with 25 a second; writes 200 and 10; deletes 200 and 10. All
-principals of a subscription together have 15 times as much.
+Per subscription (or tenant) and principal: reads 250, refilled with 25 a second; writes 200 and 10; deletes 200 and 10.
+All principals of a subscription together have 15 times as much.
 """
 
 from dataclasses import dataclass, field
@@ -64,8 +64,8 @@ class Throttle:
     def _refusal(kind: str, subscription: str, principal: str, seconds: int) -> ApiError:
         what = f"subscription '{subscription}' actor '{principal}'" if subscription else f"tenant actor '{principal}'"
         message = (
-            f"Number of '{kind}' for {what} exceeded. Please try again after '{seconds}' seconds after additional tokens "
-            "are available. Refer to https://aka.ms/arm-throttling for additional information."
+            f"Number of '{kind}' for {what} exceeded. Please try again after '{seconds}' seconds after additional "
+            "tokens are available. Refer to https://aka.ms/arm-throttling for additional information."
         )
         code = "SubscriptionRequestsThrottled" if subscription else "TenantRequestsThrottled"
         return ApiError(429, code, message, headers={"Retry-After": str(seconds)})

@@ -5,12 +5,12 @@ dict, keyed by lower-cased id. Rooms keep what has no id of its own in `world.st
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
 from sandbox.azure import ids
@@ -54,6 +54,10 @@ class Resource:
         return self.body.get("properties") or {}
 
 
+Resources: TypeAlias = list[Resource]  # inside World, `list` is a method
+Bodies: TypeAlias = list[Json]
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who writes and when: what becomes systemData."""
@@ -65,7 +69,7 @@ class Author:
 
 @dataclass(slots=True)
 class Pace:
-    """How long a long-running operation takes: until `seconds` have passed by the clock AND it was polled `polls` times."""
+    """How long an operation takes: until `seconds` have passed by the clock, and until it was polled `polls` times."""
 
     seconds: float = 0.0
     polls: int = 0
@@ -84,7 +88,7 @@ class World:
         self.parents: dict[str, str] = {}  # "/subscriptions/…" or management group -> management group, lower case
         self.pace = Pace()
         self.lag = 0  # > 0 while a delete runs whose lists shall lag: reads until they notice
-        self.mails: list[Json] = []
+        self.mails: Bodies = []
         self._resources: dict[str, Resource] = {}
         self._types: dict[str, dict[str, Resource]] = {}
         self._revisions: dict[str, int] = {}
@@ -114,7 +118,7 @@ class World:
         self._touch(kind)
         return resource
 
-    def delete(self, id_: str) -> list[Resource]:
+    def delete(self, id_: str) -> Resources:
         """Remove a resource with all that lies beneath it. Nothing there: nothing removed."""
         gone = [r for r in (self.get(id_), *self.beneath(id_)) if r]
         for resource in gone:
@@ -125,11 +129,11 @@ class World:
                 self._ghosts[resource.key] = (resource, self.lag)
         return gone
 
-    def list(self, kind: str, under: str = "") -> list[Resource]:
+    def list(self, kind: str, under: str = "") -> Resources:
         """Resources of a type (any case), beneath a scope or equal to it; in order of creation."""
         return [r for r in self._types.get(kind.lower(), {}).values() if ids.within(r.id, under)]
 
-    def beneath(self, id_: str, kind: str = "") -> list[Resource]:
+    def beneath(self, id_: str, kind: str = "") -> Resources:
         """Everything below an id, at any depth, extension resources (assignments, locks) included."""
         prefix = id_.lower().rstrip("/") + "/"
         pool = self._types.get(kind.lower(), {}) if kind else self._resources
@@ -145,12 +149,13 @@ class World:
         """A number that grows with every write to a type: tells a cache that it is stale."""
         return self._revisions.get(kind.lower(), 0)
 
-    def scopes(self, id_: str) -> list[str]:
+    def scopes(self, id_: str) -> Sequence[str]:
         """The id and all scopes above it up to the root "", over the management groups; nearest first, lower case."""
         own = ids.scopes(id_)[:-1]
-        above, chain = next((s for s in own if s in self.parents), ""), list[str]()
+        above = next((s for s in own if s in self.parents), "")
+        chain: dict[str, None] = {}
         while (parent := self.parents.get(above)) and parent not in chain:
-            chain.append(parent)
+            chain[parent] = None
             above = parent
         return [*own, *chain, ""]
 
@@ -239,12 +244,12 @@ class World:
 
     def load(self, data: Json, at: datetime) -> None:
         """Add a base world to this one. See world_file.py for the shape. Raises ValueError naming what is wrong."""
-        from sandbox.azure import world_file  # noqa: PLC0415  it builds on the rooms, which build on the world
+        from sandbox.azure import world_file
 
         world_file.load(self, data, at)
 
 
-def _plain(value: Any, inside: str = "") -> Any:  # noqa: ANN401  JSON
+def _plain(value: Any, inside: str = "") -> Any:
     """A copy without stamps. Tags are the customer's own, whatever they are called."""
     if isinstance(value, dict):
         keep = value.items() if inside == "tags" else ((k, v) for k, v in value.items() if k not in STAMPS)

@@ -72,7 +72,7 @@ class Activities:
             argument = function.decode(activity.input or "null", "string")
             result = await self._worker.run(function, argument)
             return Kind.TASK_COMPLETED, {"Result": function.encode(result)}
-        except Exception as error:  # noqa: BLE001  an activity may raise anything; the orchestrator hears of it
+        except Exception as error:
             log.info("Activity %s of %s failed.", activity.name, activity.instance, exc_info=True)
             reason = f"Activity function '{activity.name}' failed: {type(error).__name__}: {error}"
             return Kind.TASK_FAILED, {"Reason": reason, "Details": "".join(traceback.format_exception(error))}

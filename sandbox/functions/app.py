@@ -48,7 +48,7 @@ class Invocation(func.Context):
         return self._id
 
     @property
-    def thread_local_storage(self) -> Any:  # noqa: ANN401  the SDK types it as a class, and means an instance
+    def thread_local_storage(self) -> Any:
         return self._local
 
     @property
@@ -60,11 +60,11 @@ class Invocation(func.Context):
         return self._directory
 
     @property
-    def trace_context(self) -> Any:  # noqa: ANN401  there is no tracing here
+    def trace_context(self) -> Any:
         return None
 
     @property
-    def retry_context(self) -> Any:  # noqa: ANN401  nor are functions retried
+    def retry_context(self) -> Any:
         return None
 
 
@@ -80,14 +80,18 @@ class Function:
     context: bool  # whether it takes the context of the invocation
     directory: str
 
-    def decode(self, data: object, kind: str) -> Any:  # noqa: ANN401  by the trigger
+    def decode(self, data: object, kind: str) -> Any:
         """What the SDK makes of trigger data that came as `kind` ("json", "string" or "http")."""
-        return meta.get_binding_registry().get(self.kind).decode(meta.Datum(data, kind), trigger_metadata={})
+        return _converter(self.kind).decode(meta.Datum(data, kind), trigger_metadata={})
 
-    def encode(self, result: object) -> Any:  # noqa: ANN401  by the trigger
+    def encode(self, result: object) -> Any:
         """What the SDK makes of a result. Raises ValueError or NotImplementedError when it can't be sent."""
-        binding = "http" if self.kind == HTTP else self.kind
-        return meta.get_binding_registry().get(binding).encode(result, expected_type=None).value
+        return _converter("http" if self.kind == HTTP else self.kind).encode(result, expected_type=None).value
+
+
+def _converter(binding: str) -> Any:
+    """The SDK's own, to and from what functions take and return."""
+    return meta.get_binding_registry().get(binding)  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -97,7 +101,7 @@ class Worker:
     threads: Executor  # for those that are not async
     client: str = ""  # JSON of the durable client binding, once the host knows its address
 
-    async def run(self, function: Function, argument: object) -> Any:  # noqa: ANN401  the app's result
+    async def run(self, function: Function, argument: object) -> Any:
         """Run a function, on the loop or in a thread. Raises what it raises."""
         arguments = {function.trigger.name: argument, **dict.fromkeys(function.clients, self.client)}
         if function.context:

@@ -14,6 +14,8 @@ from sandbox.functions.engine import Engine
 from sandbox.functions.events import Json
 from sandbox.functions.sign_in import Handler
 
+CONTROL_PATHS = ("/host", "/admin")
+
 
 def local_only(handler: Handler) -> Handler:
     """A handler that refuses all but programs on this machine.

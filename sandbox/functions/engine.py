@@ -60,13 +60,17 @@ class Engine:
         Raises what broke the engine, if something did.
         """
         while True:
-            if self._failure:
-                raise self._failure
+            self.check()
             if not self._busy:
                 self._wake()
                 if not self._busy:
                     return
             await self.change()
+
+    def check(self) -> None:
+        """Raise what broke the engine, if something did."""
+        if self._failure:
+            raise self._failure
 
     def next_timer(self) -> datetime | None:
         """When the next durable timer is due. Timer triggers don't count: there is always a next one."""

@@ -19,7 +19,7 @@ class Webhook:
         self._functions, self._worker = app.of_kind(EVENT_GRID), worker
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer 202 when every event was taken, 500 when a function failed: Event Grid then delivers all of them again."""
+        """Answer 202 when every event was taken, 500 when a function failed: Event Grid then sends all again."""
         name = request.query.get("functionName", "")
         if not (function := self._functions.get(name)):
             return web.Response(status=404, text=f"cannot find function: '{name}'")
@@ -27,6 +27,9 @@ class Webhook:
             return _allow(request)
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "OPTIONS, POST"})
+        return await self._take(request, function)
+
+    async def _take(self, request: web.Request, function: Function) -> web.Response:
         kind = request.headers.get("aeg-event-type", "").lower()
         if kind == "unsubscribe":
             return web.Response(status=202)
@@ -41,7 +44,7 @@ class Webhook:
         failed = await asyncio.gather(*(self._deliver(function, event) for event in events))
         return web.Response(status=500 if any(failed) else 202)
 
-    async def _deliver(self, function: Function, event: Any) -> bool:  # noqa: ANN401  JSON
+    async def _deliver(self, function: Function, event: Any) -> bool:
         """Invoke the function with one event. Returns whether it failed.
 
         The SDK makes an EventGridEvent or a CloudEvent of it, by the schema it has.
@@ -54,7 +57,7 @@ class Webhook:
         return False
 
 
-def _events(body: Any) -> list[dict[str, Any]]:  # noqa: ANN401  JSON
+def _events(body: Any) -> list[dict[str, Any]]:
     """Take a body apart: an array of events, or one CloudEvent. Raises ValueError when it holds anything else."""
     events = body if isinstance(body, list) else [body]
     for event in events:

@@ -1,4 +1,4 @@
-"""All that outlives the process: one SQLite file with the instances, their histories, and the work and messages under way."""
+"""All that outlives the process: one SQLite file with instances, their histories, and work and messages under way."""
 
 import json
 import sqlite3

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sandbox.functions import clock as clocks
 from sandbox.functions.engine import Engine
-from sandbox.functions.events import Json, Kind
+from sandbox.functions.events import Kind
 from sandbox.functions.history import FINISHED, Instance, Store
 from sandbox.functions.sign_in import Handler
 from sandbox.functions.status import compact, summary
@@ -23,7 +23,7 @@ _LONGEST_ID = 256
 _FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  the word of HTTP
     """An answer with an error."""
 
     def __init__(self, status: int, message: str, detail: str = "", kind: str = "System.ArgumentException") -> None:
@@ -39,24 +39,31 @@ class Management:
         """`links` gives the URLs of an instance."""
         self._store, self._engine, self._links = store, engine, links
 
-    def routes(self, prefix: str) -> list[web.RouteDef]:
-        """Return the routes, below `prefix`."""
-        one, name = f"{prefix}/instances/{{id}}", f"{prefix}/orchestrators/{{name}}"
+    def routes(self, prefix: str, guard: Callable[[Handler], Handler]) -> list[web.RouteDef]:
+        """Return the routes below `prefix`. `guard` says who may call them."""
+
+        def route(method: str, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> web.RouteDef:
+            return web.route(method, prefix + path, guard(_answer(handler)))
+
         return [
-            web.post(name, _answer(self._start)),
-            web.post(f"{name}/{{id}}", _answer(self._start)),
-            web.get(f"{prefix}/instances{{_:/?}}", _answer(self._list)),
-            web.delete(f"{prefix}/instances{{_:/?}}", _answer(self._purge_many)),
-            web.get(one, _answer(self._status)),
-            web.delete(one, _answer(self._purge)),
-            web.post(f"{one}/raiseEvent/{{event}}", _answer(self._raise_event)),
-            web.post(f"{one}/terminate", _answer(self._terminate)),
-            web.post(f"{one}/suspend", _answer(self._suspend)),
-            web.post(f"{one}/resume", _answer(self._resume)),
-            web.post(f"{one}/rewind", _answer(self._rewind)),
-            web.post(f"{one}/restart", _answer(self._restart)),
-            web.route("*", f"{prefix}/entities{{_:.*}}", _answer(self._entities)),
+            route("POST", "/orchestrators/{name}", self._start),
+            route("POST", "/orchestrators/{name}/{id}", self._start),
+            route("GET", "/instances{_:/?}", self._list),
+            route("DELETE", "/instances{_:/?}", self._purge_many),
+            route("GET", "/instances/{id}", self._status),
+            route("DELETE", "/instances/{id}", self._purge),
+            route("POST", "/instances/{id}/raiseEvent/{event}", self._raise_event),
+            route("POST", "/instances/{id}/terminate", self._terminate),
+            route("POST", "/instances/{id}/suspend", self._suspend),
+            route("POST", "/instances/{id}/resume", self._resume),
+            route("POST", "/instances/{id}/rewind", self._rewind),
+            route("POST", "/instances/{id}/restart", self._restart),
+            route("*", "/entities{_:.*}", self._entities),
+            route("*", "/{_:.*}", self._nothing),
         ]
+
+    async def _nothing(self, request: web.Request) -> web.Response:  # noqa: ARG002  a handler
+        return web.Response(status=404)
 
     async def _start(self, request: web.Request) -> web.Response:
         body = await request.text()
@@ -193,7 +200,7 @@ def _answer(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Handle
     return answer
 
 
-def _json(text: str) -> Any:  # noqa: ANN401  JSON
+def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:

@@ -7,10 +7,9 @@ them: nothing can change meanwhile. Orchestrators are pure and quick by contract
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
-
-from azure.durable_functions.models.history import HistoryEvent as sdk
 
 from sandbox.functions import clock as clocks
 from sandbox.functions.app import ACTIVITY, ORCHESTRATOR, App, Function
@@ -19,7 +18,7 @@ from sandbox.functions.events import Json, Kind, event
 from sandbox.functions.history import Activity, Instance, Store
 from sandbox.functions.turn import AlreadyExists, Run, Turn
 
-# On Azure Storage a timer beyond six days becomes a chain of three-day ones, made by the SDK. Other providers know no limit.
+# On Azure Storage the SDK makes a chain of three-day timers of one beyond six days. Other providers know no limit.
 _STORAGE_LIMITS = {"maximumShortTimerDuration": "6.00:00:00", "longRunningTimerIntervalDuration": "3.00:00:00"}
 
 
@@ -99,12 +98,12 @@ class Orchestrations:
         fields = {"Name": instance.name, "Version": instance.version, "Input": instance.input}
         self.send(instance.id, instance.execution, Kind.EXECUTION_STARTED, **fields)
 
-    def send(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:  # noqa: ANN401  an event's fields
+    def send(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:
         """Leave a message for an execution; for whichever is there when `execution` is ""."""
         self._store.send(instance, execution, event(kind, clocks.text(self._clock.now()), **fields))
         self.wake(instance)
 
-    def reply(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:  # noqa: ANN401  an event's fields
+    def reply(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:
         """Leave a message, unless that execution is over: then nobody waits for it."""
         there = self._store.instance(instance)
         if there and not there.finished and there.execution == execution:
@@ -142,5 +141,6 @@ def _remember_timestamps() -> None:
     Every turn hands it the whole history again, and most of its time goes into reading the same times. In Azure that
     is spread over many machines; here it would make a thousand activities in sequence take minutes.
     """
-    if not hasattr(sdk.dt_parse, "cache_info"):
-        sdk.dt_parse = lru_cache(maxsize=1 << 15)(sdk.dt_parse)
+    module: Any = import_module("azure.durable_functions.models.history.HistoryEvent")  # hidden by its class
+    if not hasattr(module.dt_parse, "cache_info"):
+        module.dt_parse = lru_cache(maxsize=1 << 15)(module.dt_parse)

@@ -1,7 +1,7 @@
 """One orchestration as its history tells it: which tasks it has made, which of them are open, what a reply adds.
 
 The worker's reply repeats every action from the start and names no ids. Ids are counted by both sides in the order in
-which tasks come to be, so this must count as the SDK does (`DurableOrchestrationContext._add_to_open_tasks`, `RetryAbleTask`):
+which tasks come to be, so this must count as the SDK does (`_add_to_open_tasks` of its context, `RetryAbleTask`):
 
 * An action that is new in a reply makes one task; the parts of WhenAny and WhenAll one each, depth first.
 * A failed try of an action with retry makes a timer as soon as the failure is replayed, after the last try too. When
@@ -172,7 +172,9 @@ def continuation(actions: list[Json]) -> Json | None:
 def _creating(actions: Iterable[Json]) -> Iterator[tuple[Kind, str, Json]]:
     """The actions that make a task each, with its kind and name."""
     for action in actions:
-        do = Do(action["actionType"])
+        if (number := action["actionType"]) not in set(Do):
+            raise Broken(f"Not implemented (501): this host does not know action {number}.")
+        do = Do(number)
         if do in _CREATES:
             yield _CREATES[do], action.get("functionName", ""), action
         elif do in (Do.ANY, Do.ALL):

@@ -72,7 +72,7 @@ class Functions:
             return web.Response(status=500)  # as in Azure: what went wrong is in the log, not in the answer
 
 
-def _response(function: Function, result: Any) -> web.Response:  # noqa: ANN401  whatever the app returned
+def _response(function: Function, result: Any) -> web.Response:
     if result is None:
         return web.Response(status=204)
     answer = function.encode(result)
@@ -86,7 +86,8 @@ def _response(function: Function, result: Any) -> web.Response:  # noqa: ANN401 
 
 def _route(function: Function, prefix: str) -> Route:
     template = "/".join(p for p in (prefix.strip("/"), str(getattr(function.trigger, "route", "")).strip("/")) if p)
-    pattern, defaults, rank = "", {}, []
+    pattern, rank = "", list[int]()
+    defaults = dict[str, str]()
     for segment in template.split("/") if template else ():
         text = _HOLE.sub("", segment)
         holes = list(_HOLE.finditer(segment))

@@ -31,7 +31,7 @@ _NAMES = {  # the claims to which App Service gives other names
 _STRIPPED = ("x-ms-client-principal", "x-ms-token-")
 
 
-def sign_in(verify: Verify, excluded: Iterable[str]) -> Any:  # noqa: ANN401  aiohttp has no type for a middleware
+def sign_in(verify: Verify, excluded: Iterable[str]) -> Any:
     """Middleware: 401 without a good token, except below the excluded paths; the caller's claims go into headers.
 
     `verify` takes a token and returns its claims, or None for a bad one. It is called in a thread, since it may have to

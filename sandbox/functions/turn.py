@@ -1,8 +1,7 @@
 """One turn of one orchestration: its messages in, the worker's reply out, and what comes of it."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
@@ -48,7 +47,7 @@ class Others(Protocol):
     def begin(self, instance: Instance) -> None:
         """Start the first turn of a new execution."""
 
-    def reply(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:  # noqa: ANN401  an event's fields
+    def reply(self, instance: str, execution: str, kind: Kind, **fields: Any) -> None:
         """Send a message, unless that execution is over."""
 
     def schedule(self, activity: Activity) -> None:
@@ -177,7 +176,7 @@ class Turn:
         reason = f"Orchestrator function '{self._instance.name}' failed: {error}"
         return self._finish("Failed", reason, reason)
 
-    def _finish(self, status: str, output: Any, reason: str = "") -> bool:  # noqa: ANN401  JSON
+    def _finish(self, status: str, output: Any, reason: str = "") -> bool:
         """End the instance. Timers and events that are still on their way are dropped; activities run to their end."""
         instance, result = self._instance, json.dumps(output)
         self._write([event(Kind.EXECUTION_COMPLETED, self._now, OrchestrationStatus=status, Result=result)])
@@ -215,7 +214,7 @@ def _call(orchestrator: Function, payload: str) -> _Reply:
     """Ask the worker. Raises Broken when the orchestrator could not be replayed at all."""
     try:
         state = json.loads(orchestrator.call(func.OrchestrationContext(payload)))
-    except Exception as error:  # noqa: BLE001  an orchestrator may raise anything
+    except Exception as error:
         message, label, text = str(error).rpartition(_LABEL)
         if not label:
             raise Broken(str(error) or type(error).__name__) from error

@@ -5,16 +5,23 @@ from pathlib import Path
 import pytest
 
 from responders import alerts
-from responders.model import Alert
+from responders.model import Alert, Json
 from sandbox import alerting
-from sandbox.scene import EXERCISES, load
+from sandbox.azure import Clock
+from sandbox.scene import EXERCISES, Scene, load
+from sandbox.stage import build
+
+
+def raised(scene: Scene) -> Json:
+    return alerting.raised(scene, build(scene), Clock(scene.now))
+
 
 FILES = sorted(EXERCISES.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_every_channel_brings_the_alert_that_defender_has(path: Path) -> None:
-    body = alerting.alert(load(path))
+    body = raised(load(path))
     (original,) = alerts.parse(body)
     for arrived in (alerting.exported(body), alerting.event(body)):
         (found,) = alerts.parse(arrived)
@@ -36,7 +43,7 @@ def test_every_channel_brings_the_alert_that_defender_has(path: Path) -> None:
 
 def test_the_suspect_of_the_file_is_the_first_actor() -> None:
     scene = load(EXERCISES / "stolen-operator-runbook.yaml")
-    alert = alerts.from_arm(alerting.alert(scene))
+    alert = alerts.from_arm(raised(scene))
     assert alert.actors[0].id == scene.who("ops@contoso.example")
     assert alert.actors[0].upn == "ops@contoso.example"
-    assert alert.start == scene.now + scene.exercise.attack[0].at
+    assert alert.start == scene.now + scene.exercise.alert.at

@@ -19,7 +19,7 @@ def world() -> dict[str, Json]:
         f"{RUNBOOK}/content": {"text": "bad"},
         HONEST: {"type": "Microsoft.Automation/automationAccounts/runbooks", "properties": {"state": "Published"}},
         JOB: {"type": "Microsoft.Automation/automationAccounts/jobs", "properties": {"status": "Running"}},
-        VM: {"type": "Microsoft.Compute/virtualMachines", "tags": {"a": "b"}, "power": "running"},
+        VM: {"type": "Microsoft.Compute/virtualMachines", "tags": {"a": "b"}, "sandbox": {"power": "running"}},
         USER: {"accountEnabled": True, "displayName": "Mallory"},
     }
 
@@ -48,8 +48,8 @@ def test_what_is_still_there_is_named() -> None:
     [
         ("/users/mallory@contoso.example", USER, {"accountEnabled": False}),
         (USER, USER, {"accountEnabled": False}),
-        (VM, VM, {"power": "deallocated"}),
-        (VM, VM, {"power": "stopped"}),
+        (VM, VM, {"sandbox": {"power": "deallocated"}}),
+        (VM, VM, {"sandbox": {"power": "stopped"}}),
         (JOB, JOB, {"properties": {"status": "Stopped"}}),
     ],
 )
@@ -62,7 +62,7 @@ def test_a_neutralised_one_counts_as_evicted(id_: str, key: str, change: Json) -
 
 def test_of_a_neutralised_one_nothing_else_may_change() -> None:
     after = world()
-    after[VM] |= {"power": "deallocated", "tags": {}}
+    after[VM] |= {"sandbox": {"power": "deallocated"}, "tags": {}}
     found = tally(expect(VM), world(), after, NAMES)
     assert found.failures == (f'Touched: {VM}: tags.a was "b", is null.',)
 
@@ -86,7 +86,7 @@ def test_whatever_else_is_changed_gone_or_new_is_named() -> None:
 
 def test_a_machine_that_was_not_to_be_stopped_is_touched() -> None:
     after = world()
-    after[VM] |= {"power": "deallocated"}
+    after[VM] |= {"sandbox": {"power": "deallocated"}}
     assert tally(expect(), world(), after, NAMES).kept == (5, 6)
 
 

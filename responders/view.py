@@ -1,0 +1,314 @@
+"""An incident as people and programs see it: derived from its journal and its evidence, and from nothing else.
+
+An incident has runs: the first, those again ("…-r1") and the undos ("…-u1"). The last that is no undo stands in front.
+Evidence that is missing or was altered does not hide the rest: it is told among the failures.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from responders import approvals
+from responders.actions import ACTIONS
+from responders.errors import Permanent
+from responders.incident import Incident
+from responders.journal import Entry
+from responders.model import Json, Plan, plain
+
+T = TypeVar("T")
+Entries = list[Entry]
+
+SETTLED = frozenset({"done", "already_so"})
+_OPENS = frozenset({"alert", "asked_again", "closed", "undone"})  # kinds of entry that name a run by itself
+
+
+async def summary(incident: Incident) -> Json:
+    """{"incident", "status", "result", "title", "severity", "started"}, from the journal; no plan is read."""
+    runs = _by_run(incident.id, await incident.journal.entries())
+    entries = runs[_in_front(runs)]
+    told = {e.kind: e for e in entries}
+    title, severity = "", ""
+    if {"alert", "examined"} <= told.keys():
+        title, severity = told["alert"].what["title"], told["examined"].what["severity"]
+    elif (alert := await _Reader()(incident.received())) is not None:
+        title, severity = alert.title, alert.severity
+    started = next((plain(e.at) for e in runs[incident.id]), None)
+    brief = {"incident": incident.id, "status": _status(runs), "result": _end(entries)["result"]}
+    return {**brief, "title": title, "severity": severity, "started": started}
+
+
+async def view(incident: Incident) -> Json:
+    """The whole incident.
+
+    "status" is examining, asking, responding, undoing or closed. "question", "findings", "subjects", "by_hand" and
+    "steps" are those of the run in front, and "earlier" holds runs before it, in the same shape; "gates", "failures"
+    and "refusals" are of all runs. A change's "status" is an outcome's, or "not_approved", or "not_done" when its run
+    ended without it, or None before; "verified" is None until it was read again.
+    """
+    entries = await incident.journal.entries()
+    head = await incident.journal.head()  # read last: it covers all that is shown
+    runs, read, doings = _by_run(incident.id, entries), _Reader(), _Doings.of(entries)
+    people = [run for run in runs if not _is_undo(run)]
+    shown = [await _run(incident, run, runs[run], doings, read) for run in people]
+    undo = [await _undo(incident, run, runs[run], doings, read) for run in runs if _is_undo(run)]
+    steps = [s for run in shown for s in run["steps"]] + [s for one in undo for s in one["steps"]]
+    reports = await incident.evidence.list(incident.path("reports"))
+    paths = [incident.path("reports", f"{run}.html") for run in reversed(runs)]
+    failures = [{"at": plain(e.at), **e.what} for e in entries if e.kind == "failed"]
+    failures += [{"at": None, "activity": "read", "step": "", "reason": why} for why in dict.fromkeys(read.damage)]
+    whole = {
+        "incident": incident.id,
+        "status": _status(runs),
+        **shown[-1],
+        "earlier": shown[:-1],
+        "gates": [_gate(step) for step in steps if step["needs"]],
+        "failures": failures,
+        "refusals": [{"at": plain(e.at), "by": e.by, **e.what} for e in entries if e.kind == "refused"],
+        "undo": undo,
+        "report": next((path for path in paths if path in reports), None),
+        "journal": {"entries": head.n, "head": head.sha256},
+    }
+    seen: Json = msgspec.json.decode(msgspec.json.encode(whole))  # lists for tuples: the same for people and programs
+    return seen
+
+
+class _Reader:
+    """Reads evidence; what can't be used is None, and the sentence that says why is kept."""
+
+    def __init__(self) -> None:
+        self.damage: list[str] = []
+
+    async def __call__(self, reading: Awaitable[T]) -> T | None:
+        try:
+            return await reading
+        except Permanent as error:
+            self.damage.append(str(error))
+            return None
+
+
+class _Doings(NamedTuple):
+    """What the journal says of steps and their changes, to be found by id."""
+
+    decided: dict[str, Entry]  # by step
+    failed: dict[str, str]  # by step: the last reason
+    outcomes: dict[str, dict[str, Entry]]  # by step and change
+    verified: dict[str, dict[str, Json]]  # by step and change
+    undone: dict[str, int]  # by change: the number of the entry
+
+    @classmethod
+    def of(cls, entries: Entries) -> "_Doings":
+        its = cls({}, {}, {}, {}, {})
+        for e in entries:
+            if e.kind == "decided":
+                its.decided[e.what["step"]] = e
+            elif e.kind == "failed":
+                its.failed[e.what["step"]] = e.what["reason"]
+            elif e.kind in {"applied", "undone_change"}:
+                its.outcomes.setdefault(e.what["step"], {})[e.what["change"]] = e
+                if e.kind == "undone_change" and e.what["status"] in SETTLED:
+                    its.undone[e.what["change"]] = e.n
+            elif e.kind == "verified":
+                its.verified.setdefault(e.what["step"], {}).update(e.what["changes"])
+        return its
+
+
+def _by_run(incident: str, entries: Entries) -> dict[str, Entries]:
+    """The entries of each run, in the order in which runs began. A step's and a gate's id begin with their run's."""
+    runs: dict[str, Entries] = {incident: []}
+    for e in entries:
+        if e.kind in _OPENS or e.what.get("action") == "undo":
+            runs.setdefault(e.what["run"], [])
+    for e in entries:
+        what = e.what
+        name = what.get("run") or what.get("step") or what.get("gate") or what.get("question")
+        name = str(name or e.key.removeprefix(f"{e.kind} "))
+        while name not in runs and name:
+            name = name.rpartition("-")[0]
+        runs[name or incident].append(e)
+    return runs
+
+
+def _is_undo(run: str) -> bool:
+    return run.rpartition("-")[2].startswith("u")  # ids of incidents are hexadecimal
+
+
+def _in_front(runs: Iterable[str]) -> str:
+    return [run for run in runs if not _is_undo(run)][-1]
+
+
+def _end(entries: Entries) -> Json:
+    """How a run ended; the result is None while it goes on. One whose last activity failed has ended, too."""
+    for e in reversed(entries):
+        if e.kind in {"closed", "undone"}:
+            return {"ended": plain(e.at), "result": e.what["result"], "reason": e.what["reason"]}
+    for e in reversed(entries):
+        if e.kind == "failed" and e.what["activity"] in {"close", "close_undo"}:
+            return {"ended": plain(e.at), "result": "unfinished", "reason": e.what["reason"]}
+    return {"ended": None, "result": None, "reason": ""}
+
+
+def _status(runs: dict[str, Entries]) -> str:
+    if any(_is_undo(run) and not _end(entries)["result"] for run, entries in runs.items()):
+        return "undoing"
+    entries = runs[_in_front(runs)]
+    kinds = {e.kind for e in entries}
+    if _end(entries)["result"]:
+        return "closed"
+    return "responding" if "answered" in kinds else "asking" if "asked" in kinds else "examining"
+
+
+async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, read: _Reader) -> Json:
+    told = {e.kind: e for e in entries}  # the last of each kind
+    waves = [e.what for e in entries if e.kind == "investigated"]
+    case = None
+    if waves or "examined" in told:
+        case = await read(incident.case(waves[-1]["case"] if waves else run))
+    alert = case.alert if case else await read(incident.received())
+    end = _end(entries)
+    ended = end["result"] is not None
+    if ended and not end["reason"] and "examined" in told:
+        end["reason"] = told["examined"].what["reason"]
+    planned = [e for e in entries if e.kind == "planned"]
+    findings = plain(case.findings) if case else []
+    return {
+        "run": run,
+        **_asked_for(entries),
+        **end,
+        "alert": plain(alert),
+        "suspects": plain(case.suspects) if case else [],
+        "question": await _question(incident, told, ended=ended, read=read),
+        "findings": {"count": len(findings), "list": findings},
+        "subjects": [subject for wave in waves for subject in wave["subjects"]],
+        "by_hand": list(dict.fromkeys(line for wave in waves for line in wave["by_hand"])),
+        "steps": await _steps(incident, planned, doings, read, ended=ended),
+    }
+
+
+async def _undo(incident: Incident, run: str, entries: Entries, doings: _Doings, read: _Reader) -> Json:
+    end = _end(entries)
+    planned = [e for e in entries if e.kind == "planned"]
+    steps = await _steps(incident, planned, doings, read, ended=end["result"] is not None)
+    return {"run": run, **_asked_for(entries), **end, "steps": steps}
+
+
+def _asked_for(entries: Entries) -> Json:
+    """Who had a run begin, when and why."""
+    first = next((e for e in entries if e.kind in {"asked_again", "alert", "planned"}), None)
+    if first is None:
+        return {"started": None, "by": "", "asked_because": ""}
+    return {"started": plain(first.at), "by": first.by, "asked_because": first.what.get("reason", "")}
+
+
+async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, read: _Reader) -> Json | None:
+    """The owner's question. An answer counts as given once it is kept, before the run has heard it."""
+    if "asked" not in told:
+        return None
+    asked = told["asked"]
+    id_ = asked.what["question"]
+    question: Json = {"id": id_, "at": plain(asked.at), "state": "open", "answer": None, "by": "", "reason": ""}
+    question |= {name: asked.what[name] for name in ("text", "owners", "told", "expires")}
+    question["answered"] = None
+    if (heard := told.get("answered")) is not None:
+        answer = {"answer": heard.what["answer"], "by": heard.by, "reason": heard.what["reason"]}
+        return {**question, "state": "answered", **answer, "answered": plain(heard.at)}
+    given = await read(incident.answer(id_))
+    if given is not None:
+        answer = {"answer": "expected" if given.expected else "unexpected", "by": given.by.name or given.by.id}
+        return {**question, "state": "answered", **answer, "reason": given.reason, "answered": plain(given.at)}
+    if ended:
+        question |= {"state": "answered", "answer": "silence", "by": "nobody", "reason": "The run ended before."}
+    return question
+
+
+async def _steps(
+    incident: Incident, planned: Iterable[Entry], doings: _Doings, read: _Reader, *, ended: bool
+) -> list[Json]:
+    return list(await asyncio.gather(*(_step(incident, e, doings, read, ended=ended) for e in planned)))
+
+
+async def _step(incident: Incident, planned: Entry, doings: _Doings, read: _Reader, *, ended: bool) -> Json:
+    """One plan of one action for one subject, its countersignatures, and what its changes came to."""
+    what, answer, step = planned.what, planned.what["answer"], planned.what["step"]
+    decided = doings.decided.get(step)
+    state, reason, by, chosen = "waiting", what["reason"], "", answer["plan"]
+    if decided is not None:
+        state, by, chosen = decided.what["state"], decided.by, decided.what["plan"]
+        reason = decided.what["reason"] or reason
+    elif not answer["changes"]:
+        state = "nothing_to_do"
+    elif answer["gate"] == "auto":
+        state = "auto"
+    elif ended:
+        state, by, reason = "expired", "nobody", "The run ended before anybody decided."
+    gated = bool(answer["changes"]) and answer["gate"] != "auto"
+    plan = await read(incident.plan(answer["plan"]))
+    part = plan if chosen == answer["plan"] else await read(incident.plan(chosen))
+    votes = await read(incident.votes(step)) if gated else None
+    return {
+        "step": step,
+        "at": plain(planned.at),
+        "action": what["action"],
+        "subject": what["subject"],
+        "plan": answer["plan"],
+        "state": state,
+        "reason": reason,
+        "kept": what["kept"],
+        "by": by,
+        "decided": plain(decided.at) if decided else None,
+        "approved": chosen if state in {"approved", "auto"} else None,
+        "needs": approvals.needs(answer["gate"]) if gated else 0,
+        "expires": answer["expires"],
+        "votes": [_vote(v) for v in sorted(votes or (), key=lambda v: (v.at, v.by.id))],
+        "reversible": next((a.reversible for a in ACTIONS if a.id == what["action"]), None),
+        "changes": _changes(step, state, plan, part, doings, ended=ended),
+    }
+
+
+def _vote(vote: approvals.Vote) -> Json:
+    cast = {"by": vote.by.name or vote.by.id, "decision": vote.decision, "at": plain(vote.at)}
+    return {**cast, "digest": vote.digest, "changes": list(vote.changes), "reason": vote.reason}
+
+
+def _changes(
+    step: str, state: str, plan: Plan | None, part: Plan | None, doings: _Doings, *, ended: bool
+) -> list[Json]:
+    """What a plan's changes came to. Of a plan that can't be read, those that the journal tells of."""
+    outcomes, verified = doings.outcomes.get(step, {}), doings.verified.get(step, {})
+    if plan is None:
+        known = [_described(e.what["change"], e.what) for e in outcomes.values()]
+    else:
+        known = [_described(c.id, plain(c)) for c in plan.changes]
+    may_run = {c.id for c in part.changes} if part else {c["id"] for c in known}
+    for change in known:
+        id_, status, reason = change["id"], None, ""
+        seen = verified.get(id_)
+        if (outcome := outcomes.get(id_)) is not None:
+            status, reason = outcome.what["status"], outcome.what["reason"]
+        elif state in {"rejected", "expired"} or (state in {"approved", "auto"} and id_ not in may_run):
+            status = "not_approved"
+        elif ended:
+            status, reason = "not_done", doings.failed.get(step, "")
+        if seen and seen["status"] not in SETTLED:
+            reason = seen["reason"]
+        change |= {"status": status, "reason": reason, "verified": seen["status"] if seen else None}
+        change["undone"] = outcome is not None and doings.undone.get(id_, 0) > outcome.n
+    return known
+
+
+def _described(id_: str, what: Json) -> Json:
+    reasons, lasting = what.get("reasons", []), what.get("lasting", "")
+    return {"id": id_, "summary": what["summary"], "resource": what["resource"], "reasons": reasons, "lasting": lasting}
+
+
+def _gate(step: Json) -> Json:
+    """A step as those see it who countersign."""
+    shown = ("id", "summary", "resource", "reasons", "lasting")
+    return {
+        "gate": step["step"],
+        **{name: step[name] for name in ("action", "subject", "needs", "expires", "votes")},
+        "digest": step["plan"],
+        "state": "open" if step["state"] == "waiting" else step["state"],
+        "plan": {"changes": [{name: change[name] for name in shown} for change in step["changes"]]},
+    }

@@ -1,0 +1,141 @@
+"""What all of Compute shares: the room, virtual machines as they are kept, and the checks before a write.
+
+What lies inside a machine or disk is in its body under "sandbox", which no answer shows and every snapshot holds:
+of a VM {"power": its power state, "ran": what run commands and extensions ran, "users": {name: password},
+"answers": {part of a script: what it prints}}, of a disk {"infected": true}. A world file may write the same.
+"""
+
+from typing import Any
+
+from sandbox.azure import operations
+from sandbox.azure.errors import ApiError
+from sandbox.azure.resources import need
+from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.well_known import made_up_id
+from sandbox.azure.world import Resource, World
+
+Json = dict[str, Any]
+
+_OLDER = (
+    "2022-11-01",
+    "2022-08-01",
+    "2022-03-01",
+    "2021-11-01",
+    "2021-07-01",
+    "2021-03-01",
+    "2020-12-01",
+    "2020-06-01",
+)
+_VM_VERSIONS = (
+    "2026-04-01",
+    "2025-04-01",
+    "2024-11-01",
+    "2024-07-01",
+    "2024-03-01",
+    "2023-09-01",
+    "2023-07-01",
+    "2023-03-01",
+)
+_DISK_VERSIONS = (
+    "2026-03-02",
+    "2025-01-02",
+    "2024-03-02",
+    "2023-10-02",
+    "2023-04-02",
+    "2023-01-02",
+    "2022-07-02",
+    "2022-03-02",
+)
+room = Room(
+    "Microsoft.Compute",
+    {
+        "virtualMachines": (*_VM_VERSIONS, *_OLDER, "2019-12-01", "2019-07-01", "2018-06-01"),
+        "disks": (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
+        "snapshots": (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
+    },
+)
+
+COMPUTE = "Microsoft.Compute"
+BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute"
+VM = BASE + "/virtualMachines/{vm}"
+KIND = f"{COMPUTE}/virtualMachines"
+
+
+def hidden(resource: Resource) -> Json:
+    """What lies inside it."""
+    return dict(resource.body.get("sandbox") or {})
+
+
+def power(vm: Resource) -> str:
+    """The power state: running, deallocated, stopping and so on."""
+    return str(hidden(vm).get("power", "running"))
+
+
+def shown(resource: Resource) -> Json:
+    """What an answer holds."""
+    body = {k: v for k, v in resource.body.items() if k != "sandbox"}
+    defaults: Json = {"provisioningState": "Succeeded"}
+    if resource.type.lower() == KIND.lower():
+        defaults["vmId"] = made_up_id("vm", resource.key)
+    return {**body, "properties": {**defaults, **resource.properties}}
+
+
+def machine(call: Call) -> Resource:
+    """The virtual machine of the call. Raises ApiError 404."""
+    return need(call, "/".join(call.path.split("/")[:9]))
+
+
+def region(resource: Resource) -> str:
+    """Its location, the way it stands in URLs: "westeurope"."""
+    return str(resource.body.get("location") or "westeurope").lower().replace(" ", "")
+
+
+def begin(call: Call, name: str, target: Resource, args: Json | None = None, **answer: Any) -> Reply:
+    """Start the operation `name` on a resource, in its region."""
+    args = {"id": target.id, **(args or {})}
+    return operations.accept(call, name, args, location=region(target), **answer)
+
+
+def update(world: World, resource: Resource, properties: Json | None = None, inside: Json | None = None) -> Resource:
+    """Change some properties of a resource, or what lies inside it, without a new author."""
+    body = {**resource.body, "properties": {**resource.properties, **(properties or {})}}
+    if inside:
+        body["sandbox"] = {**hidden(resource), **inside}
+    return world.put(resource.id, body)
+
+
+def ran(world: World, vm: Resource, what: Json) -> Resource:
+    """Remember what was run inside a machine."""
+    return update(world, vm, inside={"ran": [*hidden(vm).get("ran", ()), what]})
+
+
+def not_allowed(message: str) -> ApiError:
+    """409: the state of the resource doesn't allow it."""
+    return ApiError(409, "OperationNotAllowed", message)
+
+
+def need_running(vm: Resource, what: str) -> None:
+    """Raise ApiError 409 for a machine whose agent can't do anything."""
+    if power(vm) != "running":
+        raise not_allowed(f"Cannot {what} the VM when the VM is not running.")
+
+
+def need_location(call: Call) -> Json:
+    """The request's body, with a location. Raises ApiError 400 without."""
+    body = call.body
+    if not isinstance(body, dict) or not body.get("location"):
+        raise ApiError(400, "LocationRequired", "The location property is required for this definition.")
+    return {k: v for k, v in body.items() if k != "sandbox"}
+
+
+def need_linked(call: Call, action: str, id_: str) -> None:
+    """Check a right on another resource that the body refers to. Raises ApiError 403 LinkedAuthorizationFailed."""
+    try:
+        call.require(action, id_)
+    except ApiError as error:
+        message = (
+            f"The client '{call.caller.name}' with object id '{call.caller.oid}' has permission to perform action "
+            f"'{call.action}' on scope '{call.path}'; however, it does not have permission to perform action(s) "
+            f"'{action}' on the linked scope(s) '{id_}' (respectively) or the linked scope(s) are invalid."
+        )
+        raise ApiError(403, "LinkedAuthorizationFailed", message) from error

@@ -1,0 +1,97 @@
+"""Microsoft.Insights: reading the Activity Log, with the strict filter that its reference allows."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import dropwhile, islice
+from typing import Any
+
+from sandbox.azure import providers
+from sandbox.azure.errors import ApiError
+from sandbox.azure.lists import decoded, encoded
+from sandbox.azure.router import Call, Reply, Room
+
+Json = dict[str, Any]
+
+PAGE = 200
+KEPT = timedelta(days=90)
+_VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
+_ACTION = "Microsoft.Insights/eventtypes/values/read"
+# After the start: an end, and one more property at most.
+_FILTER = re.compile(
+    r"eventTimestamp\s+ge\s+'(?P<start>[^']+)'(?:\s+and\s+eventTimestamp\s+le\s+'(?P<end>[^']+)')?"
+    r"(?:\s+and\s+(?P<field>resourceGroupName|resourceUri|resourceId|resourceProvider|correlationId)\s+eq\s+'(?P<value>[^']*)')?",
+    re.IGNORECASE,
+)
+_FIELDS: dict[str, Callable[[Json], str]] = {
+    "resourcegroupname": lambda e: e["resourceGroupName"],
+    "resourceuri": lambda e: e["resourceId"],
+    "resourceid": lambda e: e["resourceId"],
+    "resourceprovider": lambda e: e["resourceProviderName"]["value"],
+    "correlationid": lambda e: e["correlationId"],
+}
+
+room = Room("Microsoft.Insights", {"eventtypes": providers.PROVIDERS["Microsoft.Insights"]["eventtypes"]})
+
+
+class Refusal(ApiError):  # noqa: N818  an answer
+    """Insights writes its errors its own way: {"Code", "Message"}."""
+
+    def body(self) -> Json:
+        return {"Code": self.code, "Message": self.message}
+
+
+@room.on("GET", "/subscriptions/{subscription}" + _VALUES, _ACTION)
+@room.on("GET", _VALUES, _ACTION)
+async def values(call: Call) -> Reply:
+    """Read events of a subscription, or of the tenant itself; newest first."""
+    now = call.clock.now()
+    start, end, test = _filter(call.query.get("$filter", ""), now)
+    events = call.world.activity.between(call.params.get("subscription", ""), start, end, now)
+    found: Iterator[Json] = (e for e in events if test(e))
+    if token := call.query.get("$skiptoken"):
+        last = tuple(decoded(token).split("|"))
+        found = dropwhile(lambda e: (e["eventTimestamp"], e["eventDataId"]) != last, found)
+        next(found, None)
+    shown = list(islice(found, PAGE + 1))
+    body: Json = {"value": [_selected(e, call.query.get("$select", "")) for e in shown[:PAGE]]}
+    if len(shown) > PAGE:
+        last_shown = shown[PAGE - 1]
+        mark = encoded(f"{last_shown['eventTimestamp']}|{last_shown['eventDataId']}")
+        body["nextLink"] = call.url(query={**call.query, "$skiptoken": mark})
+    return Reply(200, body)
+
+
+def _filter(text: str, now: datetime) -> tuple[datetime, datetime, Callable[[Json], bool]]:
+    match = _FILTER.fullmatch(text.strip())
+    if match is None:
+        message = (
+            "$filter searching parameters invalid: it must start with eventTimestamp ge '{time}', may go on with and "
+            "eventTimestamp le '{time}', and then with one of resourceGroupName, resourceUri, resourceProvider and "
+            "correlationId eq '{value}'."
+        )
+        raise Refusal(400, "BadRequest", message)
+    start = _time(match["start"])
+    end = _time(match["end"]) if match["end"] else now
+    if start < now - KEPT:
+        raise Refusal(400, "BadRequest", f"The start time cannot be more than {KEPT.days} days in the past.")
+    if end < start:
+        raise Refusal(400, "BadRequest", "The end time cannot be before the start time.")
+    if not match["field"]:
+        return start, end, lambda _: True
+    read, wanted = _FIELDS[match["field"].lower()], match["value"].lower()
+    return start, end, lambda event: read(event).lower() == wanted
+
+
+def _time(text: str) -> datetime:
+    try:
+        # Python reads six decimals, Azure writes seven.
+        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    except ValueError as error:
+        raise Refusal(400, "BadRequest", f"'{text}' is not a time.") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _selected(event: Json, names: str) -> Json:
+    wanted = {name.strip().lower() for name in names.split(",") if name.strip()}
+    return {k: v for k, v in event.items() if k.lower() in wanted} if wanted else event

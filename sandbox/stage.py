@@ -1,0 +1,94 @@
+"""Sets the stage for an exercise: its world, the responder's identity with exactly its rights, and its settings."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from responders.actions import permissions
+from sandbox.azure import Sandbox, World
+from sandbox.azure.well_known import made_up_id
+from sandbox.exercise import Exercise
+from sandbox.reading import BadFile
+from sandbox.scene import Scene
+from sandbox.score import INSIDE, JOB, VM, State, key_of
+from sandbox.world_file import Additions, Responder
+
+Json = dict[str, Any]
+
+# How old the world is. Older than any window in which suspects are held to account, younger than the log keeps.
+AGE = timedelta(days=365)
+ROLE = "Countersign Responder"
+_NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
+
+
+def build(scene: Scene) -> World:
+    """The world of a scene, with the responder in it. Raises BadFile when the sandbox can't make it."""
+    parts = {part.name for part in msgspec.structs.fields(Additions)} - {"names"}
+    data = {name: value for name, value in msgspec.to_builtins(scene.world).items() if name in {*parts, "tenant"}}
+    for entry in (*data.get("groups", ()), *data.get("service_principals", ()), *data.get("role_assignments", ())):
+        for field in _NAMING & entry.keys():  # the sandbox knows no applications by name
+            value = entry[field]
+            entry[field] = scene.who(value) if isinstance(value, str) else [scene.who(name) for name in value]
+    for name, entries in _responder(scene.world.responder).items():
+        data[name] = [*data.get(name, ()), *entries]
+    world = World()
+    try:
+        world.load(data, scene.now - AGE)
+    except ValueError as error:
+        raise BadFile(f"{scene.file}: the world can't be made: {error}") from error
+    return world
+
+
+def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """App settings of the responder: those of the sandbox, and those of its deployment."""
+    responder = scene.world.responder
+    names = {user.id: user.upn for user in scene.world.users}
+    approvers = [names[id_] for id_ in scene.role("Approver") if id_ in names]
+    return {
+        **sandbox.environment(_app_id(responder)),
+        "COUNTERSIGN_SUBSCRIPTIONS": ",".join(responder.subscriptions),
+        "COUNTERSIGN_EVIDENCE": str(folder / "evidence"),
+        "COUNTERSIGN_OWNERS": ",".join(names[id_] for id_ in scene.role("Owner") if id_ in names),
+        "COUNTERSIGN_APPROVERS": ",".join(approvers),
+        **responder.settings,
+    }
+
+
+def identity(scene: Scene) -> str:
+    """Object id of the responder."""
+    return made_up_id("service principal", _app_id(scene.world.responder))
+
+
+def state(sandbox: Sandbox, exercise: Exercise) -> State:
+    """What a score compares: the world's snapshot, every machine's power in it, and the jobs that are to be stopped."""
+    found: dict[str, Json] = {}
+    for key, body in sandbox.world.snapshot().items():
+        machine = str(body.get("type", "")).lower() == VM
+        found[key] = {**body, INSIDE: {"power": "running", **body.get(INSIDE, {})}} if machine else body
+    for text in exercise.expect.evicted:
+        job = sandbox.world.get(key_of(text, {}))
+        if job is not None and job.type.lower() == JOB:
+            found[job.key] = {"type": job.type, "properties": {"status": job.properties.get("status")}}
+    return found
+
+
+def _app_id(responder: Responder) -> str:
+    return made_up_id("app", responder.name)
+
+
+def _responder(responder: Responder) -> dict[str, list[Json]]:
+    """The responder's identity and role, made from what its actions say that they need: as a deployment makes them."""
+    rights = permissions()
+    scopes = [f"/subscriptions/{subscription}" for subscription in responder.subscriptions]
+    actions = [right for right in rights if "/" in right]
+    graph = [right for right in rights if "/" not in right]
+    client = _app_id(responder)
+    return {
+        "service_principals": [
+            {"name": responder.name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}
+        ],
+        "role_definitions": [{"name": ROLE, "scopes": scopes, "actions": actions}],
+        "role_assignments": [{"scope": scope, "role": ROLE, "principal": client} for scope in scopes],
+    }
