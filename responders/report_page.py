@@ -20,7 +20,7 @@ def page(report: Json, sha256: str) -> bytes:
     """The page of a report, in UTF-8. `sha256` is that of the report's JSON, for the page to name."""
     style = _style()
     own = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{own}'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     title = (report["alert"] or {}).get("title") or "An alert that can't be read"
     sheet = el("style")
     sheet.text = style
@@ -109,6 +109,14 @@ def _happened(report: Json) -> Iterator[Node]:
                 *((name, value) for name, value in alert["details"].items()),
             ]
         )
+    if report["joined"]:
+        others = [
+            (_when(a["start"]), a["title"], _code(a["type"]), _code(a["id"] or a["name"])) for a in report["joined"]
+        ]
+        yield table("Other alerts of the same root cause", ("When", "Alert", "Type", "Id"), others)
+    if report["alerts"]:
+        states = [(_code(id_), state) for id_, state in report["alerts"].items()]
+        yield table("Set at Defender in the end", ("Alert", "State"), states)
     if report["suspects"]:
         rows = [
             (
@@ -193,20 +201,20 @@ def _step(step: Json) -> Element:
         ),
     ]
     if step["changes"]:
-        rows = [_change(change) for change in step["changes"]]
+        rows = [_change(change, read_again=step["action"] != "undo") for change in step["changes"]]
         parts.append(table("Changes", ("Change", "Because", "Outcome", "In effect"), rows))
     if step["kept"]:
         parts += [el("h4", "Looked at and kept"), items(step["kept"])]
     return el("article", *parts)
 
 
-def _change(change: Json) -> Iterator[Node]:
+def _change(change: Json, *, read_again: bool) -> Iterator[Node]:
     lasting = el("p", change["lasting"], class_="lasting") if change["lasting"] else None
     yield el("div", el("p", change["summary"]), el("p", _code(change["resource"])), lasting)
     yield items(change["reasons"]) if change["reasons"] else ""
     undone = el("p", "undone since") if change["undone"] else None
     yield el("div", _badge(change["status"] or "waiting"), el("p", change["reason"]), undone)
-    made = change["status"] in _SETTLED
+    made = change["status"] in _SETTLED and read_again
     seen = change["verified"] in _SETTLED
     yield _badge("seen", "good") if seen else _badge("not seen", "bad") if made else ""
 

@@ -42,10 +42,10 @@ async def summary(incident: Incident) -> Json:
 async def view(incident: Incident) -> Json:
     """The whole incident.
 
-    "status" is examining, asking, responding, undoing or closed. "question", "findings", "subjects", "by_hand" and
-    "steps" are those of the run in front, and "earlier" holds runs before it, in the same shape; "gates", "failures"
-    and "refusals" are of all runs. A change's "status" is an outcome's, or "not_approved", or "not_done" when its run
-    ended without it, or None before; "verified" is None until it was read again.
+    "status" is examining, asking, responding, undoing or closed. What is of one run is that of the run in front, and
+    "earlier" holds the runs before it, in the same shape; "gates", "failures", "refusals" and "undo" are of all runs.
+    A change's "status" is an outcome's, or "not_approved", or "not_done" when its run ended without it, or None before;
+    "verified" is None until it was read again. "alerts" says which state each alert was set to at Defender.
     """
     entries = await incident.journal.entries()
     head = await incident.journal.head()  # read last: it covers all that is shown
@@ -177,6 +177,8 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, 
         **_asked_for(entries),
         **end,
         "alert": plain(alert),
+        "joined": plain(case.joined) if case else [],
+        "alerts": told["closed"].what.get("alerts", {}) if "closed" in told else {},
         "suspects": plain(case.suspects) if case else [],
         "question": await _question(incident, told, ended=ended, read=read),
         "findings": {"count": len(findings), "list": findings},

@@ -15,6 +15,7 @@ T = TypeVar("T")
 ROUNDS = 300
 _REASONS = {"expected": "Planned, and known to me.", "unexpected": "Nobody here did this."}
 _FORBIDDEN, _CONFLICT = 403, 409
+_TROUBLE = {"failed", "drifted", "unverified", "not_done"}
 
 
 class Answering:
@@ -32,6 +33,13 @@ class Answering:
     def asked(self) -> int:
         """How many approvals the response asked for."""
         return len(self._gates)
+
+    def troubles(self) -> list[str]:
+        """What the responder itself says went wrong, a sentence each."""
+        runs = [self.incident, *self.incident.get("undo", ())]
+        changes = [change for run in runs for step in run.get("steps", ()) for change in step["changes"]]
+        failed = [f"{c['summary']}: {c['status']}: {c['reason']}" for c in changes if c["status"] in _TROUBLE]
+        return failed + [f"{f['activity']}: {f['reason']}" for f in self.incident.get("failures", ())]
 
     async def event(self, events: list[Json]) -> None:
         """Deliver by Event Grid's webhook."""

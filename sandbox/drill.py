@@ -163,6 +163,8 @@ class Drill:
             result = self.answering.incident.get("result")
             failures = [*failures, f"The alert is {status}, not {expect.alert}; the incident came to: {result}."]
         failures = [*found.failures, *failures]
+        if failures:
+            failures += [f"The responder says: {trouble}" for trouble in self.answering.troubles()]
         score = Score(
             id=self.scene.exercise.id,
             title=self.scene.exercise.title,

@@ -21,9 +21,10 @@ _LISTS = ("jobSchedules", "webhooks")
 class RemoveRunbooks:
     """Delete the runbooks that a suspect planted in the window, each with all that would start it again.
 
-    One change is one runbook as a unit: its webhooks, its job schedules and the schedules that were planted for it alone
-    are deleted, its running jobs stopped, and then it is deleted. Scripts (draft and published) and definitions are kept
-    as evidence, and undo puts them back. Runbooks that a suspect changed but did not make are shown and left alone.
+    One change is one runbook as a unit: its webhooks, its job schedules and the schedules that were planted for it
+    alone are deleted, its running jobs stopped, and then it is deleted. Scripts (draft and published) and definitions
+    are kept as evidence, and undo puts them back. Runbooks that a suspect changed but did not make are shown and left
+    alone.
     """
 
     id = "subscriptions.remove_runbooks"
@@ -61,28 +62,31 @@ class RemoveRunbooks:
         )
 
     async def _look(self, case: Case, account: Account) -> tuple[list[Change], list[str]]:
-        planted: dict[str, tuple[Json, tuple[str, ...]]] = {}
+        planted: dict[str, tuple[str, ...]] = {}
         kept = []
         for runbook in await account.runbooks():
             wrote = case.did(_WRITE, runbook["id"])
             verdict = familiarity.judge(case, wrote.caller if wrote else None, _made(runbook))
             if verdict.familiarity == "unfamiliar":
-                planted[runbook["name"].lower()] = (runbook, verdict.reasons)
+                planted[runbook["name"].lower()] = verdict.reasons
             elif wrote:
                 kept.append(f"runbook {runbook['name']}: changed by the suspect, but {'; '.join(verdict.reasons)}")
         if not planted:
             return [], kept
         links, hooks, clocks = await asyncio.gather(account.job_schedules(), account.webhooks(), account.schedules())
         changes = []
-        for name, (runbook, reasons) in sorted(planted.items()):
+        for name, reasons in sorted(planted.items()):
             mine = [link for link in links if belongs(link, name)]
             others = {scheduled(link).lower() for link in links if not belongs(link, name)}
             timers = {scheduled(link).lower() for link in mine} - others
-            content, draft, jobs = await asyncio.gather(
-                account.content(name), account.draft(name), account.live_jobs(name)
+            # The list leaves out some of what a GET has, and undo needs all.
+            whole, content, draft, jobs = await asyncio.gather(
+                account.runbook(name), account.content(name), account.draft(name), account.live_jobs(name)
             )
+            if whole is None:
+                continue  # gone since the list was made
             before = {
-                "runbook": runbook,
+                "runbook": whole,
                 "content": content,
                 "draft": draft,
                 "jobSchedules": mine,
@@ -90,7 +94,7 @@ class RemoveRunbooks:
                 "schedules": [c for c in clocks if c["name"].lower() in timers and _in_window(case, c)],
                 "jobs": jobs,
             }
-            changes.append(_change(self.id, runbook, reasons, before))
+            changes.append(_change(self.id, whole, reasons, before))
         return changes, kept
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:

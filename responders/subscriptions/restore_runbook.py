@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from responders.errors import Temporary
 from responders.model import Change, Json, Outcome
 from responders.subscriptions.automation import Account, scheduled
 
@@ -23,21 +24,18 @@ PERMISSIONS = (
 
 
 async def restore(azure: "Azure", change: Change) -> Outcome:
-    """Put back what is missing; what is there is left as it is."""
+    """Put back what is missing, and leave what is there.
+
+    Raises Temporary while Azure takes in a script: the next call goes on from there, by what it then reads.
+    """
     account, before = Account.of(azure, change.resource), change.before
-    name = before["runbook"]["name"]
-    there = await account.runbook(name)
-    done = []
-    # A runbook that was left half-restored has no state yet that it should have: go on with it.
-    if there is None or there["properties"].get("state") != before["runbook"]["properties"].get("state"):
-        await _runbook(azure, account, change)
-        done.append("runbook")
+    done = ["runbook"] if await _runbook(azure, account, before) else []
     timers = {s["name"].lower() for s in await account.schedules()}
     for schedule in before["schedules"]:
         if schedule["name"].lower() not in timers:
             await _put(azure, schedule["id"], _schedule(schedule))
             done.append("schedule")
-    links = {link["name"].lower() if link.get("name") else _guid(link) for link in await account.job_schedules()}
+    links = {_guid(link) for link in await account.job_schedules()}
     for link in before["jobSchedules"]:
         if _guid(link) not in links:
             await _put(azure, link["id"], _link(link))
@@ -46,35 +44,48 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
     for hook in before["webhooks"]:
         if hook["name"].lower() not in hooks:
             uri = await account.client.webhook.generate_uri(account.group, account.name)
-            await _put(azure, hook["id"], _webhook(hook, uri))
+            # A JSON string, which the SDK hands on as text with its quotes.
+            await _put(azure, hook["id"], _webhook(hook, uri.strip('"')))
             done.append("webhook, under a new URL")
     if not done:
-        return Outcome(status="already_so", reason="All of it is there already.")
+        return Outcome(status="already_so", reason="All of it is there.")
     return Outcome(status="done", reason=f"Put back: {', '.join(done)}. {change.lasting}")
 
 
-async def _runbook(azure: "Azure", account: Account, change: Change) -> None:
-    runbook, content, draft = (change.before[part] for part in ("runbook", "content", "draft"))
+async def _runbook(azure: "Azure", account: Account, before: Json) -> bool:
+    """The runbook, its published script and its draft, as they were. False when it is so already."""
+    runbook, content, draft = before["runbook"], before["content"], before["draft"]
+    name, there = runbook["name"], await account.runbook(before["runbook"]["name"])
+    changed = there is None
+    if there is None:
+        await _put(azure, runbook["id"], _definition(runbook))
+    if content is not None and await account.content(name) != content:
+        changed = True
+        await _write(account, name, content)
+        await account.client.runbook.begin_publish(account.group, account.name, name, polling=False)
+        if await account.content(name) != content:
+            raise Temporary(f"The runbook {name} is not published yet.")
+    if draft is not None and await account.draft(name) != draft:
+        changed = True
+        await _write(account, name, draft)
+    return changed
+
+
+async def _write(account: Account, name: str, script: str) -> None:
+    """Write the draft. Publishing before Azure has taken it in would publish something else."""
+    if await account.draft(name) == script:
+        return
+    draft = account.client.runbook_draft
+    await draft.begin_replace_content(account.group, account.name, name, script.encode(), polling=False)
+    if await account.draft(name) != script:
+        raise Temporary(f"The draft of the runbook {name} is not taken in yet.")
+
+
+def _definition(runbook: Json) -> Json:
     kept = ("runbookType", "logVerbose", "logProgress", "logActivityTrace", "description")
     properties = {k: runbook["properties"][k] for k in kept if runbook["properties"].get(k) is not None}
     body = {"name": runbook["name"], "location": runbook.get("location"), "tags": runbook.get("tags") or {}}
-    await _put(azure, runbook["id"], {**body, "properties": {**properties, "draft": {}}})
-    name = runbook["name"]
-    if content is not None:
-        await _write(account, name, content)
-        await _end(await account.client.runbook.begin_publish(account.group, account.name, name))
-    if draft is not None:
-        await _write(account, name, draft)
-
-
-async def _write(account: Account, runbook: str, script: str) -> None:
-    draft = account.client.runbook_draft
-    await _end(await draft.begin_replace_content(account.group, account.name, runbook, script.encode()))
-
-
-async def _end(poller: "object") -> None:
-    # Seconds in Azure; publishing must not begin before the draft is in.
-    await poller.result()  # type: ignore[attr-defined]
+    return {**body, "properties": {**properties, "draft": {}}}
 
 
 async def _put(azure: "Azure", resource: str, body: Json) -> None:

@@ -1,6 +1,7 @@
 """The Activity Log: what was done, by whom, made by doing it. Events in the shape of Insights REST 2015-04-01."""
 
 import json
+import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -55,8 +56,8 @@ TITLES = {
     "microsoft.compute/virtualmachines/extensions/delete": "Delete Virtual Machine Extension",
     "microsoft.compute/disks/write": "Create or Update Disk",
 }
-# Values under these keys of a request never reach the log. Tags are masked by Azure in the same way.
-_SECRET = ("password", "secret", "protectedsettings", "protectedparameters", "accesskey", "uri")
+# What lies under these keys of a request never reaches the log.
+_SECRET = re.compile(r".*(password|secret|accesskey)|protectedsettings|protectedparameters|uri", re.IGNORECASE)
 
 
 class ActivityLog:
@@ -200,9 +201,9 @@ def _flat(value: Any) -> str:
 
 
 def _masked(value: Any, key: str = "") -> Any:
+    """A copy without secrets; the values of tags are masked by Azure too."""
+    if _SECRET.fullmatch(key):
+        return "******"
     if isinstance(value, dict):
         return {k: "******" if key == "tags" else _masked(v, k) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_masked(v, key) for v in value]
-    name = key.lower()
-    return "******" if any(name == s or name.endswith(s) for s in _SECRET[:3]) or name in _SECRET[3:] else value
+    return [_masked(v, key) for v in value] if isinstance(value, list) else value

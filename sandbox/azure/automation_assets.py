@@ -194,8 +194,10 @@ async def put_webhook(call: Call) -> Reply:
     need_account(call)
     given, old = properties_of(call), call.world.get(call.path)
     if old is None:
-        token = parse_qs(urlsplit(str(given.get("uri") or "")).query).get("token", [""])[0]
-        if not token:
+        uri = urlsplit(str(given.get("uri") or ""))
+        token = parse_qs(uri.query).get("token", [""])[0]
+        # generateUri answers a JSON string, and the SDK hands on its text, quotes and all: that is no URI.
+        if uri.scheme != "https" or not token:
             raise bad("The uri of the webhook is missing or was not made by generateUri.")
         name = str((given.get("runbook") or {}).get("name", ""))
         runbook = child(call, "runbooks", name)

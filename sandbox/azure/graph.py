@@ -206,7 +206,7 @@ def _audit(call: Call, template: str, target: Json) -> None:
     app["displayName"] = (directory.find(caller.oid) or {}).get("displayName", "")
     kind = str(target.get("@odata.type", "")).rpartition(".")[2]
     entry = {
-        "id": f"Directory_{call.request}",
+        "id": f"Directory_{call.world.new_id('audit')}",
         "category": category,
         "correlationId": call.correlation or call.request,
         "result": "success",

@@ -26,6 +26,7 @@ room = Room("")
 
 async def handle(call: Call) -> Reply:
     """Answer one request."""
+    call.request = call.world.new_id("request")
     found = _ROUTER.find(call.method, call.path)
     if found is None:
         raise ApiError(
@@ -49,7 +50,7 @@ class Refused(Exception):  # noqa: N818  it is an answer
         self.number, self.error, self.text, self.status = number, error, text, status
 
 
-def sign_in_form(call: Call) -> dict[str, str]:
+def _form(call: Call) -> dict[str, str]:
     """The fields of a form-encoded request."""
     return dict(parse_qsl(call.text, keep_blank_values=True))
 
@@ -57,7 +58,7 @@ def sign_in_form(call: Call) -> dict[str, str]:
 @room.on("POST", "/{tenant}/oauth2/v2.0/token")
 async def token(call: Call) -> Reply:
     """Give a token for a v2 scope."""
-    form = sign_in_form(call)
+    form = _form(call)
     scopes = [s for s in form.get("scope", "").split() if s not in {"openid", "profile", "offline_access", "email"}]
     return _grant(call, form, scopes[0] if scopes else "", old=False)
 
@@ -65,7 +66,7 @@ async def token(call: Call) -> Reply:
 @room.on("POST", "/{tenant}/oauth2/token")
 async def old_token(call: Call) -> Reply:
     """Give a token for a v1 resource."""
-    form = sign_in_form(call)
+    form = _form(call)
     return _grant(call, form, form.get("resource", ""), old=True)
 
 

@@ -21,10 +21,11 @@ _UNKNOWN_ACTIONS = {"microsoft.security/locations/alerts/inprogress/action"}
 room = Room("Microsoft.Authorization")
 
 
-@room.on("GET", _DEFINITIONS, f"{TYPE}/read")
+@room.on("GET", _DEFINITIONS)
 async def list_definitions(call: Call) -> Reply:
     """List the roles that can be given at a scope."""
     scope, text = call.params["scope"], call.query.get("$filter", "")
+    _check_read(call)
     test = clauses(text, _clause) if text else (lambda _: True)
     above = set(call.world.scopes(scope))
     built_in = [_shown(scope, r.id, rbac.built_in_properties(r)) for r in roles.BUILT_IN]
@@ -32,9 +33,10 @@ async def list_definitions(call: Call) -> Reply:
     return page(call, [d for d in built_in + custom if test(d)])
 
 
-@room.on("GET", f"{_DEFINITIONS}/{{role}}", f"{TYPE}/read")
+@room.on("GET", f"{_DEFINITIONS}/{{role}}")
 async def get_definition(call: Call) -> Reply:
     """Read one role."""
+    _check_read(call)
     found = rbac.definition(call.world, call.params["role"])
     if found is None:
         raise _absent(call.params["role"])
@@ -75,6 +77,12 @@ async def delete_definition(call: Call) -> Reply:
         raise ApiError(409, "RoleDefinitionHasAssignments", message)
     call.world.delete(found.id)
     return Reply(200, _shown(call.params["scope"], guid, found.properties))
+
+
+def _check_read(call: Call) -> None:
+    # At the root anybody who has signed in may read them: which roles there are is no secret.
+    if call.params["scope"]:
+        call.require(f"{TYPE}/read", call.scope)
 
 
 def define(world: World, guid: str, properties: Json) -> Resource:

@@ -28,7 +28,7 @@ class Activities:
         ended: Ended,
         watch: Callable[[asyncio.Task[None]], None],
     ) -> None:
-        """`ended` takes what came of an activity; `watch` sees every task that ran some, when it is over."""
+        """`ended` takes what came of an activity; `watch` sees every task that ran one, when it is over."""
         self._functions, self._worker, self._limit, self._ended, self._watch = functions, worker, limit, ended, watch
         self._waiting: deque[Activity] = deque()
         self._running: set[asyncio.Task[None]] = set()
@@ -41,10 +41,18 @@ class Activities:
     def add(self, activities: list[Activity]) -> None:
         """Have them run, as soon as there is room."""
         self._waiting.extend(activities)
+        self._fill()
+
+    def _fill(self) -> None:
         while self._waiting and len(self._running) < self._limit:
-            task = asyncio.create_task(self._work())
+            task = asyncio.create_task(self._work(self._waiting.popleft()))
             self._running.add(task)
             task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._watch(task)
+        self._fill()
 
     async def stop(self, grace: float) -> None:
         """Begin none any more; give those that run `grace` seconds, then leave them to the next start."""
@@ -55,16 +63,9 @@ class Activities:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._watch(task)
-
-    async def _work(self) -> None:
-        """Run waiting activities, one after the other, until there are none."""
-        while self._waiting:
-            activity = self._waiting.popleft()
-            kind, fields = await self._run(activity)
-            self._ended(activity, kind, fields)
+    async def _work(self, activity: Activity) -> None:
+        kind, fields = await self._run(activity)
+        self._ended(activity, kind, fields)
 
     async def _run(self, activity: Activity) -> tuple[Kind, dict[str, str]]:
         try:

@@ -70,6 +70,10 @@ def change(name: str, action: str = RUNBOOKS, **fields: str) -> Change:
     )
 
 
+ONE, TWO = change("one"), change("two")
+PLAN = Plan(action=RUNBOOKS, subject=WHERE, changes=(ONE, TWO), kept=("runbook Backup: familiar",))
+
+
 class Story:
     """Tells what happens to one incident. Each method is one thing that happens, a minute after the one before."""
 
@@ -176,8 +180,23 @@ class Story:
     async def refused(self, by: Person, why: str, **where: str) -> None:
         await self.note("refused", {**where, "why": why}, by=by.name)
 
-    async def closed(self, result: str, reason: str = "") -> None:
-        await self.note("closed", {"result": result, "reason": reason, "run": self.run}, f"closed {self.run}")
+    async def closed(self, result: str, reason: str = "", **alerts: str) -> None:
+        what = {"result": result, "reason": reason, "run": self.run, **({"alerts": alerts} if alerts else {})}
+        await self.note("closed", what, f"closed {self.run}")
+
+    async def responding(self) -> None:
+        """All that comes before the first plan."""
+        await self.alerted()
+        await self.examined()
+        await self.asked()
+        await self.answered("silence")
+        await self.investigated(WHERE)
+
+    async def approved(self, plan: Plan) -> str:
+        await self.responding()
+        step = await self.planned(plan)
+        await self.decided(step, "approved", plan)
+        return step
 
     async def asked_again(self, letter: str, n: int = 1, reason: str = "", by: Person = ANN) -> str:
         run = f"{ID}-{letter}{n}"
@@ -218,3 +237,26 @@ async def whole(evidence: Evidence, alert: Alert = ALERT) -> Story:
     await story.failed("plan", "Graph said 500.", f"{ID}-0-1-0-0")
     await story.closed("unfinished", "1 thing(s) are left to do by hand")
     return story
+
+
+class Altered(Evidence):
+    """A store in which one path reads otherwise."""
+
+    def __init__(self, other: Evidence, end: str, data: bytes) -> None:
+        super().__init__(other._store)
+        self._end, self._data = end, data
+
+    async def read_bytes(self, path: str) -> bytes | None:
+        return self._data if path.endswith(self._end) else await super().read_bytes(path)
+
+
+class Reading(Evidence):
+    """A store that notes what is read."""
+
+    def __init__(self, other: Evidence) -> None:
+        super().__init__(other._store)
+        self.read_paths: list[str] = []
+
+    async def read_bytes(self, path: str) -> bytes | None:
+        self.read_paths.append(path)
+        return await super().read_bytes(path)

@@ -1,0 +1,155 @@
+"""What a performance does with exercises that don't come out as they say, and with people who don't answer."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.__main__ import main
+from sandbox.drill import perform
+from sandbox.scene import EXERCISES, load
+from sandbox.score import Score
+
+PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
+GRANT = f"{PROD}/providers/Microsoft.Authorization/roleAssignments/11111111-2222-4333-8444-555555555555"
+CONTRIBUTOR = f"{PROD}/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+NEW = f"{PROD}/resourceGroups/rg-new?api-version=2021-04-01"
+MALLORY = "0b5d8a51-6c1e-4f0a-8d5e-aaaaaaaaaaaa"
+# As somebody writes it who has read the design and nothing else: flow style, literal ids.
+FOREIGN = f"""\
+id: foreign
+title: An access administrator of another team gives himself more
+techniques: [T1098.003]
+world: contoso
+extend:
+  users: [{{upn: mallory@contoso.example, id: {MALLORY}}}]
+  role_assignments: [{{scope: {PROD}, role: User Access Administrator, principal: mallory@contoso.example}}]
+history:
+  - {{at: -P20D, as: ops@contoso.example, ip: 203.0.113.10, put: "{NEW}",
+     body: {{location: westeurope}}}}
+attack:
+  - {{at: -PT41M, as: mallory@contoso.example, ip: 198.51.100.7, delete: "{NEW}", status: 403}}
+  - {{at: -PT40M, as: mallory@contoso.example, ip: 198.51.100.7, agent: curl/8,
+     put: "https://management.azure.com{GRANT}?api-version=2022-04-01",
+     body: {{properties: {{roleDefinitionId: {CONTRIBUTOR}, principalId: {MALLORY}, principalType: User}}}}}}
+alert: {{type: ARM_AnomalousRBACRoleAssignment, at: -PT35M, via: eventgrid,
+        entities: [{{type: account, name: mallory, upnSuffix: contoso.example, aadUserId: {MALLORY}}}]}}
+answers: {{owner: unexpected, approvals: all}}
+expect:
+  evicted: [{GRANT}, /users/{MALLORY}]
+  kept: [{PROD}/resourceGroups/rg-new, /users/ops@contoso.example]
+  alert: resolved
+"""
+
+
+Perform = Callable[..., Awaitable[Score]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Callable[..., Path]:
+    def written(*changes: tuple[str, str]) -> Path:
+        text = FOREIGN
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        file = tmp_path / "foreign.yaml"
+        file.write_text(text)
+        return file
+
+    return written
+
+
+@pytest.fixture
+def performed(path: Callable[..., Path]) -> Perform:
+    async def run(*changes: tuple[str, str]) -> Score:
+        return await perform(load(path(*changes)))
+
+    return run
+
+
+async def test_a_file_with_literal_ids_in_flow_style_is_performed(performed: Perform) -> None:
+    score = await performed()
+    assert score.failures == ()
+    assert (score.evicted, score.undone) == ("2/2", True)
+
+
+async def test_a_call_that_is_answered_otherwise_fails_the_exercise_and_is_named(performed: Perform) -> None:
+    score = await performed(("status: 403", "status: 200"))
+    assert not score.passed
+    assert "foreign.yaml:13: attack[0]: DELETE" in score.failures[0]
+    assert "was answered 403, not 200" in score.failures[0]
+
+
+async def test_what_is_left_and_what_is_touched_is_said(performed: Perform) -> None:
+    score = await performed((f"[{GRANT}, /users/{MALLORY}]", f"[{PROD}/resourceGroups/rg-new]"))
+    assert score.evicted == "0/1"
+    assert f"Left: {PROD}/resourceGroups/rg-new is still there and works." in score.failures
+    assert f"Touched: {GRANT.lower()}: is gone." in score.failures
+    assert any(f"Touched: /users/{MALLORY}: accountEnabled was true, is false" in f for f in score.failures)
+    assert score.undone is True
+
+
+async def test_approvals_that_nobody_gives_change_nothing(performed: Perform) -> None:
+    score = await performed(
+        ("approvals: all", "approvals: none"),
+        (f"[{GRANT}, /users/{MALLORY}]", "[]"),
+        ("alert: resolved", "alert: open"),
+    )
+    assert score.failures == ()
+    assert score.approvals > 0
+    assert score.undone is None
+
+
+async def test_a_wrong_expectation_of_the_alert_is_said(performed: Perform) -> None:
+    score = await performed(("alert: resolved", "alert: dismissed"))
+    assert score.failures == ("The alert is Resolved, not dismissed; the incident came to: resolved.",)
+
+
+async def test_people_whom_the_exercise_makes_are_found_by_name(performed: Perform) -> None:
+    eve = "eve@contoso.example"
+    body = (
+        f"{{userPrincipalName: {eve}, displayName: Eve, mailNickname: eve, accountEnabled: true, "
+        "passwordProfile: {password: made-up-Passw0rd}}"
+    )
+    call = f'- {{at: -P1D, as: mallory@contoso.example, post: "graph:/users",\n     body: {body}}}'
+    score = await performed(
+        ("attack:\n", f"attack:\n  {call}\n"),
+        (f"id: {MALLORY}}}", f"id: {MALLORY}, directory_roles: [User Administrator]}}"),
+        ("/users/ops@contoso.example", f"/users/{eve}"),
+    )
+    assert score.failures == ()
+
+
+async def test_the_folder_that_is_kept_holds_the_incident_the_evidence_and_the_logs(
+    path: Callable[..., Path], tmp_path: Path
+) -> None:
+    await perform(load(path()), keep=tmp_path / "kept")
+    folder = tmp_path / "kept" / "foreign"
+    incident = json.loads((folder / "incident.json").read_text())
+    assert incident["result"] == "resolved"
+    assert {p.name for p in folder.iterdir()} >= {
+        "activity-log.json",
+        "alert.json",
+        "evidence",
+        "host.log",
+        "requests.json",
+    }
+    assert list((folder / "evidence").rglob("*.html"))
+
+
+def test_the_command_tells_all_scores_and_fails_when_one_fails(
+    path: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = path(("alert: resolved", "alert: dismissed"))
+    good = EXERCISES / "planned-access-grant.yaml"
+    assert main(["exercise", str(bad), str(good), "--json", "--jobs", "2"]) == 1
+    scores = json.loads(capsys.readouterr().out)
+    assert [(s["id"], s["passed"]) for s in scores] == [("foreign", False), ("planned-access-grant", True)]
+
+
+def test_the_table_names_every_failure(path: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exercise", str(path(("alert: resolved", "alert: dismissed")))]) == 1
+    shown = capsys.readouterr().out
+    assert "✗" in shown
+    assert "foreign: The alert is Resolved, not dismissed" in shown

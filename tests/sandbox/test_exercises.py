@@ -1,0 +1,30 @@
+"""Every exercise, performed: all is evicted, nothing else touched, and undo restores the world."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.drill import perform
+from sandbox.scene import EXERCISES, load
+
+
+@pytest.mark.parametrize("path", sorted(EXERCISES.glob("*.yaml")), ids=lambda p: p.stem)
+async def test_the_response_evicts_all_touches_nothing_else_and_can_be_undone(path: Path) -> None:
+    scene = load(path)
+    score = await perform(scene)
+    assert score.failures == ()
+    assert score.passed
+    n = len(scene.exercise.expect.evicted)
+    assert score.evicted == f"{n}/{n}"
+    assert score.undone is (True if n else None)
+    assert score.approvals > 0 if n else score.approvals == 0
+
+
+# Two moments a commit, right before it and right after; about 140 of them in this exercise, its undo included.
+@pytest.mark.parametrize("moment", range(1, 131, 5))
+async def test_a_host_that_is_killed_at_any_moment_ends_in_the_same_world(moment: int) -> None:
+    told: list[str] = []
+    scene = load(EXERCISES / "stolen-operator-runbook.yaml")
+    score = await perform(scene, kill_at=moment, tell=lambda event, _: told.append(event))
+    assert "died" in told
+    assert score.failures == ()
