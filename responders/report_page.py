@@ -20,7 +20,7 @@ def page(report: Json, sha256: str) -> bytes:
     """The page of a report, in UTF-8. `sha256` is that of the report's JSON, for the page to name."""
     style = _style()
     own = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; style-src 'sha256-{own}'; base-uri 'none'; form-action 'none'"
     title = (report["alert"] or {}).get("title") or "An alert that can't be read"
     sheet = el("style")
     sheet.text = style
@@ -254,10 +254,10 @@ def _undo(report: Json) -> Iterator[Node]:
         yield el("h3", "What it can't bring back")
         yield items(lost)
     for one in report["undo"]:
-        why = f": {one['asked_because']}" if one["asked_because"] else ""
+        why = " ".join(text for text in (one["asked_because"], one["reason"]) if text)
         yield el("h3", "Undo ", _code(one["run"]))
         verdict = _badge(one["result"] or "waiting")
-        yield el("p", verdict, f" Asked for by {one['by']}", why, ", ", _when(one["started"]), ". ", one["reason"])
+        yield el("p", verdict, f" Asked for by {one['by']}, ", _when(one["started"]), f". {why}")
         for step in one["steps"]:
             yield _step(step)
 

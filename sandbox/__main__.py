@@ -1,6 +1,7 @@
 """`python -m sandbox`: rehearse on an embedded Azure."""
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import os
@@ -29,7 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exercise.add_argument("--json", action="store_true", help="print the scores as a JSON list")
     exercise.add_argument("--keep", type=Path, metavar="DIR", help="keep report, evidence and logs in DIR/<id>")
     exercise.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="how many side by side")
+    demo = commands.add_parser("demo", help="perform an attack and the response to it, and tell it as it happens")
+    demo.add_argument("--plain", action="store_true", help="without colors")
+    demo.add_argument("--keep", type=Path, default=Path(".sandbox"), metavar="DIR", help="where the report is left")
     given = parser.parse_args(arguments)
+    if given.command == "demo":
+        from sandbox.demo import demo as perform_demo
+
+        return asyncio.run(perform_demo(given.keep, plain=given.plain))
     if given.command == "schema":
         return _schema(write=given.write)
     return _exercise(given.files, as_json=given.json, keep=given.keep, jobs=given.jobs)

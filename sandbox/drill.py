@@ -17,7 +17,7 @@ from sandbox.azure import Clock, Sandbox, operations
 from sandbox.host import Host
 from sandbox.people import People, Unexpected
 from sandbox.scene import Scene, load
-from sandbox.score import Score, State, restored, tally
+from sandbox.score import Score, State, Tally, restored, tally
 from sandbox.stage import build, environment, identity, state
 
 Json = dict[str, Any]
@@ -153,15 +153,15 @@ class Drill:
         self, before: State, after: State, failures: list[str], *, calls: int, seconds: float, undone: bool | None
     ) -> Score:
         expect = self.scene.exercise.expect
-        if not before:  # it was never done: there is nothing to compare
-            before = after
-        found = tally(expect, before, after, self._names())
-        stored = self.sandbox.world.get(self.alert["id"]) if self.alert else None
-        status = str(stored.properties["status"]) if stored else "not raised"
-        alert = "open" if status in _OPEN else status.lower()
-        if alert != expect.alert:
-            result = self.answering.incident.get("result")
-            failures = [*failures, f"The alert is {status}, not {expect.alert}; the incident came to: {result}."]
+        found, alert = Tally((0, len(expect.evicted)), (0, 0), ()), "not raised"
+        if before:  # else it was never done, and there is nothing to compare
+            found = tally(expect, before, after, self._names())
+            stored = self.sandbox.world.get(self.alert["id"])
+            status = str(stored.properties["status"]) if stored else "gone"
+            alert = "open" if status in _OPEN else status.lower()
+            if alert != expect.alert:
+                result = self.answering.incident.get("result")
+                failures = [*failures, f"The alert is {status}, not {expect.alert}; the incident came to: {result}."]
         failures = [*found.failures, *failures]
         if failures:
             failures += [f"The responder says: {trouble}" for trouble in self.answering.troubles()]

@@ -1,5 +1,6 @@
 """Sets the stage for an exercise: its world, the responder's identity with exactly its rights, and its settings."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sandbox.exercise import Exercise
 from sandbox.reading import BadFile
 from sandbox.scene import Scene
 from sandbox.score import INSIDE, JOB, VM, State, key_of
-from sandbox.world_file import Additions, Responder
+from sandbox.world_file import Additions
 
 Json = dict[str, Any]
 
@@ -23,16 +24,21 @@ ROLE = "Countersign Responder"
 _NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
 
 
-def build(scene: Scene) -> World:
-    """The world of a scene, with the responder in it. Raises BadFile when the sandbox can't make it."""
+def build(scene: Scene, others: Mapping[str, Iterable[str]] = {}) -> World:
+    """The world of a scene, with the responder in it, and `others` by name with the rights that they are given.
+
+    Raises BadFile when the sandbox can't make it.
+    """
     parts = {part.name for part in msgspec.structs.fields(Additions)} - {"names"}
     data = {name: value for name, value in msgspec.to_builtins(scene.world).items() if name in {*parts, "tenant"}}
     for entry in (*data.get("groups", ()), *data.get("service_principals", ()), *data.get("role_assignments", ())):
         for field in _NAMING & entry.keys():  # the sandbox knows no applications by name
             value = entry[field]
             entry[field] = scene.who(value) if isinstance(value, str) else [scene.who(name) for name in value]
-    for name, entries in _responder(scene.world.responder).items():
-        data[name] = [*data.get(name, ()), *entries]
+    responder = scene.world.responder
+    for who, rights in ((responder.name, permissions()), *others.items()):
+        for name, entries in _responder(who, rights, responder.subscriptions).items():
+            data[name] = [*data.get(name, ()), *entries]
     world = World()
     try:
         world.load(data, scene.now - AGE)
@@ -47,7 +53,7 @@ def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
     names = {user.id: user.upn for user in scene.world.users}
     approvers = [names[id_] for id_ in scene.role("Approver") if id_ in names]
     return {
-        **sandbox.environment(_app_id(responder)),
+        **sandbox.environment(_app_id(responder.name)),
         "COUNTERSIGN_SUBSCRIPTIONS": ",".join(responder.subscriptions),
         "COUNTERSIGN_EVIDENCE": str(folder / "evidence"),
         "COUNTERSIGN_OWNERS": ",".join(names[id_] for id_ in scene.role("Owner") if id_ in names),
@@ -58,7 +64,7 @@ def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
 
 def identity(scene: Scene) -> str:
     """Object id of the responder."""
-    return made_up_id("service principal", _app_id(scene.world.responder))
+    return made_up_id("service principal", _app_id(scene.world.responder.name))
 
 
 def state(sandbox: Sandbox, exercise: Exercise) -> State:
@@ -74,21 +80,18 @@ def state(sandbox: Sandbox, exercise: Exercise) -> State:
     return found
 
 
-def _app_id(responder: Responder) -> str:
-    return made_up_id("app", responder.name)
+def _app_id(name: str) -> str:
+    return made_up_id("app", name)
 
 
-def _responder(responder: Responder) -> dict[str, list[Json]]:
-    """The responder's identity and role, made from what its actions say that they need: as a deployment makes them."""
-    rights = permissions()
-    scopes = [f"/subscriptions/{subscription}" for subscription in responder.subscriptions]
-    actions = [right for right in rights if "/" in right]
+def _responder(name: str, rights: Iterable[str], subscriptions: Iterable[str]) -> dict[str, list[Json]]:
+    """An identity and its role, made from what its actions say that they need: as a deployment makes them."""
+    rights = tuple(rights)
+    scopes = [f"/subscriptions/{subscription}" for subscription in subscriptions]
     graph = [right for right in rights if "/" not in right]
-    client = _app_id(responder)
+    client, role = _app_id(name), f"{ROLE} ({name})"
     return {
-        "service_principals": [
-            {"name": responder.name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}
-        ],
-        "role_definitions": [{"name": ROLE, "scopes": scopes, "actions": actions}],
-        "role_assignments": [{"scope": scope, "role": ROLE, "principal": client} for scope in scopes],
+        "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
+        "role_definitions": [{"name": role, "scopes": scopes, "actions": [right for right in rights if "/" in right]}],
+        "role_assignments": [{"scope": scope, "role": role, "principal": client} for scope in scopes],
     }

@@ -57,7 +57,8 @@ TITLES = {
     "microsoft.compute/disks/write": "Create or Update Disk",
 }
 # What lies under these keys of a request never reaches the log.
-_SECRET = re.compile(r".*(password|secret|accesskey)|protectedsettings|protectedparameters|uri", re.IGNORECASE)
+_SECRET = re.compile(r".*(password|secret|accesskey)|protectedsettings|protectedparameters", re.IGNORECASE)
+_SIGNED = re.compile(r"\b(token|sig)=[^&\s]+", re.IGNORECASE)  # in a URI: it opens the door by itself
 
 
 class ActivityLog:
@@ -206,4 +207,6 @@ def _masked(value: Any, key: str = "") -> Any:
         return "******"
     if isinstance(value, dict):
         return {k: "******" if key == "tags" else _masked(v, k) for k, v in value.items()}
-    return [_masked(v, key) for v in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_masked(v, key) for v in value]
+    return _SIGNED.sub(r"\1=******", value) if isinstance(value, str) else value

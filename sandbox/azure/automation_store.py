@@ -87,7 +87,12 @@ def save(call: Call, id_: str, body: Json) -> Resource:
     made = old.properties.get("creationTime", now) if old else now
     stamps = dict(zip(_STAMPS, (made, call.author.name, now), strict=True))
     kind = KIND.replace("automationA", "AutomationA") + "/" + _title(ids.parse(id_).type)
-    body = {**body, "type": kind, "etag": f'"{ticks(call.clock.now())}"', "properties": {**body["properties"], **stamps}}
+    body = {
+        **body,
+        "type": kind,
+        "etag": f'"{ticks(call.clock.now())}"',
+        "properties": {**body["properties"], **stamps},
+    }
     return call.world.put(id_, body, call.author, call.version)
 
 

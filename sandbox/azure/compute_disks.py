@@ -8,6 +8,7 @@ from sandbox.azure.compute_store import (
     BASE,
     COMPUTE,
     begin,
+    disk_id,
     hidden,
     need_location,
     not_allowed,
@@ -42,6 +43,15 @@ def attach(world: World, disk: Resource, vm: str | None) -> None:
     body = {k: v for k, v in disk.body.items() if k != "managedBy"} | ({"managedBy": vm} if vm else {})
     state = {"diskState": "Attached" if vm else "Unattached"}
     world.put(disk.id, {**body, "properties": {**disk.properties, **state}})
+
+
+def let_go(world: World, described: Json) -> None:
+    """Free a machine's disk, or delete it if its deleteOption says so."""
+    disk = world.get(disk_id(described))
+    if disk and described.get("deleteOption") == "Delete":
+        world.delete(disk.id)
+    elif disk:
+        attach(world, disk, None)
 
 
 async def put(call: Call) -> Reply:

@@ -139,3 +139,18 @@ def need_linked(call: Call, action: str, id_: str) -> None:
             f"'{action}' on the linked scope(s) '{id_}' (respectively) or the linked scope(s) are invalid."
         )
         raise ApiError(403, "LinkedAuthorizationFailed", message) from error
+
+
+def ephemeral(vm: Resource) -> bool:
+    """Whether its OS disk is local to the host: no resource, and lost when the machine is moved."""
+    return (os_disk(vm.body).get("diffDiskSettings") or {}).get("option") == "Local"
+
+
+def os_disk(body: Json) -> Json:
+    """The OS disk that a machine's model describes."""
+    return ((body.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {}
+
+
+def disk_id(described: Json) -> str:
+    """The id of the managed disk that a description names, or ""."""
+    return str((described.get("managedDisk") or {}).get("id") or "")

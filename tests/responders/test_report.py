@@ -9,7 +9,7 @@ from responders.model import Plan, digest
 from responders.report import write
 from tests.responders.conftest import Opener
 from tests.responders.seen import Seen, kept, page, read
-from tests.responders.story import ALERT, ANN, BOB, ID, OWNER, WHERE, Altered, Story, change, whole
+from tests.responders.story import ALERT, ANN, BOB, ID, OWNER, REVOKE, RUNBOOKS, WHERE, Altered, Story, change, whole
 
 
 @pytest.fixture
@@ -152,3 +152,20 @@ async def test_two_workers_that_report_at_once_agree(reopen: Opener) -> None:
     workers = [Incident(reopen(), ID) for _ in range(4)]
     assert len(set(await asyncio.gather(*(write(worker, ID) for worker in workers)))) == 1
     assert digest(await kept(workers[0])) in (await page(workers[0])).text
+
+
+async def test_undo_is_offered_for_what_can_be_undone_and_is_not_yet(store: Evidence) -> None:
+    story = Story(store)
+    back, gone, never = change("back"), change("gone"), change("never", REVOKE)
+    step = await story.approved(Plan(action=RUNBOOKS, subject=WHERE, changes=(back, gone)))
+    await story.applied(step, back)
+    await story.applied(step, gone)
+    await story.applied(await story.planned(Plan(action=REVOKE, subject=WHERE, changes=(never,))), never)
+    await story.closed("resolved")
+    undo = await story.asked_again("u")
+    await story.applied(undo, gone, undo=True)
+    await story.undone(undo)
+    text = (await page(story.incident, undo)).text
+    offered, lost = text.partition("It undoes:")[2].split("What it can't bring back")
+    assert (back.summary in offered, gone.summary in offered, never.summary in offered) == (True, False, False)
+    assert f"{never.summary}: it is irreversible" in lost

@@ -92,11 +92,12 @@ async def estate(**options: Any) -> AsyncIterator[Sandbox]:
         yield azure
 
 
-def automation(azure: Sandbox, who: str) -> AutomationClient:
+# Any: the clients take bodies as plain dicts, their overloads don't say so.
+def automation(azure: Sandbox, who: str) -> Any:
     return AutomationClient(Held(azure.token(who, "arm")), SUBSCRIPTION, **_settings(azure))
 
 
-def compute(azure: Sandbox, who: str) -> ComputeManagementClient:
+def compute(azure: Sandbox, who: str) -> Any:
     return ComputeManagementClient(Held(azure.token(who, "arm")), SUBSCRIPTION, **_settings(azure))
 
 

@@ -50,7 +50,7 @@ def line(event: Json) -> tuple[str, str, str]:
     return event["operationName"]["value"], event["status"]["value"], event["subStatus"]["value"]
 
 
-async def test_a_write_is_logged_as_begun_and_done_newest_first():
+async def test_a_write_is_logged_as_begun_and_done_newest_first() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope", "tags": {"a": "b"}}, who=MALLORY, ip="203.0.113.9")
         done, begun = await events(call)
@@ -63,7 +63,11 @@ async def test_a_write_is_logged_as_begun_and_done_newest_first():
             assert event["caller"] == MALLORY
             assert event["httpRequest"]["clientIpAddress"] == "203.0.113.9"
             assert event["httpRequest"]["method"] == "PUT"
-            assert event["authorization"] == {"action": "Microsoft.Web/sites/write", "role": "Contributor", "scope": SITE}
+            assert event["authorization"] == {
+                "action": "Microsoft.Web/sites/write",
+                "role": "Contributor",
+                "scope": SITE,
+            }
             assert (event["resourceId"], event["resourceGroupName"]) == (SITE, "app")
             claims = event["claims"]
             assert claims["http://schemas.microsoft.com/identity/claims/objectidentifier"] == call.oid(MALLORY)
@@ -72,7 +76,7 @@ async def test_a_write_is_logged_as_begun_and_done_newest_first():
             assert all(isinstance(v, str) for v in claims.values())
 
 
-async def test_an_event_has_the_shape_of_a_real_one():
+async def test_an_event_has_the_shape_of_a_real_one() -> None:
     if not SAMPLE.exists():
         pytest.skip("the collected samples are not here")
     real = json.loads(SAMPLE.read_text().splitlines()[0])["event"]
@@ -82,13 +86,21 @@ async def test_an_event_has_the_shape_of_a_real_one():
         ours = (await events(call))[-1]
     assert set(ours) == {*real, "httpRequest"}
     assert set(ours["properties"]) == set(real["properties"])
-    for name in ("operationName", "eventName", "status", "subStatus", "resourceType", "resourceProviderName", "category"):
+    for name in (
+        "operationName",
+        "eventName",
+        "status",
+        "subStatus",
+        "resourceType",
+        "resourceProviderName",
+        "category",
+    ):
         assert ours[name] == real[name]
     assert json.loads(ours["properties"]["requestbody"]) == body
     assert ours["id"].startswith(f"{ours['resourceId']}/events/{ours['eventDataId']}/ticks/")
 
 
-async def test_what_was_refused_is_logged_as_failed():
+async def test_what_was_refused_is_logged_as_failed() -> None:
     async with arm() as call:
         await call("DELETE", STORE, who=READER)
         failed, _ = await events(call)
@@ -97,7 +109,7 @@ async def test_what_was_refused_is_logged_as_failed():
         assert json.loads(failed["properties"]["statusMessage"])["error"]["code"] == "AuthorizationFailed"
 
 
-async def test_reads_and_strangers_leave_no_trace():
+async def test_reads_and_strangers_leave_no_trace() -> None:
     async with arm() as call:
         await call("GET", STORE)
         await call("HEAD", STORE)
@@ -105,7 +117,7 @@ async def test_reads_and_strangers_leave_no_trace():
         assert await events(call) == []
 
 
-async def test_a_long_operation_is_accepted_and_later_done():
+async def test_a_long_operation_is_accepted_and_later_done() -> None:
     async with arm() as call:
         await call("DELETE", G)
         assert [line(e)[1] for e in await events(call)] == ["Succeeded", "Accepted", "Started"]
@@ -115,14 +127,18 @@ async def test_a_long_operation_is_accepted_and_later_done():
         assert done["correlationId"] == accepted["correlationId"]
 
 
-async def test_secrets_in_a_request_do_not_reach_the_log():
+async def test_secrets_in_a_request_do_not_reach_the_log() -> None:
     async with arm() as call:
-        properties = {"adminPassword": "Hunter-2!", "protectedSettings": {"x": "Hunter-2!"}, "nested": [{"secret": "Hunter-2!"}]}
+        properties = {
+            "adminPassword": "Hunter-2!",
+            "protectedSettings": {"x": "Hunter-2!"},
+            "nested": [{"secret": "Hunter-2!"}],
+        }
         await call("PUT", SITE, {"location": "westeurope", "properties": properties})
         assert "Hunter-2!" not in json.dumps(await events(call))
 
 
-async def test_an_application_is_called_by_its_object_id():
+async def test_an_application_is_called_by_its_object_id() -> None:
     extra = {"service_principals": [{"name": "robot", "appId": an_id(3)}]}
     async with arm(extra) as call:
         await call("DELETE", STORE, who=an_id(3))
@@ -143,13 +159,13 @@ async def test_an_application_is_called_by_its_object_id():
         "eventTimestamp ge 'yesterday'",
     ],
 )
-async def test_the_filter_is_strict(text: str):
+async def test_the_filter_is_strict(text: str) -> None:
     async with arm() as call:
         answer = await call("GET", S + VALUES, version="2015-04-01", filter=text)
         assert (answer.status, answer.body["Code"]) == (400, "BadRequest")
 
 
-async def test_the_filter_takes_an_end_and_one_property():
+async def test_the_filter_takes_an_end_and_one_property() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope"})
         await call("PUT", f"{S}/resourceGroups/lab", {"location": "westeurope"})
@@ -167,7 +183,7 @@ async def test_the_filter_takes_an_end_and_one_property():
             assert len(await events(call, since(start, more))) == count
 
 
-async def test_nothing_older_than_90_days_is_kept():
+async def test_nothing_older_than_90_days_is_kept() -> None:
     async with arm() as call:
         answer = await ask(call, since(NOW - timedelta(days=91)))
         assert answer.status == 400
@@ -175,13 +191,13 @@ async def test_nothing_older_than_90_days_is_kept():
         assert (await ask(call, since(NOW - timedelta(days=89)))).status == 200
 
 
-async def test_fields_can_be_selected():
+async def test_fields_can_be_selected() -> None:
     async with arm() as call:
         await call("DELETE", STORE)
         assert {tuple(e) for e in await events(call, select="caller, eventTimestamp")} == {("caller", "eventTimestamp")}
 
 
-async def test_a_long_log_comes_in_pages_of_200_and_new_events_do_not_shift_them():
+async def test_a_long_log_comes_in_pages_of_200_and_new_events_do_not_shift_them() -> None:
     async with arm() as call:
         call.azure.throttle.on = False
         for number in range(150):
@@ -195,7 +211,7 @@ async def test_a_long_log_comes_in_pages_of_200_and_new_events_do_not_shift_them
         assert "nextLink" not in second.body
 
 
-async def test_events_of_an_earlier_time_take_their_place():
+async def test_events_of_an_earlier_time_take_their_place() -> None:
     clock = Clock(NOW, running=False)
     async with arm(clock=clock) as call:
         await call("DELETE", STORE)
@@ -207,7 +223,7 @@ async def test_events_of_an_earlier_time_take_their_place():
         assert len(times) == 4
 
 
-async def test_events_show_after_the_logs_delay():
+async def test_events_show_after_the_logs_delay() -> None:
     clock = Clock(NOW, running=False)
     async with arm(clock=clock) as call:
         call.azure.world.activity.delay = timedelta(minutes=5)
@@ -218,7 +234,7 @@ async def test_events_show_after_the_logs_delay():
         assert event["submissionTimestamp"] > event["eventTimestamp"]
 
 
-async def test_elevated_access_is_in_the_tenants_log_which_takes_a_role_at_the_root():
+async def test_elevated_access_is_in_the_tenants_log_which_takes_a_role_at_the_root() -> None:
     async with arm() as call:
         assert (await ask(call, base="", who=OPS)).status == 403
         await call("POST", f"{AUTH}/elevateAccess", who=CHIEF, version="2016-07-01")
@@ -228,7 +244,7 @@ async def test_elevated_access_is_in_the_tenants_log_which_takes_a_role_at_the_r
         assert all(e["operationName"]["value"] != line(done)[0] for e in await events(call))
 
 
-async def test_who_may_not_read_the_log_does_not():
+async def test_who_may_not_read_the_log_does_not() -> None:
     async with arm() as call:
         assert (await ask(call, who=NOBODY)).status == 403
         assert (await ask(call, who=READER)).status == 200

@@ -1,12 +1,10 @@
 """Role assignments and definitions, through the real SDK client."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.authorization.aio import AuthorizationManagementClient
 
@@ -29,32 +27,20 @@ from tests.sandbox.arm import (
     an_id,
     arm,
     assignment,
+    held,
+    options,
 )
 
 ROLE = {"roleName": "Runner", "description": "runs", "type": "CustomRole", "assignableScopes": [S]}
+NEW = {"principalType": "ServicePrincipal"}
+IN_PROGRESS = "Microsoft.Security/locations/alerts/inProgress/action"  # which custom roles can't have
 RUNS = {"actions": ["Microsoft.Automation/automationAccounts/jobs/write"], "notActions": []}
-
-
-class Held:
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken(self.token, int(time.time()) + 3600)
-
-    async def close(self) -> None: ...
-
-    async def __aexit__(self, *_error: object) -> None: ...
-
-
-def options(call: Arm) -> dict[str, Any]:
-    return {"base_url": call.azure.endpoints.arm, "connection_verify": call.azure.ca_file, "retry_total": 0}
 
 
 @asynccontextmanager
 async def client(who: str = OPS) -> AsyncIterator[tuple[AuthorizationManagementClient, Arm]]:
     async with arm() as call:
-        token = Held(call.azure.token(who, "arm"))
+        token = held(call.azure.token(who, "arm"))
         async with AuthorizationManagementClient(token, SUB, **options(call)) as sdk:
             yield sdk, call
 
@@ -63,7 +49,7 @@ async def scopes(pages: Any) -> set[str]:
     return {entry.scope async for entry in pages}
 
 
-async def test_lists_hold_what_lies_below_and_what_is_inherited():
+async def test_lists_hold_what_lies_below_and_what_is_inherited() -> None:
     async with client() as (sdk, call):
         await call("PUT", f"{STORE}{AUTH}/roleAssignments/{an_id(1)}", assignment(READER_ROLE, call.oid(NOBODY)))
         assert await scopes(sdk.role_assignments.list_for_subscription()) == {MG, S, G, STORE}
@@ -72,7 +58,7 @@ async def test_lists_hold_what_lies_below_and_what_is_inherited():
         assert await scopes(sdk.role_assignments.list_for_scope(G, filter="atScope()")) == {MG, S, G}
 
 
-async def test_filters_tell_direct_roles_from_those_through_groups():
+async def test_filters_tell_direct_roles_from_those_through_groups() -> None:
     async with client() as (sdk, call):
         member = call.oid(MEMBER)
         listed = sdk.role_assignments.list_for_subscription
@@ -86,7 +72,7 @@ async def test_filters_tell_direct_roles_from_those_through_groups():
         assert refusal.value.error.code == "UnsupportedQuery"
 
 
-async def test_an_assignment_can_be_made_read_deleted_and_put_back_as_it_was():
+async def test_an_assignment_can_be_made_read_deleted_and_put_back_as_it_was() -> None:
     async with client() as (sdk, call):
         name, before = an_id(1), call.azure.world.snapshot()
         body: Any = assignment(CONTRIBUTOR, call.oid(NOBODY), description="for a day")
@@ -106,7 +92,7 @@ async def test_an_assignment_can_be_made_read_deleted_and_put_back_as_it_was():
             await sdk.role_assignments.get(S, an_id(2))
 
 
-async def test_the_same_again_is_fine_and_anything_else_under_the_name_is_not():
+async def test_the_same_again_is_fine_and_anything_else_under_the_name_is_not() -> None:
     async with client() as (sdk, call):
         body: Any = assignment(CONTRIBUTOR, call.oid(NOBODY))
         await sdk.role_assignments.create(S, an_id(1), body)
@@ -128,18 +114,24 @@ async def test_the_same_again_is_fine_and_anything_else_under_the_name_is_not():
         ("not-a-guid", OWNER, an_id(7), {}, "InvalidRoleAssignmentId"),
         (an_id(1), OWNER, an_id(7), {}, "PrincipalNotFound"),
         (an_id(1), OWNER, an_id(7), {"principalType": "User"}, "PrincipalNotFound"),
-        (an_id(1), an_id(8), an_id(7), {"principalType": "ServicePrincipal"}, "RoleDefinitionDoesNotExist"),
-        (an_id(1), OWNER, an_id(7), {"principalType": "ServicePrincipal", "condition": "("}, "RoleAssignmentConditionNotValid"),
+        (an_id(1), an_id(8), an_id(7), NEW, "RoleDefinitionDoesNotExist"),
+        (
+            an_id(1),
+            OWNER,
+            an_id(7),
+            NEW | {"condition": "("},
+            "RoleAssignmentConditionNotValid",
+        ),
         (an_id(1), OWNER, "", {}, "BadRequestFormat"),
     ],
 )
-async def test_wrong_assignments_are_refused(name: str, role: str, principal: str, more: Any, code: str):
+async def test_wrong_assignments_are_refused(name: str, role: str, principal: str, more: Any, code: str) -> None:
     async with arm() as call:
         answer = await call("PUT", f"{S}{AUTH}/roleAssignments/{name}", assignment(role, principal, **more))
         assert answer.code == code
 
 
-async def test_a_service_principal_may_be_too_new_for_the_directory_and_a_wrong_type_is_told():
+async def test_a_service_principal_may_be_too_new_for_the_directory_and_a_wrong_type_is_told() -> None:
     async with arm() as call:
         new = assignment(OWNER, an_id(7), principalType="ServicePrincipal")
         assert (await call("PUT", f"{S}{AUTH}/roleAssignments/{an_id(1)}", new)).status == 201
@@ -147,9 +139,11 @@ async def test_a_service_principal_may_be_too_new_for_the_directory_and_a_wrong_
         assert (await call("PUT", f"{S}{AUTH}/roleAssignments/{an_id(2)}", wrong)).code == "UnmatchedPrincipalType"
 
 
-async def test_the_last_owner_stays_unless_somebody_rules_over_everything():
+async def test_the_last_owner_stays_unless_somebody_rules_over_everything() -> None:
     async with client() as (sdk, call):
-        (own,) = [a async for a in sdk.role_assignments.list_for_subscription(filter=f"principalId eq '{call.oid(OPS)}'")]
+        (own,) = [
+            a async for a in sdk.role_assignments.list_for_subscription(filter=f"principalId eq '{call.oid(OPS)}'")
+        ]
         with pytest.raises(HttpResponseError) as refused:
             await sdk.role_assignments.delete_by_id(own.id)
         assert refused.value.error
@@ -162,7 +156,7 @@ async def test_the_last_owner_stays_unless_somebody_rules_over_everything():
         assert (await call("DELETE", own.id, who=NOBODY)).status == 200
 
 
-async def test_classic_administrators_and_pim_have_nothing_to_say():
+async def test_classic_administrators_and_pim_have_nothing_to_say() -> None:
     async with client() as (sdk, _):
         assert [a async for a in sdk.classic_administrators.list()] == []
         for group in (
@@ -180,7 +174,7 @@ async def test_classic_administrators_and_pim_have_nothing_to_say():
 # -- definitions -------------------------------------------------------------------------------------------------------
 
 
-async def test_built_in_roles_are_listed_with_the_scope_in_front_and_can_not_be_changed():
+async def test_built_in_roles_are_listed_with_the_scope_in_front_and_can_not_be_changed() -> None:
     async with client() as (sdk, call):
         (owner,) = [r async for r in sdk.role_definitions.list(S, filter="roleName eq 'Owner'")]
         assert owner.id == f"{S}{AUTH}/roleDefinitions/{OWNER}"
@@ -191,7 +185,7 @@ async def test_built_in_roles_are_listed_with_the_scope_in_front_and_can_not_be_
         assert (await call("DELETE", f"{S}{AUTH}/roleDefinitions/{OWNER}")).status == 400
 
 
-async def test_a_custom_role_is_made_changed_used_and_can_only_be_deleted_unused():
+async def test_a_custom_role_is_made_changed_used_and_can_only_be_deleted_unused() -> None:
     async with client() as (sdk, call):
         role, given = an_id(5), an_id(6)
         body: Any = {"properties": {**ROLE, "permissions": [RUNS]}}
@@ -217,18 +211,22 @@ async def test_a_custom_role_is_made_changed_used_and_can_only_be_deleted_unused
     [
         ({"roleName": "reader"}, 409, "RoleDefinitionWithSameNameExists"),
         ({"assignableScopes": ["/"]}, 400, "InvalidAssignableScopes"),
-        ({"permissions": [{"actions": ["Microsoft.Security/locations/alerts/inProgress/action"]}]}, 400, "InvalidActionOrNotAction"),
+        (
+            {"permissions": [{"actions": [IN_PROGRESS]}]},
+            400,
+            "InvalidActionOrNotAction",
+        ),
         ({"assignableScopes": [S, "/subscriptions/0c9b8a7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d"]}, 403, "AuthorizationFailed"),
     ],
 )
-async def test_wrong_custom_roles_are_refused(change: Any, status: int, code: str):
+async def test_wrong_custom_roles_are_refused(change: Any, status: int, code: str) -> None:
     async with arm() as call:
         body = {"properties": {**ROLE, "permissions": [RUNS], **change}}
         answer = await call("PUT", f"{S}{AUTH}/roleDefinitions/{an_id(5)}", body)
         assert (answer.status, answer.code) == (status, code)
 
 
-async def test_a_custom_role_can_not_be_given_beyond_its_scopes():
+async def test_a_custom_role_can_not_be_given_beyond_its_scopes() -> None:
     async with arm() as call:
         body = {"properties": {**ROLE, "assignableScopes": [G], "permissions": [RUNS]}}
         await call("PUT", f"{G}{AUTH}/roleDefinitions/{an_id(5)}", body)
@@ -236,7 +234,7 @@ async def test_a_custom_role_can_not_be_given_beyond_its_scopes():
         assert answer.code == "RoleDefinitionDoesNotExist"
 
 
-async def test_a_reader_reads_access_and_changes_none():
+async def test_a_reader_reads_access_and_changes_none() -> None:
     async with client(READER) as (sdk, call):
         assert await scopes(sdk.role_assignments.list_for_subscription())
         gift: Any = assignment(OWNER, call.oid(READER))

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.sandbox.arm import AUTH, MALLORY, STORE, G, S, an_id, arm, assignment, READER_ROLE, NOBODY
+from tests.sandbox.arm import AUTH, MALLORY, NOBODY, READER_ROLE, STORE, G, S, an_id, arm, assignment
 
 CAN, READ = "CanNotDelete", "ReadOnly"
 SITE = f"{G}/providers/Microsoft.Web/sites/shop"
@@ -14,7 +14,7 @@ def at(scope: str) -> str:
     return f"{scope}{AUTH}/locks/keep"
 
 
-async def test_a_lock_is_made_read_listed_and_removed():
+async def test_a_lock_is_made_read_listed_and_removed() -> None:
     async with arm() as call:
         made = await call("PUT", at(G), lock(CAN), version="2020-05-01")
         assert (made.status, made.body["properties"]) == (201, {"level": CAN, "notes": "keep"})
@@ -25,7 +25,7 @@ async def test_a_lock_is_made_read_listed_and_removed():
         assert (await call("PUT", at(G), lock("Half"), version="2020-05-01")).status == 400
 
 
-async def test_locks_are_listed_at_above_and_below_a_scope():
+async def test_locks_are_listed_at_above_and_below_a_scope() -> None:
     async with arm() as call:
         for scope in (S, G, STORE):
             await call("PUT", at(scope), lock(CAN), version="2020-05-01")
@@ -35,7 +35,7 @@ async def test_locks_are_listed_at_above_and_below_a_scope():
 
 
 @pytest.mark.parametrize("scope", [S, G, STORE])
-async def test_what_must_not_be_deleted_is_not_and_may_still_change(scope: str):
+async def test_what_must_not_be_deleted_is_not_and_may_still_change(scope: str) -> None:
     async with arm() as call:
         await call("PUT", at(scope), lock(CAN), version="2020-05-01")
         answer = await call("DELETE", STORE)
@@ -47,14 +47,14 @@ async def test_what_must_not_be_deleted_is_not_and_may_still_change(scope: str):
         assert (await call("PATCH", STORE, {"tags": {"a": "b"}})).status == 200
 
 
-async def test_a_lock_holds_the_groups_and_parents_above_it():
+async def test_a_lock_holds_the_groups_and_parents_above_it() -> None:
     async with arm() as call:
         await call("PUT", at(STORE), lock(CAN), version="2020-05-01")
         assert (await call("DELETE", G)).code == "ScopeLocked"
         assert (await call("GET", G)).body["properties"]["provisioningState"] == "Succeeded"
 
 
-async def test_a_lock_also_holds_role_assignments_but_not_new_ones():
+async def test_a_lock_also_holds_role_assignments_but_not_new_ones() -> None:
     async with arm() as call:
         await call("PUT", at(G), lock(CAN), version="2020-05-01")
         given = f"{G}{AUTH}/roleAssignments/{an_id(1)}"
@@ -62,7 +62,7 @@ async def test_a_lock_also_holds_role_assignments_but_not_new_ones():
         assert (await call("DELETE", given)).code == "ScopeLocked"
 
 
-async def test_read_only_stops_writes_actions_and_new_roles():
+async def test_read_only_stops_writes_actions_and_new_roles() -> None:
     async with arm() as call:
         name = f"{S}/providers/Microsoft.Security/locations/centralus/alerts/none/dismiss"
         await call("PUT", at(S), lock(READ), version="2020-05-01")
@@ -77,7 +77,7 @@ async def test_read_only_stops_writes_actions_and_new_roles():
         assert (await call("PUT", SITE, {"location": "westeurope"})).status == 201
 
 
-async def test_who_has_no_right_is_told_that_and_not_of_the_lock():
+async def test_who_has_no_right_is_told_that_and_not_of_the_lock() -> None:
     async with arm() as call:
         await call("PUT", at(G), lock(CAN), version="2020-05-01")
         assert (await call("DELETE", at(G), who=MALLORY, version="2020-05-01")).status == 403

@@ -41,13 +41,13 @@ async def reads(call: Arm, path: str, who: str) -> bool:
 
 
 @pytest.mark.parametrize("scope", ["/", MG.replace("contoso", "root"), MG, S, G, STORE])
-async def test_a_role_reaches_from_its_scope_down(scope: str):
+async def test_a_role_reaches_from_its_scope_down(scope: str) -> None:
     async with arm(held(NOBODY, "Reader", scope)) as call:
         assert await reads(call, STORE, NOBODY)
 
 
 @pytest.mark.parametrize("scope", [f"{G}2", f"{STORE}2", f"{STORE}/blobServices/default"])
-async def test_a_role_does_not_reach_beside_or_above_its_scope(scope: str):
+async def test_a_role_does_not_reach_beside_or_above_its_scope(scope: str) -> None:
     async with arm() as call:
         if scope.startswith(f"{G}2"):
             await call("PUT", scope, {"location": "westeurope"})
@@ -59,13 +59,13 @@ async def test_a_role_does_not_reach_beside_or_above_its_scope(scope: str):
         assert not await reads(call, STORE, NOBODY)
 
 
-async def test_a_role_comes_through_nested_groups():
+async def test_a_role_comes_through_nested_groups() -> None:
     async with arm() as call:
         assert await reads(call, STORE, MEMBER)
         assert not await reads(call, STORE, NOBODY)
 
 
-async def test_a_missing_right_is_refused_in_resource_managers_words():
+async def test_a_missing_right_is_refused_in_resource_managers_words() -> None:
     async with arm() as call:
         answer = await call("PUT", SITE, {"location": "westeurope"}, who=READER)
         assert (answer.status, answer.code) == (403, "AuthorizationFailed")
@@ -77,7 +77,7 @@ async def test_a_missing_right_is_refused_in_resource_managers_words():
         assert SITE not in call.azure.world
 
 
-async def test_a_contributor_writes_everything_but_access():
+async def test_a_contributor_writes_everything_but_access() -> None:
     async with arm() as call:
         assert (await call("PUT", SITE, {"location": "westeurope"}, who=MALLORY)).status == 201
         path = f"{S}{AUTH}/roleAssignments/{an_id(1)}"
@@ -86,7 +86,7 @@ async def test_a_contributor_writes_everything_but_access():
         assert (await call("PUT", f"{S}{AUTH}/locks/x", lock, who=MALLORY, version="2020-05-01")).status == 403
 
 
-async def test_a_role_that_is_taken_away_is_gone_at_once():
+async def test_a_role_that_is_taken_away_is_gone_at_once() -> None:
     async with arm() as call:
         given = f"{S}{AUTH}/roleAssignments/{an_id(1)}"
         await call("PUT", given, assignment(READER_ROLE, call.oid(NOBODY)))
@@ -95,7 +95,7 @@ async def test_a_role_that_is_taken_away_is_gone_at_once():
         assert not await reads(call, STORE, NOBODY)
 
 
-async def test_a_custom_role_gives_what_its_wildcards_cover_and_not_what_it_takes_back():
+async def test_a_custom_role_gives_what_its_wildcards_cover_and_not_what_it_takes_back() -> None:
     role = {"name": "Web", "scopes": [S], "actions": ["Microsoft.Web/*/read", "*/write"]}
     extra = {"role_definitions": [{**role, "not_actions": ["Microsoft.Storage/*"]}], **held(NOBODY, "Web", S)}
     async with arm(extra) as call:
@@ -105,7 +105,7 @@ async def test_a_custom_role_gives_what_its_wildcards_cover_and_not_what_it_take
         assert (await call("PUT", STORE, {"location": "westeurope"}, who=NOBODY)).status == 403
 
 
-async def test_what_one_role_takes_back_another_may_still_give():
+async def test_what_one_role_takes_back_another_may_still_give() -> None:
     role = {"name": "Less", "scopes": [S], "actions": ["*"], "not_actions": ["Microsoft.Web/*"]}
     gifts = [{"scope": S, "role": r, "principal": NOBODY} for r in ("Less", "Reader")]
     async with arm({"role_definitions": [role], "role_assignments": gifts}) as call:
@@ -113,7 +113,7 @@ async def test_what_one_role_takes_back_another_may_still_give():
         assert await reads(call, SITE, NOBODY)
 
 
-async def test_a_deny_assignment_wins_over_every_role():
+async def test_a_deny_assignment_wins_over_every_role() -> None:
     denial = {
         "id": f"{G}{AUTH}/denyAssignments/{an_id(9)}",
         "properties": {
@@ -131,17 +131,25 @@ async def test_a_deny_assignment_wins_over_every_role():
         assert (await call("GET", f"{S}{AUTH}/denyAssignments")).ids == {denial["id"]}
 
 
-async def test_a_delegation_gives_people_of_another_tenant_their_roles_until_it_is_deleted():
+async def test_a_delegation_gives_people_of_another_tenant_their_roles_until_it_is_deleted() -> None:
     async with arm() as call:
         tech = call.azure.world.directory.anyone(TECH)
         assert tech
         base = f"{S}/providers/Microsoft.ManagedServices"
-        definition, delegation = f"{base}/registrationDefinitions/{an_id(1)}", f"{base}/registrationAssignments/{an_id(2)}"
-        contract = {"managedByTenantId": PROVIDER, "authorizations": [{"principalId": tech["id"], "roleDefinitionId": CONTRIBUTOR}]}
+        definition, delegation = (
+            f"{base}/registrationDefinitions/{an_id(1)}",
+            f"{base}/registrationAssignments/{an_id(2)}",
+        )
+        contract = {
+            "managedByTenantId": PROVIDER,
+            "authorizations": [{"principalId": tech["id"], "roleDefinitionId": CONTRIBUTOR}],
+        }
         await call("PUT", definition, {"properties": contract}, version="2022-10-01")
         await call("PUT", delegation, {"properties": {"registrationDefinitionId": definition}}, version="2022-10-01")
         assert (await call("PUT", SITE, {"location": "westeurope"}, who=TECH)).status == 201
-        listed = await call("GET", f"{base}/registrationAssignments", version="2022-10-01", expandRegistrationDefinition="true")
+        listed = await call(
+            "GET", f"{base}/registrationAssignments", version="2022-10-01", expandRegistrationDefinition="true"
+        )
         shown = listed.body["value"][0]["properties"]["registrationDefinition"]["properties"]
         assert shown["managedByTenantId"] == PROVIDER
         assert (await call("GET", f"{S}{AUTH}/roleAssignments", filter=f"principalId eq '{tech['id']}'")).ids == set()
@@ -149,13 +157,13 @@ async def test_a_delegation_gives_people_of_another_tenant_their_roles_until_it_
         assert (await call("GET", SITE, who=TECH)).status == 401
 
 
-async def test_a_role_with_a_condition_gives_only_what_the_condition_allows():
+async def test_a_role_with_a_condition_gives_only_what_the_condition_allows() -> None:
     condition = (
         "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})) OR "
-        "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {%s})) AND "
+        "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {ROLE})) AND "
         "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/delete'})) OR "
-        "(@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {%s}))"
-    ) % (READER_ROLE, READER_ROLE)
+        "(@Resource[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {ROLE}))"
+    ).replace("ROLE", READER_ROLE)
     name = "Role Based Access Control Administrator"
     async with arm(held(NOBODY, name, S, condition=condition)) as call:
         reader, owner = (f"{S}{AUTH}/roleAssignments/{an_id(n)}" for n in (1, 2))
@@ -179,17 +187,17 @@ async def test_a_role_with_a_condition_gives_only_what_the_condition_allows():
         ("@Request[x:PrincipalType] StringEquals 'user'", False),
     ],
 )
-def test_conditions_read_the_language_of_constrained_delegation(expression: str, *, expected: bool):
+def test_conditions_read_the_language_of_constrained_delegation(expression: str, *, expected: bool) -> None:
     request: dict[str, Any] = {"principalType": "User", "roleDefinitionId": "/providers/x/roleDefinitions/aaa"}
     assert conditions.holds(expression, conditions.Attributes("A/b/write", request, {})) is expected
 
 
 @pytest.mark.parametrize("expression", ["", "(", "@Other[x:y] StringEquals 'a'", "@Request[x:y] Sounds 'a'", "a b c"])
-def test_an_unreadable_condition_allows_nothing(expression: str):
+def test_an_unreadable_condition_allows_nothing(expression: str) -> None:
     assert not conditions.holds(expression, conditions.Attributes("A/b/write", {}, {}))
 
 
-async def test_a_global_administrator_can_take_access_to_everything():
+async def test_a_global_administrator_can_take_access_to_everything() -> None:
     async with arm() as call:
         elevate = f"{AUTH}/elevateAccess"
         assert (await call("POST", elevate, who=MALLORY, version="2016-07-01")).status == 403
@@ -203,7 +211,7 @@ async def test_a_global_administrator_can_take_access_to_everything():
         assert root["properties"]["principalId"] == call.oid(CHIEF)
 
 
-async def test_one_can_ask_for_ones_own_permissions():
+async def test_one_can_ask_for_ones_own_permissions() -> None:
     async with arm() as call:
         (permission,) = (await call("GET", f"{G}{AUTH}/permissions", who=MEMBER)).body["value"]
         assert permission["actions"] == ["*/read"]

@@ -1,12 +1,12 @@
 import pytest
 
-from tests.sandbox.arm import MALLORY, MEMBER, NOBODY, OTHER, SUB, STORE, G, S, arm
+from tests.sandbox.arm import MALLORY, MEMBER, NOBODY, OTHER, STORE, SUB, G, S, arm
 
 SITE = f"{G}/providers/Microsoft.Web/sites/shop"
 RULE = f"{G}/providers/Contoso.Custom/boxes/one/things/two"
 
 
-async def test_any_resource_can_be_made_read_and_deleted():
+async def test_any_resource_can_be_made_read_and_deleted() -> None:
     async with arm() as call:
         made = await call("PUT", SITE, {"location": "westeurope", "properties": {"a": 1}, "tags": {"x": "y"}})
         assert (made.status, made.body["type"], made.body["name"]) == (201, "Microsoft.Web/sites", "shop")
@@ -19,7 +19,7 @@ async def test_any_resource_can_be_made_read_and_deleted():
         assert (await call("HEAD", SITE)).status == 404
 
 
-async def test_ids_match_in_any_case_and_keep_their_spelling():
+async def test_ids_match_in_any_case_and_keep_their_spelling() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope"})
         assert (await call("GET", SITE.upper())).body["id"] == SITE
@@ -27,7 +27,7 @@ async def test_ids_match_in_any_case_and_keep_their_spelling():
         assert (await call("GET", SITE)).body["id"] == SITE
 
 
-async def test_a_resource_tells_who_made_and_who_changed_it():
+async def test_a_resource_tells_who_made_and_who_changed_it() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope"}, who=MALLORY)
         system = (await call("PUT", SITE, {"location": "westeurope"})).body["systemData"]
@@ -36,14 +36,14 @@ async def test_a_resource_tells_who_made_and_who_changed_it():
         assert system["createdAt"] == "2026-03-02T09:00:00.0000000Z"
 
 
-async def test_patch_merges_and_null_takes_away():
+async def test_patch_merges_and_null_takes_away() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope", "properties": {"a": 1, "b": {"c": 2, "d": 3}}})
         changed = await call("PATCH", SITE, {"properties": {"b": {"c": None, "e": 4}}})
         assert changed.body["properties"] == {"a": 1, "b": {"d": 3, "e": 4}, "provisioningState": "Succeeded"}
 
 
-async def test_a_deleted_parent_takes_its_children_along():
+async def test_a_deleted_parent_takes_its_children_along() -> None:
     async with arm() as call:
         child = f"{SITE}/slots/blue"
         await call("PUT", SITE, {"location": "westeurope"})
@@ -52,14 +52,14 @@ async def test_a_deleted_parent_takes_its_children_along():
         assert child not in call.azure.world
 
 
-async def test_a_child_needs_its_parent():
+async def test_a_child_needs_its_parent() -> None:
     async with arm() as call:
         answer = await call("PUT", RULE, {"properties": {}})
         assert (answer.status, answer.code) == (404, "ParentResourceNotFound")
         assert "Parent resource 'one' not found" in answer.message
 
 
-async def test_what_is_missing_is_said_in_resource_managers_words():
+async def test_what_is_missing_is_said_in_resource_managers_words() -> None:
     async with arm() as call:
         answer = await call("GET", SITE)
         assert (answer.status, answer.code) == (404, "ResourceNotFound")
@@ -72,13 +72,13 @@ async def test_what_is_missing_is_said_in_resource_managers_words():
         assert (await call("DELETE", SITE.replace("/app/", "/gone/"))).status == 204
 
 
-async def test_a_resource_stays_where_it_is():
+async def test_a_resource_stays_where_it_is() -> None:
     async with arm() as call:
         answer = await call("PUT", STORE, {"location": "eastus"})
         assert (answer.status, answer.code) == (409, "InvalidResourceLocation")
 
 
-async def test_a_resource_gets_the_identity_it_asks_for_and_keeps_it():
+async def test_a_resource_gets_the_identity_it_asks_for_and_keeps_it() -> None:
     async with arm() as call:
         made = await call("PUT", SITE, {"location": "westeurope", "identity": {"type": "SystemAssigned"}})
         principal = made.body["identity"]["principalId"]
@@ -90,20 +90,20 @@ async def test_a_resource_gets_the_identity_it_asks_for_and_keeps_it():
 @pytest.mark.parametrize(
     ("version", "code"), [("", "MissingApiVersionParameter"), ("latest", "InvalidApiVersionParameter")]
 )
-async def test_a_bad_api_version_is_refused(version: str, code: str):
+async def test_a_bad_api_version_is_refused(version: str, code: str) -> None:
     async with arm() as call:
         answer = await call("GET", SITE, version=version)
         assert (answer.status, answer.code) == (400, code)
 
 
-async def test_a_room_refuses_versions_that_it_does_not_know_and_lists_those_it_does():
+async def test_a_room_refuses_versions_that_it_does_not_know_and_lists_those_it_does() -> None:
     async with arm() as call:
         answer = await call("GET", f"{S}/providers/Microsoft.Security/alerts", version="2011-01-01")
         assert (answer.status, answer.code) == (400, "NoRegisteredProviderFound")
         assert "2022-01-01" in answer.message
 
 
-async def test_an_unknown_action_is_a_501_that_names_it():
+async def test_an_unknown_action_is_a_501_that_names_it() -> None:
     async with arm() as call:
         answer = await call("POST", f"{STORE}/listKeys", version="2023-01-01")
         assert answer.status == 501
@@ -111,7 +111,7 @@ async def test_an_unknown_action_is_a_501_that_names_it():
             assert part in answer.message
 
 
-async def test_malformed_json_is_refused():
+async def test_malformed_json_is_refused() -> None:
     async with arm() as call:
         url = f"{call.azure.endpoints.arm}{SITE}?api-version=2022-03-01"
         headers = {"Authorization": f"Bearer {call.azure.token('ops@contoso.example', 'arm')}"}
@@ -120,7 +120,7 @@ async def test_malformed_json_is_refused():
             assert (await answer.json())["error"]["code"] == "InvalidRequestContent"
 
 
-async def test_lists_reach_over_subscription_group_and_parent():
+async def test_lists_reach_over_subscription_group_and_parent() -> None:
     async with arm() as call:
         slots = [f"{SITE}/slots/{n}" for n in ("blue", "green")]
         for id_ in (SITE, *slots):
@@ -130,7 +130,7 @@ async def test_lists_reach_over_subscription_group_and_parent():
         assert (await call("GET", f"{SITE}/slots")).ids == set(slots)
 
 
-async def test_long_lists_come_in_pages_and_survive_deletes_between_them():
+async def test_long_lists_come_in_pages_and_survive_deletes_between_them() -> None:
     async with arm() as call:
         names = [f"{G}/providers/Microsoft.Web/sites/s{n:02d}" for n in range(7)]
         for name in names:
@@ -150,7 +150,7 @@ async def test_long_lists_come_in_pages_and_survive_deletes_between_them():
 # -- groups ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_group_is_made_listed_tagged_and_deleted_with_its_resources():
+async def test_a_group_is_made_listed_tagged_and_deleted_with_its_resources() -> None:
     async with arm() as call:
         group = f"{S}/resourcegroups/lab"
         assert (await call("PUT", group, {"location": "East US"})).status == 201
@@ -167,12 +167,12 @@ async def test_a_group_is_made_listed_tagged_and_deleted_with_its_resources():
         assert not call.azure.world.beneath(group)
 
 
-async def test_a_group_that_is_not_there_can_not_be_deleted():
+async def test_a_group_that_is_not_there_can_not_be_deleted() -> None:
     async with arm() as call:
         assert (await call("DELETE", f"{S}/resourceGroups/none")).code == "ResourceGroupNotFound"
 
 
-async def test_lists_show_only_what_the_caller_may_read():
+async def test_lists_show_only_what_the_caller_may_read() -> None:
     async with arm() as call:
         await call("PUT", f"{S}/resourceGroups/hidden", {"location": "westeurope"})
         await call("PUT", f"{S}/resourceGroups/hidden/providers/Microsoft.Web/sites/x", {"location": "westeurope"})
@@ -200,7 +200,7 @@ async def test_lists_show_only_what_the_caller_may_read():
         ("tagName eq 'tier' and tagValue eq 'front'", 1),
     ],
 )
-async def test_the_inventory_can_be_filtered(text: str, count: int):
+async def test_the_inventory_can_be_filtered(text: str, count: int) -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope", "tags": {"tier": "front"}})
         await call("PUT", f"{SITE}/slots/blue", {"location": "westeurope"})
@@ -209,16 +209,18 @@ async def test_the_inventory_can_be_filtered(text: str, count: int):
         assert "tagName" not in text or all("tags" not in entry for entry in answer.body["value"])
 
 
-async def test_the_inventory_tells_times_only_when_asked():
+async def test_the_inventory_tells_times_only_when_asked() -> None:
     async with arm() as call:
         (plain,) = (await call("GET", f"{S}/resources")).body["value"]
         assert "createdTime" not in plain
-        (full,) = (await call("GET", f"{G}/resources", expand="createdTime,changedTime,provisioningState")).body["value"]
+        (full,) = (await call("GET", f"{G}/resources", expand="createdTime,changedTime,provisioningState")).body[
+            "value"
+        ]
         assert full["createdTime"] == full["changedTime"] == "2026-03-02T09:00:00.0000000Z"
         assert (full["kind"], full["provisioningState"]) == ("StorageV2", "Succeeded")
 
 
-async def test_children_in_the_inventory_are_named_with_their_parents():
+async def test_children_in_the_inventory_are_named_with_their_parents() -> None:
     async with arm() as call:
         await call("PUT", SITE, {"location": "westeurope"})
         await call("PUT", f"{SITE}/slots/blue", {"location": "westeurope"})
@@ -226,7 +228,7 @@ async def test_children_in_the_inventory_are_named_with_their_parents():
         assert names == {"data", "shop", "shop/blue"}
 
 
-async def test_a_filter_that_nobody_understands_is_refused():
+async def test_a_filter_that_nobody_understands_is_refused() -> None:
     async with arm() as call:
         for text in ("color eq 'red'", "name eq 'a' and", "name like 'a'"):
             assert (await call("GET", f"{S}/resources", filter=text)).status == 400
@@ -236,7 +238,7 @@ async def test_a_filter_that_nobody_understands_is_refused():
 
 
 @pytest.mark.parametrize("scope", [S, G, STORE])
-async def test_tags_are_merged_replaced_and_deleted(scope: str):
+async def test_tags_are_merged_replaced_and_deleted(scope: str) -> None:
     async with arm() as call:
         tags = f"{scope}/providers/Microsoft.Resources/tags/default"
 
@@ -256,7 +258,7 @@ async def test_tags_are_merged_replaced_and_deleted(scope: str):
 # -- providers ---------------------------------------------------------------------------------------------------------
 
 
-async def test_providers_tell_the_api_versions_of_their_types():
+async def test_providers_tell_the_api_versions_of_their_types() -> None:
     async with arm() as call:
         provider = (await call("GET", f"{S}/providers/microsoft.compute", version="2021-04-01")).body
         types = {t["resourceType"]: t["apiVersions"] for t in provider["resourceTypes"]}
@@ -265,19 +267,19 @@ async def test_providers_tell_the_api_versions_of_their_types():
         assert (await call("GET", f"{S}/providers", version="2021-04-01")).status == 200
 
 
-async def test_a_planted_type_shows_up_with_the_version_it_was_made_with():
+async def test_a_planted_type_shows_up_with_the_version_it_was_made_with() -> None:
     async with arm() as call:
         await call("PUT", f"{G}/providers/Evil.Corp/rats/one", {"location": "westeurope"}, version="2019-07-07")
         provider = (await call("GET", f"{S}/providers/Evil.Corp")).body
         assert provider["resourceTypes"][0]["apiVersions"] == ["2019-07-07"]
 
 
-async def test_an_unknown_provider_is_not_found():
+async def test_an_unknown_provider_is_not_found() -> None:
     async with arm() as call:
         assert (await call("GET", f"{S}/providers/No.Such")).code == "InvalidResourceNamespace"
 
 
-async def test_subscriptions_and_tenants_are_listed():
+async def test_subscriptions_and_tenants_are_listed() -> None:
     async with arm() as call:
         (one,) = (await call("GET", "/subscriptions")).body["value"]
         assert (one["subscriptionId"], one["displayName"], one["state"]) == (SUB, "Production", "Enabled")

@@ -14,8 +14,7 @@ from azure.mgmt.security.aio import SecurityCenter
 
 from sandbox.azure import raise_alert
 from sandbox.azure.alerts import types
-from tests.sandbox.arm import NOW, OPS, READER, SUB, Arm, Json, S, arm
-from tests.sandbox.test_arm_authorization import Held, options
+from tests.sandbox.arm import NOW, OPS, READER, SUB, Arm, Json, S, arm, held, options
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 AT = NOW - timedelta(minutes=35)
@@ -27,16 +26,20 @@ ENTITIES = [
 
 @asynccontextmanager
 async def client(who: str = OPS) -> AsyncIterator[tuple[SecurityCenter, Arm]]:
-    async with arm({"role_assignments": [{"scope": S, "role": "Security Admin", "principal": "nobody@contoso.example"}]}) as call:
-        async with SecurityCenter(Held(call.azure.token(who, "arm")), SUB, **options(call), polling_interval=0) as sdk:
-            yield sdk, call
+    async with (
+        arm(
+            {"role_assignments": [{"scope": S, "role": "Security Admin", "principal": "nobody@contoso.example"}]}
+        ) as call,
+        SecurityCenter(held(call.azure.token(who, "arm")), SUB, **options(call), polling_interval=0) as sdk,
+    ):
+        yield sdk, call
 
 
 def raised(call: Arm, type_: str = "ARM_OperationFromSuspiciousIP", **more: Any) -> Json:
     return raise_alert(call.azure.world, call.azure.clock, type_, SUB, AT, ENTITIES, **more)
 
 
-async def test_an_alert_has_the_shape_of_a_real_one():
+async def test_an_alert_has_the_shape_of_a_real_one() -> None:
     file = SAMPLES / "alerts" / "rest-SIMULATED_ARM_AnomalousRBACRoleAssignment.json"
     if not file.exists():
         pytest.skip("the collected samples are not here")
@@ -50,7 +53,7 @@ async def test_an_alert_has_the_shape_of_a_real_one():
         assert set(ours["properties"][part][0]) == set(real["properties"][part][0])
 
 
-async def test_an_alerts_name_counts_down_from_the_end_of_time_and_its_parts_are_numbered():
+async def test_an_alerts_name_counts_down_from_the_end_of_time_and_its_parts_are_numbered() -> None:
     async with arm() as call:
         first, second = raised(call), raised(call)
         name, properties = first["name"], first["properties"]
@@ -58,7 +61,9 @@ async def test_an_alerts_name_counts_down_from_the_end_of_time_and_its_parts_are
         start = datetime.fromisoformat(properties["startTimeUtc"].replace("0Z", "+00:00"))
         since_year_one = start - datetime(1, 1, 1, tzinfo=start.tzinfo)
         assert int(name[:19]) == 3155378975999999999 - since_year_one // timedelta(microseconds=1) * 10
-        numbered = [e["$id"] for a in (first, second) for p in ("resourceIdentifiers", "entities") for e in a["properties"][p]]
+        numbered = [
+            e["$id"] for a in (first, second) for p in ("resourceIdentifiers", "entities") for e in a["properties"][p]
+        ]
         assert numbered == [f"centralus_{n}" for n in range(1, len(numbered) + 1)]
         (connection,) = [e for e in properties["entities"] if e["type"] == "network-connection"]
         (address,) = [e for e in properties["entities"] if e["type"] == "ip"]
@@ -66,7 +71,7 @@ async def test_an_alerts_name_counts_down_from_the_end_of_time_and_its_parts_are
         assert properties["resourceIdentifiers"][0]["azureResourceTenantId"] == call.azure.world.tenant
 
 
-async def test_alerts_are_listed_by_subscription_region_and_group():
+async def test_alerts_are_listed_by_subscription_region_and_group() -> None:
     async with client() as (sdk, call):
         plain, grouped = raised(call)["name"], raised(call, group="app")["name"]
         elsewhere = raised(call, location="westeurope")["name"]
@@ -81,7 +86,7 @@ async def test_alerts_are_listed_by_subscription_region_and_group():
             await sdk.alerts.get_subscription_level("westeurope", plain)
 
 
-async def test_an_alert_moves_between_its_states_as_often_as_one_likes():
+async def test_an_alert_moves_between_its_states_as_often_as_one_likes() -> None:
     async with client() as (sdk, call):
         name = raised(call)["name"]
         moves = {
@@ -99,7 +104,7 @@ async def test_an_alert_moves_between_its_states_as_often_as_one_likes():
 
 
 @pytest.mark.parametrize("who", [READER])
-async def test_who_only_reads_can_not_dismiss(who: str):
+async def test_who_only_reads_can_not_dismiss(who: str) -> None:
     async with client(who) as (sdk, call):
         name = raised(call)["name"]
         with pytest.raises(HttpResponseError) as refused:
@@ -108,7 +113,7 @@ async def test_who_only_reads_can_not_dismiss(who: str):
         assert [a.status async for a in sdk.alerts.list()] == ["Active"]
 
 
-async def test_sample_alerts_come_on_request_and_say_that_they_are_samples():
+async def test_sample_alerts_come_on_request_and_say_that_they_are_samples() -> None:
     async with client("nobody@contoso.example") as (sdk, _):
         body: Any = {"properties": {"kind": "Bundles", "bundles": ["ResourceManager"]}}
         poller = await sdk.alerts.begin_simulate("westeurope", body)
@@ -124,7 +129,7 @@ async def test_sample_alerts_come_on_request_and_say_that_they_are_samples():
             await sdk.alerts.begin_simulate("westeurope", wrong)
 
 
-async def test_an_alert_is_also_an_event_of_the_activity_log():
+async def test_an_alert_is_also_an_event_of_the_activity_log() -> None:
     async with arm() as call:
         alert = raised(call)
         query = f"eventTimestamp ge '{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}'"
@@ -135,7 +140,7 @@ async def test_an_alert_is_also_an_event_of_the_activity_log():
         assert event["correlationId"] == alert["properties"]["systemAlertId"]
 
 
-async def test_plans_are_read_and_switched():
+async def test_plans_are_read_and_switched() -> None:
     async with client() as (sdk, call):
         scope = f"subscriptions/{SUB}"
         before = call.azure.world.snapshot()
@@ -150,14 +155,14 @@ async def test_plans_are_read_and_switched():
             await sdk.pricings.get(scope, "Nonsense")
 
 
-async def test_alerts_are_records_and_not_part_of_how_the_world_is():
+async def test_alerts_are_records_and_not_part_of_how_the_world_is() -> None:
     async with client() as (sdk, call):
         before = call.azure.world.snapshot()
         await sdk.alerts.update_subscription_level_state_to_dismiss("centralus", raised(call)["name"])
         assert call.azure.world.snapshot() == before
 
 
-def test_every_current_alert_type_is_known():
+def test_every_current_alert_type_is_known() -> None:
     file = SAMPLES.parent / "facts" / "alerts_resource_manager.json"
     if not file.exists():
         pytest.skip("the collected facts are not here")

@@ -82,7 +82,10 @@ async def test_a_call_that_is_answered_otherwise_fails_the_exercise_and_is_named
 
 
 async def test_what_is_left_and_what_is_touched_is_said(performed: Perform) -> None:
-    score = await performed((f"[{GRANT}, /users/{MALLORY}]", f"[{PROD}/resourceGroups/rg-new]"))
+    score = await performed(
+        (f"[{GRANT}, /users/{MALLORY}]", f"[{PROD}/resourceGroups/rg-new]"),
+        (f"[{PROD}/resourceGroups/rg-new, /users", "[/users"),
+    )
     assert score.evicted == "0/1"
     assert f"Left: {PROD}/resourceGroups/rg-new is still there and works." in score.failures
     assert f"Touched: {GRANT.lower()}: is gone." in score.failures
@@ -112,10 +115,10 @@ async def test_people_whom_the_exercise_makes_are_found_by_name(performed: Perfo
         f"{{userPrincipalName: {eve}, displayName: Eve, mailNickname: eve, accountEnabled: true, "
         "passwordProfile: {password: made-up-Passw0rd}}"
     )
-    call = f'- {{at: -P1D, as: mallory@contoso.example, post: "graph:/users",\n     body: {body}}}'
+    call = f'- {{at: -P1D, as: hr, post: "graph:/users",\n     body: {body}}}'
     score = await performed(
         ("attack:\n", f"attack:\n  {call}\n"),
-        (f"id: {MALLORY}}}", f"id: {MALLORY}, directory_roles: [User Administrator]}}"),
+        ("extend:\n", "extend:\n  service_principals: [{name: hr, graph_permissions: [User.ReadWrite.All]}]\n"),
         ("/users/ops@contoso.example", f"/users/{eve}"),
     )
     assert score.failures == ()

@@ -1,0 +1,122 @@
+"""A world that was attacked, and one action in it, with the rights of that action and no others."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+
+from playbooks.case import build as build_case
+from playbooks.dispatch import PLAYBOOKS, subjects
+from responders.action import Action
+from responders.azure import Azure, explained
+from responders.errors import Temporary
+from responders.investigation.findings import findings
+from responders.model import Case, Change, Outcome, Subject
+from responders.services import Services
+from responders.settings import Settings
+from sandbox import alerting, stage
+from sandbox.azure import Clock, Sandbox
+from sandbox.drill import play
+from sandbox.people import People
+from sandbox.scene import EXERCISES, Scene, load
+
+LAW = "law"  # the identity that has one action's rights
+_TRIES = 20
+
+
+@cache
+def attacks() -> tuple[Path, ...]:
+    """The exercises in which something has to be evicted."""
+    files = sorted(EXERCISES.glob("*.yaml"))
+    return tuple(file for file in files if load(file).exercise.expect.evicted)
+
+
+class Identity:
+    """Signs in as somebody of the sandbox."""
+
+    def __init__(self, sandbox: Sandbox, who: str) -> None:
+        self._sandbox, self._who = sandbox, who
+
+    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        graph = scopes[0].startswith(self._sandbox.endpoints.graph)
+        return AccessToken(self._sandbox.token(self._who, "graph" if graph else "arm"), 2**40)
+
+    async def close(self) -> None:
+        pass
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class Attacked:
+    """One attacked world."""
+
+    scene: Scene
+    sandbox: Sandbox
+    case: Case
+    azure: Azure  # as the identity that has one action's rights
+
+    def subjects(self, action: Action) -> list[Subject]:
+        kinds = {kind for kind, book in PLAYBOOKS.items() if action.id in {step.action for step in book}}
+        return [s for s in subjects(self.case) if s.kind in kinds]
+
+    def state(self) -> Mapping[str, Any]:
+        return stage.state(self.sandbox, self.scene.exercise)
+
+    def writes(self, since: int) -> list[str]:
+        calls = self.sandbox.requests[since:]
+        reads = ("/getByIds", "/$batch")
+        return [f"{r.method} {r.path}" for r in calls if r.method != "GET" and not r.path.endswith(reads)]
+
+    async def plan(self, action: Action) -> list[Change]:
+        with explained("plan"):
+            plans = [await action.plan(self.case, s, self.azure) for s in self.subjects(action)]
+        return [change for plan in plans for change in plan.changes]
+
+    async def until_settled(self, function: Any, change: Change) -> Outcome:
+        """Call like the engine does: again while it says Temporary, with time passing in between."""
+        for _ in range(_TRIES):
+            try:
+                with explained(change.summary):
+                    return await function(change, self.azure)
+            except Temporary:
+                self.sandbox.clock.advance(stage.PAUSE)
+        raise AssertionError(f"{change.summary} never settles.")
+
+
+@asynccontextmanager
+async def attacked(file: Path, rights: Iterable[str]) -> AsyncIterator[Attacked]:
+    """The world after the attack of an exercise, and the case that the responder makes of its alert."""
+    scene = load(file)
+    world, clock = stage.build(scene, {LAW: rights}), Clock(scene.now)
+    with pytest.MonkeyPatch.context() as patch:
+        async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
+            patch.setenv("SSL_CERT_FILE", sandbox.ca_file)
+            await play(scene, sandbox, people)
+            raised = alerting.alert(scene)
+            world.put(raised["id"], raised)
+            settings = Settings.load(stage.environment(scene, sandbox, Path("memory:")) | {"COUNTERSIGN_EVIDENCE": "memory://"})
+            its = Services(settings)
+            its.azure = Azure(settings, Identity(sandbox, stage.identity(scene)))
+            azure = Azure(settings, Identity(sandbox, stage.identity(scene, LAW)))
+            try:
+                yield Attacked(scene, sandbox, await _case(its, raised["id"], clock.now()), azure)
+            finally:
+                await azure.close()
+                await its.close()
+
+
+async def _case(its: Services, alert: str, at: datetime) -> Case:
+    from responders import defender
+
+    found = await defender.read(its.azure, alert)
+    assert found
+    case = await build_case(its, "incident", found, at)
+    return case.having(findings=await findings(its.azure, case))

@@ -1,0 +1,53 @@
+"""One virtual machine, "web", for the tests of Compute."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sandbox.azure import Sandbox
+from tests.sandbox.estate import GROUP, OPS, compute, estate
+
+VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
+AT = ("app", "web")
+PASSWORD = "First-secret-1!"
+
+
+def model(**os_disk: Any) -> dict[str, Any]:
+    image = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+    properties = {
+        "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
+        "storageProfile": {"imageReference": image, "osDisk": {"createOption": "FromImage", **os_disk}},
+        "osProfile": {"computerName": "web", "adminUsername": "azureuser", "adminPassword": PASSWORD},
+    }
+    return {"location": "westeurope", "tags": {"owner": OPS}, "properties": properties}
+
+
+@asynccontextmanager
+async def opened(who: str = OPS, body: dict[str, Any] | None = None) -> AsyncIterator[tuple[Sandbox, Any]]:
+    """With the machine "web", running."""
+    async with estate() as azure, compute(azure, OPS) as owner, compute(azure, who) as client:
+        await (await owner.virtual_machines.begin_create_or_update(*AT, body or model())).result()
+        yield azure, client
+
+
+async def power(client: Any) -> str:
+    view = await client.virtual_machines.instance_view(*AT)
+    return next((s.code or "" for s in view.statuses or () if (s.code or "").startswith("PowerState/")), "")
+
+
+def inside(azure: Sandbox) -> dict[str, Any]:
+    found = azure.world.get(VM)
+    assert found
+    return dict(found.body["sandbox"])
+
+
+def os_disk(azure: Sandbox) -> dict[str, Any]:
+    found = azure.world.get(VM)
+    assert found
+    return dict(found.properties["storageProfile"]["osDisk"])
+
+
+def extension(kind: str = "VMAccessForLinux") -> dict[str, Any]:
+    secret = {"username": "azureuser", "password": "Second-secret-2!"}
+    properties = {"publisher": "Microsoft.OSTCExtensions", "type": kind, "typeHandlerVersion": "1.5"}
+    return {"location": "westeurope", "properties": {**properties, "settings": {}, "protectedSettings": secret}}
