@@ -71,7 +71,7 @@ async def undo_by_id(req: func.HttpRequest, client: Any) -> func.HttpResponse:
 
 
 def _id(req: func.HttpRequest) -> str:
-    return req.route_params["id"]
+    return str(req.route_params["id"])
 
 
 for orchestrator in (run.incident, run.playbook, run.undo):

@@ -17,19 +17,20 @@ AT_ONCE = 8  # changes under way at a time, so that Azure's throttling is not pr
 _SETTLED = {"done", "already_so"}
 
 
-async def countersigned(incident: Incident, order: Json) -> Plan:
-    """The plan that may run: the one that was approved at this step's gate, and no other.
+async def countersigned(incident: Incident, step: str) -> Plan:
+    """What may run at a step: the changes that were approved at its gate, and no others.
 
-    Journal and votes are read again here, so that not even a forged order makes another plan run.
+    It is worked out from what the journal and the votes say, so that not even a forged order makes anything else run.
     """
-    planned = await incident.journal.find(f"planned {order['step']}")
+    planned = await incident.journal.find(f"planned {step}")
     answer = planned.what["answer"] if planned else {}
-    approved = answer.get("plan") if answer.get("gate") == "auto" else None
-    if planned and answer["gate"] != "auto":
-        approved = approvals.tally(await incident.gate(order["step"]), await incident.votes(order["step"])).digest
-    if not approved or approved != order["plan"]:
-        raise Permanent(f"Plan {order['plan'][:12]}… was not approved at gate {order['step']}. Nothing was changed.")
-    return await incident.plan(order["plan"])
+    if answer.get("gate") == "auto":
+        return await incident.plan(answer["plan"])
+    gate = await incident.gate(step)
+    decision = approvals.tally(gate, await incident.votes(step))
+    if decision.state != "approved" or decision.digest != approvals.selection(gate.plan, decision.changes):
+        raise Permanent(f"Nothing was approved at gate {step}. Nothing was changed.")
+    return approvals.subset(await incident.plan(gate.plan), decision.changes)
 
 
 async def apply_all(its: Services, plan: Plan, changes: Iterable[Change], order: Json) -> list[str]:
@@ -99,7 +100,11 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
     try:
         with explained(f"undoing: {change.summary}"):
             await _guard(its, plan, change)
-            outcome = await action(change.action).undo(change, its.azure)
+            undo = action(change.action).undo
+            outcome = await undo(change, its.azure)
+            # Undoing again finds it so, once it shows.
+            if outcome.status == "done" and (await undo(change, its.azure)).status != "already_so":
+                raise Temporary(f"It was put back, and does not show yet: {change.summary}")
     except Permanent as error:
         outcome = Outcome(status="failed", reason=str(error))
     await _note(incident, "undone_change", change, outcome, order, key)
@@ -108,15 +113,14 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
 
 async def undoable(incident: Incident) -> tuple[Change, ...]:
     """What was done in this incident and not undone yet, newest first; of irreversible actions nothing."""
-    plans: dict[str, Plan] = {}
+    steps: dict[str, Plan] = {}
     done: dict[str, Change] = {}
     for entry in await incident.journal.entries():
-        if entry.kind == "decided" and entry.what["state"] == "approved":
-            plans[entry.what["step"]] = await incident.plan(entry.what["plan"])
-        elif entry.kind == "planned" and entry.what["answer"].get("gate") == "auto":
-            plans[entry.what["step"]] = await incident.plan(entry.what["answer"]["plan"])
-        elif entry.kind == "applied" and entry.what["status"] == "done":
-            change = next(c for c in plans[entry.what["step"]].changes if c.id == entry.what["change"])
+        step = entry.what.get("step", "")
+        if entry.kind == "applied" and step not in steps:
+            steps[step] = await countersigned(incident, step)
+        if entry.kind == "applied" and entry.what["status"] == "done":
+            change = next(c for c in steps[step].changes if c.id == entry.what["change"])
             if action(change.action).reversible:
                 done[change.id] = change
         elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:

@@ -115,9 +115,9 @@ def _step(context: DurableOrchestrationContext, order: Json) -> Generator[Any, A
 def _countersign(
     context: DurableOrchestrationContext, order: Json, plan: Json
 ) -> Generator[Any, Any, tuple[str, Json]]:
-    """Wait until the plan is approved, rejected or expired. Returns the result, and which plan may run."""
+    """Wait until the plan is approved, rejected or expired. Returns the result, and how many changes may run."""
     if plan["gate"] == "auto":
-        return "approved", {"plan": plan["plan"], "changes": plan["changes"]}
+        return "approved", {"changes": plan["changes"]}
     yield from _wait(context, f"approval-{order['step']}", plan["expires"])
     decision = yield from _call(context, "decide", order)
     if decision.get("state") == "open":

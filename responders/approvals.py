@@ -1,5 +1,6 @@
 """Who may countersign what, and what the countersignatures come to. Rules only: nothing here reads or writes."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from responders.errors import Refused
-from responders.model import Case, Plan, digest
+from responders.model import Case, Plan
 
 FORBIDDEN, CONFLICT = 403, 409
 _NEEDS = {"one": 1, "two": 2}
@@ -34,6 +35,8 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
+    """An owner's answer to a question."""
+
     by: Person
     at: datetime
     expected: bool
@@ -52,15 +55,19 @@ class GateRecord(Struct, frozen=True, kw_only=True):
 
 
 class Vote(Struct, frozen=True, kw_only=True):
+    """An approver's answer to a gate."""
+
     by: Person
     at: datetime
     decision: Literal["approve", "reject"]
-    digest: str  # of exactly the chosen changes
-    changes: tuple[str, ...] = ()  # their ids
+    digest: str  # `selection` of exactly the chosen changes
+    changes: tuple[str, ...] = ()  # their ids; none for the whole plan
     reason: str = ""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
+    """What the votes at a gate come to."""
+
     state: Literal["open", "approved", "rejected"]
     digest: str = ""
     changes: tuple[str, ...] = ()
@@ -81,19 +88,24 @@ def barred(case: Case, plan: Plan, requester: str) -> dict[str, str]:
     return {id_.lower(): why for id_, why in who.items()}
 
 
-def subset(plan: Plan, changes: Iterable[str] | None) -> Plan:
-    """The plan with only the changes of those ids; all of them for None. Raises Refused for an id it doesn't have."""
-    if changes is None:
-        return plan
+def subset(plan: Plan, changes: Iterable[str]) -> Plan:
+    """The plan with only the changes of those ids; with all of them for none. Raises Refused for an unknown id."""
     wanted = set(changes)
-    chosen = tuple(c for c in plan.changes if c.id in wanted)
+    chosen = tuple(c for c in plan.changes if c.id in wanted or not wanted)
     if unknown := wanted - {c.id for c in chosen}:
         raise Refused(
             f"The plan has no change {', '.join(sorted(unknown))}. Read the incident again; nothing was done."
         )
-    if not chosen:
-        raise Refused("No change was chosen. To approve none, reject the plan.")
     return msgspec.structs.replace(plan, changes=chosen)
+
+
+def selection(plan: str, changes: Iterable[str]) -> str:
+    """What somebody countersigns: the plan's digest; of some of its changes, SHA-256 of that and their sorted ids.
+
+    One to a line, so that anyone can make it with sha256sum.
+    """
+    ids = sorted(set(changes))
+    return hashlib.sha256("".join(f"{line}\n" for line in (plan, *ids)).encode()).hexdigest() if ids else plan
 
 
 def check_answer(question: Question, person: Person, at: datetime) -> None:
@@ -118,10 +130,11 @@ def check_vote(gate: GateRecord, plan: Plan, vote: Vote, earlier: Iterable[Vote]
         raise Refused(f"This gate expired at {gate.expires:%Y-%m-%d %H:%M} UTC. Nothing was changed; run it again.")
     if vote.decision == "reject":
         return
-    chosen = digest(subset(plan, vote.changes or None))
+    subset(plan, vote.changes)
+    chosen = selection(gate.plan, vote.changes)
     if vote.digest != chosen:
         raise Refused(
-            f"You approved {vote.digest[:12] or 'nothing'}…, but what waits here is {chosen[:12]}…: another plan, or "
+            f"You approved {vote.digest[:64] or 'nothing'}, but what you chose here is {chosen}: another plan, or "
             "other changes of it. Read the incident again; nothing was done."
         )
 

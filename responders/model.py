@@ -172,4 +172,4 @@ def digest(noun: object) -> str:
 
 def plain(noun: object) -> Any:
     """A noun as dicts, lists, strings and numbers."""
-    return msgspec.to_builtins(noun)
+    return msgspec.json.decode(encode(noun))

@@ -234,9 +234,11 @@ async def _step(incident: Incident, planned: Entry, doings: _Doings, read: _Read
     """One plan of one action for one subject, its countersignatures, and what its changes came to."""
     what, answer, step = planned.what, planned.what["answer"], planned.what["step"]
     decided = doings.decided.get(step)
-    state, reason, by, chosen = "waiting", what["reason"], "", answer["plan"]
+    state, reason, by, approved = "waiting", what["reason"], "", answer["plan"]
+    chosen: set[str] = set()  # ids; none for all
     if decided is not None:
-        state, by, chosen = decided.what["state"], decided.by, decided.what["plan"]
+        state, by, approved = decided.what["state"], decided.by, decided.what["digest"]
+        chosen = set(decided.what["chosen"])
         reason = decided.what["reason"] or reason
     elif not answer["changes"]:
         state = "nothing_to_do"
@@ -246,7 +248,6 @@ async def _step(incident: Incident, planned: Entry, doings: _Doings, read: _Read
         state, by, reason = "expired", "nobody", "The run ended before anybody decided."
     gated = bool(answer["changes"]) and answer["gate"] != "auto"
     plan = await read(incident.plan(answer["plan"]))
-    part = plan if chosen == answer["plan"] else await read(incident.plan(chosen))
     votes = await read(incident.votes(step)) if gated else None
     return {
         "step": step,
@@ -259,12 +260,12 @@ async def _step(incident: Incident, planned: Entry, doings: _Doings, read: _Read
         "kept": what["kept"],
         "by": by,
         "decided": plain(decided.at) if decided else None,
-        "approved": chosen if state in {"approved", "auto"} else None,
+        "approved": approved if state in {"approved", "auto"} else None,
         "needs": approvals.needs(answer["gate"]) if gated else 0,
         "expires": answer["expires"],
         "votes": [_vote(v) for v in sorted(votes or (), key=lambda v: (v.at, v.by.id))],
         "reversible": next((a.reversible for a in ACTIONS if a.id == what["action"]), None),
-        "changes": _changes(step, state, plan, part, doings, ended=ended),
+        "changes": _changes(step, state, plan, chosen, doings, ended=ended),
     }
 
 
@@ -273,16 +274,14 @@ def _vote(vote: approvals.Vote) -> Json:
     return {**cast, "digest": vote.digest, "changes": list(vote.changes), "reason": vote.reason}
 
 
-def _changes(
-    step: str, state: str, plan: Plan | None, part: Plan | None, doings: _Doings, *, ended: bool
-) -> list[Json]:
+def _changes(step: str, state: str, plan: Plan | None, chosen: set[str], doings: _Doings, *, ended: bool) -> list[Json]:
     """What a plan's changes came to. Of a plan that can't be read, those that the journal tells of."""
     outcomes, verified = doings.outcomes.get(step, {}), doings.verified.get(step, {})
     if plan is None:
         known = [_described(e.what["change"], e.what) for e in outcomes.values()]
     else:
         known = [_described(c.id, plain(c)) for c in plan.changes]
-    may_run = {c.id for c in part.changes} if part else {c["id"] for c in known}
+    may_run = chosen or {c["id"] for c in known}
     for change in known:
         id_, status, reason = change["id"], None, ""
         seen = verified.get(id_)

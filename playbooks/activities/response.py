@@ -122,6 +122,7 @@ async def record_failure(order: Json, its: Services) -> Json:
     """Journal that an activity came to nothing."""
     incident = its.incident(order["incident"])
     what = {"activity": order["activity"], "reason": order["text"], "step": order.get("step", order["run"])}
+    what |= {part: order[part] for part in ("action", "subject") if part in order}
     key = digest([what, order.get("start")])
     await incident.journal.append("failed", what, by=US, at=at_of(order), key=f"failed {key}")
     return {}

@@ -8,7 +8,6 @@ from playbooks.step import Step
 from responders import approvals, notify
 from responders.actions import action
 from responders.approvals import GateRecord
-from responders.errors import Permanent
 from responders.model import Case, Json, Plan, Subject, plain
 from responders.protection import withhold
 from responders.services import Services
@@ -64,27 +63,25 @@ async def decide(order: Json, its: Services) -> Json:
         if at < gate.expires and not order.get("last"):
             return {"state": "open"}
         state = "expired"
-    chosen, count = gate.plan, 0
+    count = 0
     if state == "approved":
-        part = approvals.subset(await incident.plan(gate.plan), decision.changes or None)
-        chosen, count = await incident.save_plan(part), len(part.changes)
-        if chosen != decision.digest:
-            raise Permanent(f"Gate {step} was approved for {decision.digest[:12]}…, and that is not what would run.")
-    what = {"step": step, "state": state, "plan": chosen, "changes": count, "reason": decision.reason}
+        count = len(approvals.subset(await incident.plan(gate.plan), decision.changes).changes)
+    what = {"step": step, "state": state, "plan": gate.plan, "changes": count, "reason": decision.reason}
+    what |= {"digest": decision.digest, "chosen": list(decision.changes)}
     by = ", ".join(decision.by) or "nobody"
     await incident.journal.append("decided", what, by=by, at=at, key=f"decided {step}")
-    return {"state": state, "plan": chosen, "changes": count}
+    return {"state": state, "changes": count}
 
 
 async def apply(order: Json, its: Services) -> Json:
     """Make one batch of a plan's changes."""
-    made = await changes.countersigned(its.incident(order["incident"]), order)
+    made = await changes.countersigned(its.incident(order["incident"]), order["step"])
     batch = made.changes[order["start"] : order["stop"]]
     return {"statuses": await changes.apply_all(its, made, batch, order)}
 
 
 async def verify(order: Json, its: Services) -> Json:
     """Read one batch of changes again. Temporary until all of them show."""
-    made = await changes.countersigned(its.incident(order["incident"]), order)
+    made = await changes.countersigned(its.incident(order["incident"]), order["step"])
     batch = made.changes[order["start"] : order["stop"]]
     return {"statuses": await changes.verify_all(its, batch, order)}

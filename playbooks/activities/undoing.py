@@ -22,7 +22,7 @@ async def plan_undo(order: Json, its: Services) -> Json:
 
 async def undo_changes(order: Json, its: Services) -> Json:
     """Undo one batch of changes, one after the other, newest first."""
-    made = await changes.countersigned(its.incident(order["incident"]), order)
+    made = await changes.countersigned(its.incident(order["incident"]), order["step"])
     batch = made.changes[order["start"] : order["stop"]]
     return {"statuses": [await changes.undo_one(its, made, change, order) for change in batch]}
 

@@ -1,6 +1,7 @@
 """The Activity Log of a subscription, from Azure Monitor (REST, api-version 2015-04-01).
 
-It goes back 90 days, lags minutes behind, and holds no reads. The server filters by time only; who did it is filtered here.
+It goes back 90 days, lags minutes behind, and holds no reads. The server filters by time only; who did it is looked at
+here.
 """
 
 from datetime import UTC, datetime

@@ -194,8 +194,8 @@ async def _another(
     while not await its.evidence.create(which.path("runs", f"{letter}{n}.json"), order):
         n += 1
     instance = f"{which.id}-{letter}{n}"
-    await which.journal.append("asked_again", {"run": instance, "reason": reason}, by=who.name, at=now(), key=instance)
     await engine.start(orchestrator, instance, order)
+    await which.journal.append("asked_again", {"run": instance, "reason": reason}, by=who.name, at=now(), key=instance)
     return instance
 
 

@@ -53,7 +53,7 @@ class Directory:
         # By object id: {"password", "revocations"} of a user, {"secrets": {keyId: text}} of an application.
         self.private: dict[str, Json] = {}
         # Edges outlive a soft delete of either end, and so are there again after a restore.
-        self.members: dict[str, list[str]] = {}  # group id -> object ids
+        self.members: dict[str, list[str]] = {}  # group id -> object ids; written by `set_members` alone
         self.owners: dict[str, list[str]] = {}  # group, application or principal id -> object ids
         self.role_assignments: dict[str, Json] = {}  # directory roles, as unifiedRoleAssignment, by id
         self.app_roles: dict[str, Json] = {}  # appRoleAssignment, by id
@@ -66,6 +66,7 @@ class Directory:
         self.audits: list[Json] = []  # directoryAudit, in order: a record, no part of a snapshot
         self.serial = 0
         self._index: dict[str, str] = {}
+        self._parents: dict[str, list[str]] | None = None  # object id -> groups: made anew after a change of members
         self._stale: dict[str, tuple[Json, int]] = {}
         self.put(_GRAPH)
 
@@ -89,16 +90,16 @@ class Directory:
 
     def groups_of(self, oid: str) -> set[str]:
         """Every live group that an object is in, directly or through groups."""
-        parents = defaultdict(list)
-        for group, members in self.members.items():
-            if group in self.objects:
+        if self._parents is None:
+            self._parents = defaultdict(list)
+            for group, members in self.members.items():
                 for member in members:
-                    parents[member].append(group)
+                    self._parents[member].append(group)
         found: set[str] = set()
         todo = [oid]
         while todo:
-            for group in parents[todo.pop()]:
-                if group not in found:
+            for group in self._parents.get(todo.pop(), ()):
+                if group not in found and group in self.objects:
                     found.add(group)
                     todo.append(group)
         return found
@@ -156,6 +157,11 @@ class Directory:
         """Bring a soft-deleted object back, with its id, memberships and roles."""
         entry = self.deleted.pop(oid)
         return self.put({k: v for k, v in entry.items() if k != "deletedDateTime"})
+
+    def set_members(self, group: str, members: list[str]) -> None:
+        """Replace the direct members of a group."""
+        self.members[group] = members
+        self._parents = None
 
     def revoke_sessions(self, oid: str, at: datetime) -> None:
         """Make every token and refresh token issued so far worthless."""

@@ -88,7 +88,7 @@ def load(directory: Directory, data: Json, now: datetime) -> None:
         directory.put(new_group(body, group.created or now))
     for group in section.groups:
         oid = group.id.lower() or made_up_id("group", group.name)
-        directory.members[oid] = [_id(directory, key) for key in group.members]
+        directory.set_members(oid, [_id(directory, key) for key in group.members])
         directory.owners[oid] = [_id(directory, key) for key in group.owners]
         _load_roles(directory, oid, group, now)
 

@@ -55,6 +55,7 @@ async def delete(call: Call) -> Reply:
     directory, oid = call.world.directory, fetch(call, GROUP)["id"]
     directory.delete(oid, call.clock.now())
     del directory.deleted[oid]
+    directory.set_members(oid, [])
     for edges in (directory.members, directory.owners):
         edges.pop(oid, None)
     for gone in [k for k, a in directory.role_assignments.items() if a["principalId"] == oid]:
@@ -97,20 +98,21 @@ async def add_member(call: Call) -> Reply:
     """Add a member by reference."""
     entry = _changeable(call)
     member = reference(call)
-    held = call.world.directory.members.setdefault(entry["id"], [])
+    held = call.world.directory.members.get(entry["id"], [])
     if member["id"] in held:
         raise bad("One or more added object references already exist for the following modified properties: 'members'.")
-    held.append(member["id"])
+    call.world.directory.set_members(entry["id"], [*held, member["id"]])
     return Reply(204)
 
 
 @room.on("DELETE", "/groups/{id}/members/{member}/$ref", "groups.members")
 async def remove_member(call: Call) -> Reply:
     """Remove a member. Absent: 404."""
-    held = call.world.directory.members.get(_changeable(call)["id"], [])
-    if call.params["member"].lower() not in held:
-        raise missing(call.params["member"])
-    held.remove(call.params["member"].lower())
+    group, member = _changeable(call)["id"], call.params["member"].lower()
+    held = call.world.directory.members.get(group, [])
+    if member not in held:
+        raise missing(member)
+    call.world.directory.set_members(group, [m for m in held if m != member])
     return Reply(204)
 
 

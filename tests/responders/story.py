@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from responders.approvals import Answer, GateRecord, Person, Question, Vote
+from responders.approvals import Answer, GateRecord, Person, Question, Vote, selection
 from responders.evidence import Evidence
 from responders.incident import Incident
 from responders.model import Actor, Alert, Case, Change, Finding, Json, Plan, Principal, Subject, digest, plain
@@ -159,8 +159,11 @@ class Story:
         await self.note("voted", {"gate": step, **kept, "reason": reason}, by=by.name)
 
     async def decided(self, step: str, state: str, plan: Plan, by: str = ANN.name, reason: str = "") -> None:
-        chosen = await self.incident.save_plan(plan)
-        what = {"step": step, "state": state, "plan": chosen, "changes": len(plan.changes), "reason": reason}
+        gate = await self.incident.gate(step)
+        part = digest(plan) != gate.plan
+        ids = sorted(c.id for c in plan.changes) if part else []
+        what = {"step": step, "state": state, "plan": gate.plan, "changes": len(plan.changes), "reason": reason}
+        what |= {"chosen": ids, "digest": selection(gate.plan, ids) if state == "approved" else ""}
         await self.note("decided", what, by=by)
 
     async def applied(

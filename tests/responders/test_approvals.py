@@ -69,9 +69,10 @@ def test_an_approval_without_a_digest_is_refused() -> None:
 
 
 def test_a_subset_is_approved_by_its_own_digest() -> None:
-    part = approvals.subset(PLAN, [CHANGES[1].id])
+    part = approvals.selection(GATE.plan, [CHANGES[1].id])
 
-    approvals.check_vote(GATE, PLAN, vote(digest=digest(part), changes=(CHANGES[1].id,)), ())
+    approvals.check_vote(GATE, PLAN, vote(digest=part, changes=(CHANGES[1].id,)), ())
+    assert approvals.subset(PLAN, [CHANGES[1].id]).changes == (CHANGES[1],)
     assert "another plan" in str(refusal(vote(changes=(CHANGES[1].id,))))
 
 
@@ -105,9 +106,9 @@ def test_the_same_person_twice_is_one_approval() -> None:
 
 
 def test_two_approvals_of_different_changes_do_not_add_up() -> None:
-    part = approvals.subset(PLAN, [CHANGES[1].id])
+    part = approvals.selection(GATE.plan, [CHANGES[1].id])
 
-    assert approvals.tally(GATE, [vote(), vote(BOB, digest=digest(part), changes=(CHANGES[1].id,))]).state == "open"
+    assert approvals.tally(GATE, [vote(), vote(BOB, digest=part, changes=(CHANGES[1].id,))]).state == "open"
 
 
 def test_one_rejection_rejects_and_keeps_its_reason() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from azure.core.credentials import AccessToken
@@ -78,6 +78,9 @@ class Held:
         return AccessToken(self.token, int(time.time()) + 3600)
 
     async def close(self) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        return self
 
     async def __aexit__(self, *_error: object) -> None: ...
 

@@ -164,6 +164,7 @@ async def test_rights_are_asked_for_by_the_action() -> None:
                 lambda: reader.job.create(*AT, JOB, {"properties": {"runbook": {"name": "Nightly"}}}),
                 lambda: reader.webhook.generate_uri(*AT),
             )
+            call: Any
             for call in refused:
                 with pytest.raises(HttpResponseError, match="AuthorizationFailed") as caught:
                     await call()

@@ -182,6 +182,7 @@ async def test_rights_are_asked_for_by_the_action() -> None:
             lambda: client.virtual_machine_extensions.begin_create_or_update(*AT, "x", extension()),
         )
         before = azure.world.snapshot()
+        call: Any
         for call in refused:
             with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
                 await call()

@@ -142,7 +142,7 @@ async def test_a_snapshot_keeps_what_is_on_the_disk() -> None:
         source = azure.world.get(os_disk(azure)["managedDisk"]["id"])
         assert source
         azure.world.put(source.id, {**source.body, "sandbox": {"infected": True}})
-        body = {
+        body: dict[str, Any] = {
             "location": "westeurope",
             "properties": {
                 "incremental": True,

@@ -77,7 +77,7 @@ async def test_a_file_with_literal_ids_in_flow_style_is_performed(performed: Per
 async def test_a_call_that_is_answered_otherwise_fails_the_exercise_and_is_named(performed: Perform) -> None:
     score = await performed(("status: 403", "status: 200"))
     assert not score.passed
-    assert "foreign.yaml:13: attack[0]: DELETE" in score.failures[0]
+    assert "foreign.yaml:12: attack[0]: DELETE" in score.failures[0]
     assert "was answered 403, not 200" in score.failures[0]
 
 

@@ -146,7 +146,7 @@ async def test_a_holder_of_a_directory_role_is_beyond_a_permission_alone() -> No
         group = next(
             g["id"] for g in graph.azure.world.directory.of_type("#microsoft.graph.group") if g["isAssignableToRole"]
         )
-        graph.azure.world.directory.members[group] = [graph.id(READER)]
+        graph.azure.world.directory.set_members(group, [graph.id(READER)])
         assert (await graph(RESPONDER, "PATCH", f"/users/{READER}", {"accountEnabled": False}))[0] == 403
 
 
@@ -199,7 +199,7 @@ async def test_a_deleted_user_is_restored_as_he_was() -> None:
 
 async def test_mail_goes_to_the_world() -> None:
     async with opened() as graph:
-        message = {"subject": "Expected?", "body": {"contentType": "Text", "content": "Was it you?"}}
+        message: dict[str, Any] = {"subject": "Expected?", "body": {"contentType": "Text", "content": "Was it you?"}}
         message["toRecipients"] = [{"emailAddress": {"address": OPS}}]
         assert (await graph(RESPONDER, "POST", f"/users/{ADMIN}/sendMail", {"message": message}))[0] == 403
         graph.grant("Mail.Send")
