@@ -233,7 +233,7 @@ def _way_out(status: int, code: str) -> str:
     if code == "ScopeLocked":
         return " Remove the lock by hand if the change is right, then run the incident again."
     if status == 403:  # noqa: PLR2004
-        return " Give the responder's identity the right that the message names (docs/security.md), then run again."
+        return " Give the responder's identity the right that the message names, then run the incident again."
     return ""
 
 

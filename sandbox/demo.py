@@ -1,5 +1,6 @@
 """The main job, before your eyes: an attack on the sandbox, the alert, the response, and what came of it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ class Narrator:
         self._scene, self._console = scene, console
         self._names = {oid: name for name, oid in scene.identities.items() if "@" in name}
         self._said: set[str] = set()
-        self._undoing = False
 
     def __call__(self, event: str, what: Json) -> None:
         """Take one event of the performance."""
@@ -62,24 +62,27 @@ class Narrator:
             for change in step["changes"]:
                 if change.get("status"):
                     self._change(change)
-        for undo in what.get("undo", []):
-            for change in undo.get("changes", []):
-                self._once(f"  [green]↺[/green] {escape(change['summary'])}: undone")
+        for undo in what["undo"]:
+            if undo["ended"]:
+                self._once(f"  [green]✓[/green] {undo['result']}")
 
     def _gate(self, gate: Json) -> None:
+        if gate["gate"] in self._said:
+            return
+        self._said.add(gate["gate"])
         need = "two people" if gate["needs"] == 2 else "one person"  # noqa: PLR2004
         subject = gate["subject"].get("name") or gate["subject"]["id"]
-        self._once(
-            f"\n[bold]Plan[/bold] {gate['action']} on {escape(subject)}: digest {gate['digest'][:12]}…, needs {need}"
+        self._say(
+            f"\n[bold]Plan[/bold] {gate['action']} on {escape(subject)}, digest {gate['digest'][:12]}…, needs {need}"
         )
         for change in gate["plan"]["changes"]:
-            self._once(f"  - {escape(change['summary'])}")
-            for reason in change["reasons"]:
-                self._once(f"      because {escape(reason)}", again=True)
+            self._say(f"  - {'put back: ' if gate['action'] == 'undo' else ''}{escape(change['summary'])}")
+            if gate["action"] != "undo":
+                self._say("\n".join(f"      because {escape(reason)}" for reason in change["reasons"]))
 
     def _vote(self, what: Json) -> None:
         name = self._names.get(what["by"], what["by"])
-        self._once(f"  {escape(name)} countersigns {what['action']}: [bold]{what['decision']}[/bold]")
+        self._say(f"  {escape(name)} countersigns {what['action']}: [bold]{what['decision']}[/bold]")
 
     def _change(self, change: Json) -> None:
         color = _COLORS.get(change["status"], "white")
@@ -91,16 +94,20 @@ class Narrator:
     def _undo(self, _what: Json) -> None:
         self.heading("Undo, to show that nothing is lost")
 
-    def _once(self, line: str, *, again: bool = False) -> None:
-        if again or line not in self._said:
+    def _once(self, line: str) -> None:
+        if line not in self._said:
             self._said.add(line)
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
 async def demo(keep: Path, *, plain: bool) -> int:
     """Perform the exercise, tell it, and say where the report is. Returns the exit status."""
     console = Console(no_color=plain, force_terminal=not plain and None, width=120)
     scene = load(DEMO)
+    shutil.rmtree(keep / scene.exercise.id, ignore_errors=True)
     console.print(f"[bold]{escape(scene.exercise.title)}[/bold]", highlight=False)
     narrator = Narrator(scene, console)
     score = await perform(scene, keep=keep, tell=narrator)

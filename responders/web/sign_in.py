@@ -35,7 +35,7 @@ def person(headers: Mapping[str, str], environment: Mapping[str, str] = os.envir
     if environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
         raise Refused(
             "Sign-in is not enforced on this app, so nobody can be told from anybody. Turn on App Service "
-            "authentication (docs/deploy.md).",
+            "authentication.",
             _UNAVAILABLE,
         )
     try:

@@ -153,6 +153,11 @@ class Directory:
         """Soft-delete, as Entra does for users, groups, applications and service principals."""
         self.deleted[oid] = {**self._forget(oid), "deletedDateTime": iso(at)}
 
+    def purge(self, oid: str) -> None:
+        """Delete for good: what was soft-deleted, or never can be (a managed identity goes with its resource)."""
+        self._forget(oid)
+        self.deleted.pop(oid, None)
+
     def undelete(self, oid: str) -> Json:
         """Bring a soft-deleted object back, with its id, memberships and roles."""
         entry = self.deleted.pop(oid)

@@ -24,7 +24,6 @@ _PASSWORDS = ("User Administrator", "Helpdesk Administrator", *_METHODS)
 
 # The names stand in the routes. Permissions are those of the Graph reference, the least one first.
 ACCESS = {
-    "me": Access("", members=True, own=True),
     "users.read": Access("User.Read.All User.ReadWrite.All" + _DIRECTORY, members=True, own=True),
     "users.write": Access("User.ReadWrite.All Directory.ReadWrite.All", ("User Administrator",)),
     "users.enable": Access("User.EnableDisableAccount.All User.ReadWrite.All", ("User Administrator",)),

@@ -53,8 +53,7 @@ async def update(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """Delete it for good: security groups know no recycle bin."""
     directory, oid = call.world.directory, fetch(call, GROUP)["id"]
-    directory.delete(oid, call.clock.now())
-    del directory.deleted[oid]
+    directory.purge(oid)
     directory.set_members(oid, [])
     for edges in (directory.members, directory.owners):
         edges.pop(oid, None)

@@ -145,7 +145,7 @@ async def restore(call: Call) -> Reply:
 async def purge(call: Call) -> Reply:
     """Delete for good."""
     entry = _deleted(call, "users.delete", "apps.write")
-    del call.world.directory.deleted[entry["id"]]
+    call.world.directory.purge(entry["id"])
     return Reply(204)
 
 

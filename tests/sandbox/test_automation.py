@@ -148,6 +148,7 @@ async def test_an_account_gets_and_loses_an_identity() -> None:
         assert names == {"ops", "second"}
         off = await client.automation_account.update("app", "second", {"identity": {"type": "None"}})
         assert off.identity is None or off.identity.type == "None"
+        assert azure.world.directory.find(made.identity.principal_id) is None
         await client.automation_account.delete("app", "second")
         await client.automation_account.delete("app", "second")
 
