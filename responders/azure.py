@@ -33,9 +33,12 @@ _AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
 class Azure:
     """One identity's view of Azure. Make it inside the event loop that uses it, and close it there."""
 
-    def __init__(self, settings: "Settings", credential: "AsyncTokenCredential | None" = None) -> None:
+    def __init__(
+        self, settings: "Settings", credential: "AsyncTokenCredential | None" = None, transport: Any = None
+    ) -> None:
+        """Without a credential the ordinary chain is used; without a transport (azure-core), one of our own."""
         self._settings = settings
-        self._given = credential
+        self._given = credential, transport
         self._clients: dict[tuple[str, str], Any] = {}
         self._own: str | None = None
         self._exit = contextlib.AsyncExitStack()
@@ -102,8 +105,8 @@ class Azure:
 
     @cached_property
     def credential(self) -> "AsyncTokenCredential":
-        if self._given is not None:
-            return self._given
+        if self._given[0] is not None:
+            return self._given[0]
         from azure.identity.aio import DefaultAzureCredential
 
         credential = DefaultAzureCredential()
@@ -113,6 +116,8 @@ class Azure:
     @cached_property
     def _transport(self) -> Any:
         """One pool of connections for all clients, which must not close it each for itself."""
+        if self._given[1] is not None:
+            return self._given[1]
         from azure.core.pipeline.transport import AioHttpTransport
 
         transport = AioHttpTransport()

@@ -59,6 +59,26 @@ def perform_file(file: Path, keep: Path | None = None) -> Score:
     return asyncio.run(perform(load(file), keep=keep))
 
 
+async def play(scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _nothing) -> None:
+    """Make the calls of history and attack, in the order of time, each at its own time. Raises Unexpected."""
+    exercise = scene.exercise
+    calls = [
+        *((call, f"history of {exercise.world}[{n}]") for n, call in enumerate(scene.world.history)),
+        *((call, _where(scene, "history", n)) for n, call in enumerate(exercise.history)),
+        *((call, _where(scene, "attack", n)) for n, call in enumerate(exercise.attack)),
+    ]
+    for call, where in sorted(calls, key=lambda pair: pair[0].at):
+        sandbox.clock.set(scene.now + call.at)
+        tell("call", {"at": str(scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
+        await people.make(call, where)
+        operations.settle(sandbox.world, sandbox.clock)  # what it began is done long before the next
+    sandbox.clock.set(datetime.now(UTC))  # the host's time, too
+
+
+def _where(scene: Scene, part: str, index: int) -> str:
+    return f"{scene.file}:{scene.lines[f'{part}[{index}]']}: {part}[{index}]"
+
+
 class Drill:
     """One performance."""
 
@@ -75,7 +95,7 @@ class Drill:
         before: State = {}
         after: State = {}
         try:
-            await asyncio.gather(self._play(), self.host.start())
+            await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell), self.host.start())
             self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
             self.tell("alert", self.alert)
             before = self._state()
@@ -91,26 +111,6 @@ class Drill:
             failures.append(str(error))
             after = after or self._state()
         return self._score(before, after, failures, calls=calls, seconds=seconds, undone=undone)
-
-    async def _play(self) -> None:
-        """History and attack, in the order of time, each at its own time."""
-        exercise = self.scene.exercise
-        calls = [
-            *((call, f"history of {exercise.world}[{n}]") for n, call in enumerate(self.scene.world.history)),
-            *((call, self._where("history", n)) for n, call in enumerate(exercise.history)),
-            *((call, self._where("attack", n)) for n, call in enumerate(exercise.attack)),
-        ]
-        for call, where in sorted(calls, key=lambda pair: pair[0].at):
-            self.sandbox.clock.set(self.scene.now + call.at)
-            self.tell(
-                "call", {"at": str(self.scene.now + call.at), "as": call.by, "method": call.method, "to": call.target}
-            )
-            await self.people.make(call, where)
-            operations.settle(self.sandbox.world, self.sandbox.clock)  # what it began is done long before the next
-        self.sandbox.clock.set(datetime.now(UTC))  # the host's time, too
-
-    def _where(self, part: str, index: int) -> str:
-        return f"{self.scene.file}:{self.scene.lines[f'{part}[{index}]']}: {part}[{index}]"
 
     def _state(self) -> State:
         return state(self.sandbox, self.scene.exercise)

@@ -62,9 +62,9 @@ def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
     }
 
 
-def identity(scene: Scene) -> str:
-    """Object id of the responder."""
-    return made_up_id("service principal", _app_id(scene.world.responder.name))
+def identity(scene: Scene, name: str = "") -> str:
+    """Object id of the responder, or of another identity that it was built with."""
+    return made_up_id("service principal", _app_id(name or scene.world.responder.name))
 
 
 def state(sandbox: Sandbox, exercise: Exercise) -> State:

@@ -32,7 +32,6 @@ class RemoveRunbooks:
         f"{_ACCOUNT}/read",
         f"{_ACCOUNT}/runbooks/read",
         f"{_ACCOUNT}/runbooks/content/read",
-        f"{_ACCOUNT}/runbooks/draft/read",
         f"{_ACCOUNT}/runbooks/draft/content/read",
         f"{_ACCOUNT}/runbooks/delete",
         f"{_ACCOUNT}/jobs/read",

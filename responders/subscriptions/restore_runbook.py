@@ -13,7 +13,6 @@ _ACCOUNT = "Microsoft.Automation/automationAccounts"
 _VERSION = "2024-10-23"
 PERMISSIONS = (
     f"{_ACCOUNT}/runbooks/write",
-    f"{_ACCOUNT}/runbooks/draft/write",
     f"{_ACCOUNT}/runbooks/draft/content/write",
     f"{_ACCOUNT}/runbooks/publish/action",
     f"{_ACCOUNT}/schedules/write",

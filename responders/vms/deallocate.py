@@ -23,7 +23,6 @@ class Deallocate:
     id = "vms.deallocate"
     permissions = (
         "Microsoft.Compute/virtualMachines/read",
-        "Microsoft.Compute/virtualMachines/instanceView/read",
         "Microsoft.Compute/virtualMachines/deallocate/action",
         "Microsoft.Compute/virtualMachines/start/action",
     )

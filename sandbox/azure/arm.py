@@ -84,8 +84,7 @@ class Arm:
     async def _answer(self, call: Call) -> Reply:
         self._check_subscription(call)
         if operation := operations.find(call):
-            rbac_action = f"{ids.parse(call.path.rpartition('/')[0]).type}/read"
-            call.require(rbac_action, f"/subscriptions/{ids.parse(call.path).subscription}")
+            call.require(operations.action(call.parent), f"/subscriptions/{ids.parse(call.path).subscription}")
             return operations.poll(call, operation)
         handler = self._route(call)
         if handler is None:

@@ -25,7 +25,6 @@ from sandbox.azure.automation_store import (
     state,
 )
 from sandbox.azure.clock import Clock, ticks
-from sandbox.azure.directory_file import end_managed_identity
 from sandbox.azure.lists import page
 from sandbox.azure.resources import merged, need, with_identity
 from sandbox.azure.router import Call, Reply
@@ -79,19 +78,6 @@ async def patch_account(call: Call) -> Reply:
     return Reply(200, shown(_save_account(call, merged(old.body, call.body), old)))
 
 
-@room.on("DELETE", ACCOUNT, f"{KIND}/delete")
-async def delete_account(call: Call) -> Reply:
-    """Delete an account with all that lies in it, and its own identity. Absent: 204."""
-    old = call.world.get(call.path)
-    if old is None:
-        return Reply(204)
-    for hook in children(call, "webhooks"):
-        unlink(call.world, hook)
-    end_managed_identity(call.world.directory, old.body, {})
-    call.world.delete(old.id)
-    return Reply(200)
-
-
 @room.on("POST", ACCOUNT + "/listDeletedRunbooks", f"{KIND}/listDeletedRunbooks/action")
 async def deleted_runbooks(call: Call) -> Reply:
     """List runbooks that were deleted."""
@@ -106,7 +92,6 @@ def _save_account(call: Call, body: Json, old: Resource | None) -> Resource:
     properties = {"creationTime": now, **defaults, **body["properties"], "lastModifiedTime": now}
     properties["lastModifiedBy"] = call.author.name
     head = {"tags": {}, **body, "type": "Microsoft.Automation/AutomationAccounts", "properties": properties}
-    end_managed_identity(call.world.directory, old.body if old else {}, head)
     return call.world.put(call.path, head, call.author, call.version)
 
 

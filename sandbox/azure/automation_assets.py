@@ -201,6 +201,7 @@ async def put_webhook(call: Call) -> Reply:
             raise bad("The uri of the webhook is missing or was not made by generateUri.")
         name = str((given.get("runbook") or {}).get("name", ""))
         runbook = child(call, "runbooks", name)
+        _forget_uri(call.world, call.path)  # of one by this name that went with its account or group
         state(call.world)["webhooks"][token] = call.path
         base: Json = {"isEnabled": True, "runbook": {"name": runbook.name}, "runOn": None, "parameters": None}
         base["expiryTime"] = iso(call.clock.now() + timedelta(days=365))
@@ -242,11 +243,14 @@ def _webhook(call: Call, resource: Resource, uri: str | None = None) -> Json:
 
 def unlink(world: World, resource: Resource) -> None:
     """Delete a job schedule or a webhook, with the URI that led to it."""
-    kept = state(world)
-    for token in [t for t, path in kept["webhooks"].items() if path.lower() == resource.key]:
-        del kept["webhooks"][token]
-    kept["invoked"].pop(resource.key, None)
+    _forget_uri(world, resource.key)
     world.delete(resource.id)
+
+
+def _forget_uri(world: World, webhook: str) -> None:
+    kept = state(world)
+    kept["webhooks"] = {token: path for token, path in kept["webhooks"].items() if path.lower() != webhook.lower()}
+    kept["invoked"].pop(webhook.lower(), None)
 
 
 def _deleter(collection: str) -> Handler:

@@ -26,7 +26,6 @@ from sandbox.azure.compute_store import (
     shown,
     update,
 )
-from sandbox.azure.directory_file import end_managed_identity
 from sandbox.azure.errors import ApiError
 from sandbox.azure.lists import page
 from sandbox.azure.resources import merged, need, with_identity
@@ -79,7 +78,6 @@ async def patch(call: Call) -> Reply:
     if disk_id(after) != disk_id(before):
         _swap(call, old, before, after)
     body["properties"]["provisioningState"] = "Succeeded"
-    end_managed_identity(call.world.directory, old.body, body)
     return Reply(200, shown(call.world.put(old.id, body, call.author, call.version)))
 
 
@@ -125,7 +123,6 @@ def _gone(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
     for nic in (vm.properties.get("networkProfile") or {}).get("networkInterfaces") or ():
         if (nic.get("properties") or {}).get("deleteOption") == "Delete":
             world.delete(str(nic["id"]))
-    end_managed_identity(world.directory, vm.body, {})
     world.delete(vm.id)
 
 

@@ -198,13 +198,6 @@ def new_managed_identity(directory: Directory, resource: str, at: datetime, name
     return directory.put(new_service_principal(body, at))
 
 
-def end_managed_identity(directory: Directory, before: Json, after: Json) -> None:
-    """Remove the system-assigned identity that a resource's body had `before` and no longer has `after`."""
-    old, new = ((body.get("identity") or {}).get("principalId") for body in (before, after))
-    if old and old != new:
-        directory.purge(old)
-
-
 def add_secret(directory: Directory, entry: Json, text: str, at: datetime, name: str | None = None) -> Json:
     """Give an application or service principal a client secret. Returns its passwordCredential without the text."""
     key = directory.new_id("secret", entry["id"])

@@ -1,7 +1,7 @@
 """Microsoft.Insights: reading the Activity Log, with the strict filter that its reference allows."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
 from typing import Any
@@ -47,13 +47,13 @@ async def values(call: Call) -> Reply:
     """Read events of a subscription, or of the tenant itself; newest first."""
     now = call.clock.now()
     start, end, test = _filter(call.query.get("$filter", ""), now)
+    last, _, last_id = decoded(call.query.get("$skiptoken", "")).partition("|")
+    if last:
+        end = _time(last)
     events = call.world.activity.between(call.params.get("subscription", ""), start, end, now)
-    found: Iterator[Json] = (e for e in events if test(e))
-    if token := call.query.get("$skiptoken"):
-        last = tuple(decoded(token).split("|"))
-        found = dropwhile(lambda e: (e["eventTimestamp"], e["eventDataId"]) != last, found)
-        next(found, None)
-    shown = list(islice(found, PAGE + 1))
+    if last:  # among those of the same moment, go on after the last one shown
+        events = islice(dropwhile(lambda e: e["eventDataId"] != last_id, events), 1, None)
+    shown = list(islice((e for e in events if test(e)), PAGE + 1))
     body: Json = {"value": [_selected(e, call.query.get("$select", "")) for e in shown[:PAGE]]}
     if len(shown) > PAGE:
         last_shown = shown[PAGE - 1]

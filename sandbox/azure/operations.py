@@ -95,6 +95,14 @@ def find(call: "Call") -> Json | None:
     return operation if operation and operation["path"].lower() == call.path.lower() else None
 
 
+def action(home: str) -> str:
+    """The right that polling takes: "Microsoft.Compute/locations/operations/read", where operations lie at `home`."""
+    kind = (
+        ids.parse(home).type if "/providers/" in home.lower() else "Microsoft.Resources/subscriptions/operationresults"
+    )
+    return f"{kind}/read"
+
+
 def poll(call: "Call", operation: Json) -> Reply:
     """Answer for the state of an operation."""
     running = operation["status"] == "InProgress"

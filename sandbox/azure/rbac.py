@@ -133,7 +133,7 @@ def denying(world: "World", caller: "Caller", action: str, scope: str) -> Json |
     """The deny assignment that covers a call, if one does."""
     above = world.scopes(scope)
     principals = {caller.oid, *world.directory.groups_of(caller.oid)}
-    for entry in world.list(DENIAL):
+    for entry in world.list(DENIAL, lag=False):
         denial = entry.properties
         at = str(denial["scope"]).lower().rstrip("/")
         here = at in above and (at == above[0] or not denial.get("doNotApplyToChildScopes"))
@@ -154,7 +154,7 @@ def _by_principal(world: "World") -> dict[str, list[Grant]]:
     if cached and cached[0] == revision:
         return cached[1]
     held: dict[str, list[Grant]] = {}
-    for entry in world.list(ASSIGNMENT):
+    for entry in world.list(ASSIGNMENT, lag=False):
         p = entry.properties
         guid = str(p["roleDefinitionId"]).rpartition("/")[2].lower()
         grant = Grant(str(p["scope"]).lower().rstrip("/"), guid, p.get("condition") or "")
@@ -165,7 +165,7 @@ def _by_principal(world: "World") -> dict[str, list[Grant]]:
 
 def _delegated(world: "World", caller: "Caller") -> "Iterator[Grant]":
     """What Lighthouse gives to people of another tenant."""
-    for entry in world.list(DELEGATION):
+    for entry in world.list(DELEGATION, lag=False):
         contract = world.get(str(entry.properties["registrationDefinitionId"]))
         if contract is None or str(contract.properties.get("managedByTenantId", "")).lower() != caller.tenant:
             continue

@@ -124,12 +124,14 @@ def merged(old: Json, change: Json) -> Json:
 
 
 def with_identity(call: Call, body: Json, old: Resource | None) -> Json:
-    """Give a resource the system-assigned identity that it asks for; it keeps the one it has."""
+    """Give a resource the system-assigned identity that it asks for, or end the one that it no longer wants."""
     wanted = body.get("identity")
+    principal = (old.body.get("identity") or {}).get("principalId") if old else None
     if not isinstance(wanted, dict) or "systemassigned" not in str(wanted.get("type", "")).lower():
-        return body
-    has = (old.body.get("identity") or {}) if old else {}
-    principal = has.get("principalId")
+        call.world.directory.purge(principal or "")
+        own = {"principalId", "tenantId"}
+        kept = {"identity": {k: v for k, v in wanted.items() if k not in own}} if isinstance(wanted, dict) else {}
+        return {**body, **kept}
     if not principal:
         principal = new_managed_identity(call.world.directory, call.path, call.clock.now())["id"]
     return {**body, "identity": {**wanted, "principalId": principal, "tenantId": call.world.tenant}}

@@ -93,6 +93,7 @@ class World:
         self._types: dict[str, dict[str, Resource]] = {}
         self._revisions: dict[str, int] = {}
         self._ghosts: dict[str, tuple[Resource, int]] = {}
+        self._lagging = False
         self._serial = 0
 
     # -- resources -------------------------------------------------------------------------------------------------
@@ -125,19 +126,26 @@ class World:
             del self._resources[resource.key]
             del self._types[resource.type.lower()][resource.key]
             self._touch(resource.type)
+            # A resource's own identity goes with it.
+            self.directory.purge((resource.body.get("identity") or {}).get("principalId") or "")
             if self.lag:
                 self._ghosts[resource.key] = (resource, self.lag)
         return gone
 
-    def list(self, kind: str, under: str = "") -> Resources:
-        """Resources of a type (any case), beneath a scope or equal to it; in order of creation."""
-        return [r for r in self._types.get(kind.lower(), {}).values() if ids.within(r.id, under)]
+    def list(self, kind: str, under: str = "", *, lag: bool = True) -> Resources:
+        """Resources of a type (any case), beneath a scope or equal to it; in order of creation.
+
+        Without `lag` just what is there, even while lists lag: what rights are read from.
+        """
+        found = [r for r in self._types.get(kind.lower(), {}).values() if ids.within(r.id, under)]
+        return found + [g for g in self._late(lag=lag) if g.type.lower() == kind.lower() and ids.within(g.id, under)]
 
     def beneath(self, id_: str, kind: str = "") -> Resources:
         """Everything below an id, at any depth, extension resources (assignments, locks) included."""
         prefix = id_.lower().rstrip("/") + "/"
         pool = self._types.get(kind.lower(), {}) if kind else self._resources
-        return [r for key, r in pool.items() if key.startswith(prefix)]
+        found = [r for key, r in pool.items() if key.startswith(prefix)]
+        return found + [g for g in self._late() if g.key.startswith(prefix) and kind.lower() in {"", g.type.lower()}]
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
@@ -171,14 +179,11 @@ class World:
         The caller adds to the set the keys that its answer showed; each showing uses up one of the lag's reads.
         """
         shown: set[str] = set()
-        ghosts = {k: r for k, (r, _) in self._ghosts.items() if k not in self._resources}
-        for key, ghost in ghosts.items():
-            self._resources[key] = self._types.setdefault(ghost.type.lower(), {})[key] = ghost
+        self._lagging = True
         try:
             yield shown
         finally:
-            for key, ghost in ghosts.items():
-                del self._resources[key], self._types[ghost.type.lower()][key]
+            self._lagging = False
             left = {k: (r, n - (k in shown)) for k, (r, n) in self._ghosts.items()}
             self._ghosts = {k: (r, n) for k, (r, n) in left.items() if n > 0}
 
@@ -186,6 +191,9 @@ class World:
     def ghosts(self) -> Iterable[str]:
         """Keys of what lists may still show."""
         return self._ghosts.keys()
+
+    def _late(self, *, lag: bool = True) -> Iterable[Resource]:
+        return [r for k, (r, _) in self._ghosts.items() if k not in self._resources] if lag and self._lagging else ()
 
     def _touch(self, kind: str) -> None:
         self._revisions[kind.lower()] = self.revision(kind) + 1

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import AioHttpTransport
 
 from playbooks.case import build as build_case
 from playbooks.dispatch import PLAYBOOKS, subjects
@@ -87,7 +87,7 @@ class Attacked:
                 with explained(change.summary):
                     return await function(change, self.azure)
             except Temporary:
-                self.sandbox.clock.advance(stage.PAUSE)
+                self.sandbox.clock.advance(timedelta(seconds=15))
         raise AssertionError(f"{change.summary} never settles.")
 
 
@@ -96,21 +96,16 @@ async def attacked(file: Path, rights: Iterable[str]) -> AsyncIterator[Attacked]
     """The world after the attack of an exercise, and the case that the responder makes of its alert."""
     scene = load(file)
     world, clock = stage.build(scene, {LAW: rights}), Clock(scene.now)
-    with pytest.MonkeyPatch.context() as patch:
-        async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
-            patch.setenv("SSL_CERT_FILE", sandbox.ca_file)
-            await play(scene, sandbox, people)
-            raised = alerting.alert(scene)
-            world.put(raised["id"], raised)
-            settings = Settings.load(stage.environment(scene, sandbox, Path("memory:")) | {"COUNTERSIGN_EVIDENCE": "memory://"})
+    async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
+        await play(scene, sandbox, people)
+        raised = alerting.raised(scene, world, clock)
+        said = stage.environment(scene, sandbox, Path()) | {"COUNTERSIGN_EVIDENCE": "memory://"}
+        settings = Settings.load(said)
+        async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
             its = Services(settings)
-            its.azure = Azure(settings, Identity(sandbox, stage.identity(scene)))
-            azure = Azure(settings, Identity(sandbox, stage.identity(scene, LAW)))
-            try:
-                yield Attacked(scene, sandbox, await _case(its, raised["id"], clock.now()), azure)
-            finally:
-                await azure.close()
-                await its.close()
+            its.azure = Azure(settings, Identity(sandbox, stage.identity(scene)), transport)
+            azure = Azure(settings, Identity(sandbox, stage.identity(scene, LAW)), transport)
+            yield Attacked(scene, sandbox, await _case(its, raised["id"], clock.now()), azure)
 
 
 async def _case(its: Services, alert: str, at: datetime) -> Case:

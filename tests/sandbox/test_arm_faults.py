@@ -13,7 +13,23 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
 from sandbox.azure import Clock, Faults, Throttle
-from tests.sandbox.arm import MALLORY, NOW, OPS, OTHER, STORE, Arm, G, S, arm, held
+from tests.sandbox.arm import (
+    AUTH,
+    MALLORY,
+    NOBODY,
+    NOW,
+    OPS,
+    OTHER,
+    READER_ROLE,
+    STORE,
+    Arm,
+    G,
+    S,
+    an_id,
+    arm,
+    assignment,
+    held,
+)
 
 SITE = f"{G}/providers/Microsoft.Web/sites/shop"
 BODY, TAGGED = {"location": "westeurope"}, {"tags": {"a": "b"}}
@@ -98,6 +114,17 @@ async def test_lists_lag_a_delete_and_reads_do_not() -> None:
         shown = [STORE in (await call("GET", path)).ids for _ in range(3)]
         assert shown == [True, True, False]
         assert STORE not in call.azure.world
+
+
+async def test_a_role_that_lists_still_show_gives_nothing_any_more() -> None:
+    async with arm() as call:
+        given = f"{S}{AUTH}/roleAssignments/{an_id(1)}"
+        await call("PUT", given, assignment(READER_ROLE, call.oid(NOBODY)))
+        call.azure.faults.on("DELETE", "roleassignments", "eventual")
+        await call("DELETE", given)
+        assert (await call("GET", f"{S}/resourceGroups", who=NOBODY)).status == 403
+        assert given in (await call("GET", f"{S}{AUTH}/roleAssignments")).ids
+        assert (await call("GET", STORE, who=NOBODY)).status == 403
 
 
 async def test_faults_can_be_aimed_at_one_caller() -> None:

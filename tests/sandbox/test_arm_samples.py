@@ -10,7 +10,11 @@ from sandbox.azure import raise_alert
 from tests.sandbox.arm import AUTH, NOBODY, NOW, READER_ROLE, STORE, SUB, Arm, G, Json, S, an_id, arm, assignment
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "arm"
-SECURITY, TAGS = "/providers/Microsoft.Security", "/providers/Microsoft.Resources/tags/default"
+REGION, SECURITY, TAGS = (
+    "/providers/Microsoft.Security/locations/centralus",
+    "/providers/Microsoft.Security",
+    "/providers/Microsoft.Resources/tags/default",
+)
 GIVEN, LOCK, ROLE = (
     f"{S}{AUTH}/roleAssignments/{an_id(1)}",
     f"{G}{AUTH}/locks/testlock",
@@ -29,7 +33,7 @@ FREE = {"claims", "extendedProperties", "tags"}  # whose keys are anybody's
 def lacks(example: Any, ours: Any, path: str = "") -> set[str]:
     """Paths of the example that ours has not; of lists, the first element stands for all."""
     if isinstance(example, list) and example:
-        return lacks(example[0], ours[0], f"{path}[]") if ours else {f"{path}[]"}
+        return lacks(example[0], ours[0], f"{path}[]") if ours else set()
     if not isinstance(example, dict):
         return set()
     found: set[str] = set()
@@ -44,12 +48,12 @@ def lacks(example: Any, ours: Any, path: str = "") -> set[str]:
 
 
 async def prepare(call: Arm) -> None:
+    entities = [{"type": "ip", "address": "198.51.100.7"}]
+    raise_alert(call.azure.world, call.azure.clock, "ARM_OperationFromSuspiciousIP", SUB, NOW, entities)
     role = {"roleName": "Runner", "assignableScopes": [S], "permissions": [{"actions": ["*/read"]}]}
     await call("PUT", GIVEN, assignment(READER_ROLE, call.oid(NOBODY)))
     await call("PUT", ROLE, {"properties": role})
     await call("PUT", LOCK, {"properties": {"level": "ReadOnly"}}, version="2020-05-01")
-    entities = [{"type": "ip", "address": "198.51.100.7"}]
-    raise_alert(call.azure.world, call.azure.clock, "ARM_OperationFromSuspiciousIP", SUB, NOW, entities)
 
 
 CASES = [
@@ -64,7 +68,7 @@ CASES = [
     ("resources/ResourceGroups_CreateOrUpdate", "PUT", f"{S}/resourceGroups/my", {"location": "eastus"}, "2024-03-01"),
     ("resources/Tags_GetAtScope", "GET", f"{STORE}{TAGS}", None, "2024-03-01"),
     ("security/Alerts_List", "GET", f"{S}{SECURITY}/alerts", None, "2022-01-01"),
-    ("security/Alerts_ListSubscriptionLevelByRegion", "GET", f"{S}{SECURITY}/locations/centralus/alerts", None, "2022-01-01"),
+    ("security/Alerts_ListSubscriptionLevelByRegion", "GET", f"{S}{REGION}/alerts", None, "2022-01-01"),
     ("security/Pricings_List", "GET", f"{S}{SECURITY}/pricings", None, "2024-01-01"),
 ]  # fmt: skip
 
