@@ -81,7 +81,8 @@ for orchestrator in (run.incident, run.playbook, run.undo):
 def activity(work: activities.Activity) -> None:
     """Register one activity under its own name."""
 
-    async def perform(order: dict[str, Any]) -> dict[str, Any]:
+    # Any, since the worker takes no generic alias for the type of a binding: with dict[str, Any] the app does not load.
+    async def perform(order: Any) -> dict[str, Any]:
         return await activities.run(work, order)
 
     perform.__name__ = work.__name__

@@ -19,7 +19,6 @@ Concern = Literal[
     "key_vault",
     "storage_account",
 ]
-_MAX_TITLE = 300
 _OURS = re.compile(r"(?:arm[_.]|rm_)[\w.\-]{1,180}", re.ASCII | re.IGNORECASE)
 
 
@@ -44,7 +43,7 @@ def titled(title: str) -> AlertType | None:
 
 def plain_title(title: str) -> str:
     """A title as the table compares it: lower case, without "[SAMPLE ALERT]", "PREVIEW", " - delegated access"."""
-    plain = title[:_MAX_TITLE].lower().replace("\u2013", "-").strip()
+    plain = title.lower().replace("\u2013", "-").strip()
     for before in ("[sample alert]", "preview -"):
         plain = plain.removeprefix(before).lstrip()
     for after in ("(preview)", "- delegated access", "(preview)"):

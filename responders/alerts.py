@@ -21,7 +21,6 @@ from responders.ids import ResourceId
 from responders.model import Alert, Ignored, Json
 
 _ACTIVATED = "microsoft.security/locations/alerts/activate/action"
-_HANDSHAKE = "microsoft.eventgrid.subscription"  # …ValidationEvent, …DeletedEvent
 _GRAPH_ALERT = "#microsoft.graph.security.alert"
 _GRAPH_OURS = "microsoftdefenderforresourcemanager"
 # What Graph says without `Prefer: include-unknown-enum-members`, or for the whole of Defender for Cloud.
@@ -161,8 +160,6 @@ class _Reader:
         if not cloud and (event.get("eventType") is None or (event.get("data") is None and event.get("topic") is None)):
             return False
         sort = event.text("type") if cloud else event.text("eventType")
-        if sort.lower().startswith(_HANDSHAKE):
-            return self._ignore(f"{sort} concerns the subscription to events; the trigger answers it.")
         known = self.finds(event.get("data"), depth + 1)
         packed = event.word("data_base64")
         if packed:

@@ -13,7 +13,8 @@ import msgspec
 
 from sandbox import alerting
 from sandbox.answering import Answering
-from sandbox.azure import Clock, Sandbox, operations
+from sandbox.azure import Clock, Faults, Sandbox, operations
+from sandbox.azure.errors import ApiError
 from sandbox.host import Host
 from sandbox.people import People, Unexpected
 from sandbox.scene import Scene, load
@@ -31,20 +32,32 @@ def _nothing(_event: str, _what: Json) -> None:
 
 
 async def perform(
-    scene: Scene, *, kill_at: int | None = None, keep: Path | None = None, tell: Tell = _nothing
+    scene: Scene,
+    *,
+    kill_at: int | None = None,
+    kill_at_call: int | None = None,
+    faults: Faults | None = None,
+    latency: float = 0.0,
+    keep: Path | None = None,
+    tell: Tell = _nothing,
 ) -> Score:
     """Perform an exercise and score the response.
 
-    `kill_at`: the host process is killed at that commit of its database, counted from the delivery of the alert, and
-    started again. `keep`: a folder that gets <id>/ with the incident, the evidence and the logs. `tell`: is called with
-    what happens, as it happens: call, alert, incident (each time it is read), answer, vote, undo, score.
+    `kill_at`: the host process is killed at that moment (mortal.py) and started again. `kill_at_call`: the same at the
+    responder's nth call to Azure: its effect happens, and nobody hears of it. `faults` and `latency` (seconds) are Azure's.
+    `keep`: a folder that gets <id>/ with the incident, the evidence and the logs. `tell` is called with what happens, as
+    it happens: call, alert, incident (each time it is read), answer, vote, undo, died, score.
     """
     with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
         folder = (keep or Path(scratch)) / scene.exercise.id
         folder.mkdir(parents=True, exist_ok=True)
-        world, clock = build(scene), Clock(scene.now)
-        async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
+        fate = _Fate(faults or Faults(), identity(scene), kill_at_call)
+        async with (
+            Sandbox(build(scene), clock=Clock(scene.now), faults=fate, latency=latency) as sandbox,
+            People(sandbox, scene) as people,
+        ):
             host = Host(folder, environment(scene, sandbox, folder), sandbox, kill_at=kill_at)
+            fate.kill = host.kill
             drill = Drill(scene, sandbox, people, host, tell)
             try:
                 return await drill.run()
@@ -52,6 +65,27 @@ async def perform(
                 await host.stop()
                 if keep:
                     drill.keep(folder)
+
+
+class _Fate(Faults):
+    """Azure's faults, and the death of the host at one of the responder's calls."""
+
+    kill: Callable[[], None]
+
+    def __init__(self, faults: Faults, caller: str, nth: int | None) -> None:
+        super().__init__(faults.retry_after, faults.lag)
+        self._faults, self._caller, self._nth, self._calls = faults, caller, nth, 0
+
+    def next(self, method: str, path: str, caller: str) -> str:
+        """Name the fault of a call that comes in now; "" for none. A call that has come in is answered, heard or not."""
+        self._calls += caller == self._caller
+        if self._calls == self._nth and caller == self._caller:
+            self.kill()
+        return self._faults.next(method, path, caller)
+
+    def answer(self, name: str) -> ApiError | None:
+        """What the fault answers."""
+        return self._faults.answer(name)
 
 
 def perform_file(file: Path, keep: Path | None = None) -> Score:
@@ -82,7 +116,16 @@ def _where(scene: Scene, part: str, index: int) -> str:
 class Drill:
     """One performance."""
 
-    def __init__(self, scene: Scene, sandbox: Sandbox, people: People, host: Host, tell: Tell) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        sandbox: Sandbox,
+        people: People,
+        host: Host,
+        tell: Tell,
+        fault: tuple[int, str] | None = None,
+    ) -> None:
+        self.fault = fault
         self.scene, self.sandbox, self.people, self.host, self.tell = scene, sandbox, people, host, tell
         self.answering = Answering(scene, people, host, tell)
         self.alert: Json = {}
@@ -99,6 +142,8 @@ class Drill:
             self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
             self.tell("alert", self.alert)
             before = self._state()
+            if self.fault:
+                self.sandbox.faults.at(*self.fault, caller=identity(self.scene))
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self._deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)

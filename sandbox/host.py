@@ -37,6 +37,7 @@ class Host:
         self.url = ""
         self.next_timer: datetime | None = None  # as of the last `idle` or `advance`
         self.deaths = 0
+        self._doomed = kill_at is not None  # whether the next death is meant
 
     async def start(self) -> None:
         """Start it, at the same address as before. Raises Unexpected when it doesn't come up."""
@@ -77,13 +78,20 @@ class Host:
             self._log.close()
         await self._session.close()
 
+    def kill(self) -> None:
+        """Kill it, now: nothing is cleaned up."""
+        if self._process and self._process.returncode is None:
+            self._doomed = True
+            self._process.kill()
+
     async def revive(self) -> None:
         """Start it again after it died. Raises Unexpected when nobody killed it."""
         assert self._process  # noqa: S101  what died was there
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), _GRACE)
         self.deaths += 1
-        if not self._kill_at or self.deaths > 1:
+        self._doomed, doomed = False, self._doomed
+        if not doomed:
             raise Unexpected(f"The Functions host died (exit status {self._process.returncode}): {self._told()}")
         await self.start()
 

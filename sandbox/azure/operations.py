@@ -97,10 +97,9 @@ def find(call: "Call") -> Json | None:
 
 def action(home: str) -> str:
     """The right that polling takes: "Microsoft.Compute/locations/operations/read", where operations lie at `home`."""
-    kind = (
-        ids.parse(home).type if "/providers/" in home.lower() else "Microsoft.Resources/subscriptions/operationresults"
-    )
-    return f"{kind}/read"
+    if "/providers/" not in home.lower():
+        return "Microsoft.Resources/subscriptions/operationresults/read"
+    return f"{ids.parse(home).type}/read"
 
 
 def poll(call: "Call", operation: Json) -> Reply:

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from re import sub
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -107,7 +108,7 @@ class Server:
             body = reply.body.encode()
             headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         elif reply.body is not None:
-            body = json.dumps(reply.body, separators=(",", ":")).encode()
+            body = msgspec.json.encode(reply.body)
             headers.setdefault("Content-Type", "application/json; charset=utf-8")
         return web.Response(status=reply.status or 500, body=body, headers=headers)
 

@@ -133,8 +133,9 @@ class Engine:
             times = [at for at in (self.next_timer(), self._schedules.next()) if at]
             wait = min(times, default=self._clock.now() + _LONGEST_SLEEP) - self._clock.now()
             wait = min(max(wait, _SHORTEST_SLEEP), _LONGEST_SLEEP)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._retimed.wait(), wait.total_seconds())
+            with suppress(TimeoutError):  # wait_for could lose a cancellation that comes along with the event
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._retimed.wait()
 
     async def _errand(self, function: Function, data: object) -> None:
         try:

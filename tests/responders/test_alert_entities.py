@@ -127,6 +127,15 @@ def test_the_same_account_twice_is_one_with_all_that_is_known() -> None:
     assert (found.id, found.upn) == (MALLORY, "mallory@contoso.example")
 
 
+def test_two_ids_with_one_name_are_two() -> None:
+    twins = ({"type": "account", "aadUserId": i, "name": "ops", "upnSuffix": "contoso.example"} for i in (EVE, MALLORY))
+    assert [actor.id for actor in alert(with_entities(*twins)).actors] == [EVE, MALLORY]
+
+
+def test_zeros_in_the_details_are_nobody() -> None:
+    assert alert(with_entities(**{"assigner principal ID": ZEROS, "assignee principal ID": ZEROS})).actors == ()
+
+
 @pytest.mark.parametrize(
     "details",
     [
@@ -220,7 +229,7 @@ def test_details_have_one_spelling_and_are_texts() -> None:
         "none": None,
         "m": {"a": 1},
     }
-    found = alert(with_entities(**said, **{"attacker IP": "1", "Attacker IP": "2"}))
+    found = alert(with_entities(**said, **{"Attacker IP": "2", "attacker IP": "1"}))
     assert found.details == {
         "client IP location": "x",
         "oms agent ID": "y",

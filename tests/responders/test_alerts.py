@@ -249,6 +249,10 @@ def test_a_sample_mark_in_the_middle_of_a_text_is_an_intruders() -> None:
     assert not alert(rest(description="run by THIS IS A SAMPLE ALERT: bot")).sample
 
 
+def test_a_type_is_given_as_microsoft_spells_it() -> None:
+    assert alert(rest(alertType="arm_suspicious_VAULT_recovering")).type == "Arm_Suspicious_Vault_Recovering"
+
+
 def test_unknown_types_of_ours_are_alerts_that_concern_nothing_yet() -> None:
     found = alert(rest(alertType="ARM_BrandNew.Thing"))
     assert (found.type, found.concerns) == ("ARM_BrandNew.Thing", ())

@@ -20,11 +20,22 @@ async def test_the_response_evicts_all_touches_nothing_else_and_can_be_undone(pa
     assert score.approvals > 0 if n else score.approvals == 0
 
 
+STOLEN = EXERCISES / "stolen-operator-runbook.yaml"
+
+
 # Two moments a commit, right before it and right after; about 140 of them in this exercise, its undo included.
-@pytest.mark.parametrize("moment", range(1, 131, 5))
-async def test_a_host_that_is_killed_at_any_moment_ends_in_the_same_world(moment: int) -> None:
+@pytest.mark.parametrize("moment", range(1, 131, 6))
+async def test_a_host_that_is_killed_at_any_commit_ends_in_the_same_world(moment: int) -> None:
     told: list[str] = []
-    scene = load(EXERCISES / "stolen-operator-runbook.yaml")
-    score = await perform(scene, kill_at=moment, tell=lambda event, _: told.append(event))
+    score = await perform(load(STOLEN), kill_at=moment, tell=lambda event, _: told.append(event))
+    assert "died" in told
+    assert score.failures == ()
+
+
+# About 60 calls, its undo included: what Azure did, nobody noted.
+@pytest.mark.parametrize("call", range(1, 56, 3))
+async def test_a_host_that_is_killed_in_the_middle_of_a_call_ends_in_the_same_world(call: int) -> None:
+    told: list[str] = []
+    score = await perform(load(STOLEN), kill_at_call=call, tell=lambda event, _: told.append(event))
     assert "died" in told
     assert score.failures == ()

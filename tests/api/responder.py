@@ -1,0 +1,171 @@
+"""The whole responder on a sandbox Azure: the function app on the local host, and people who call it over HTTP."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+
+from sandbox import alerting
+from sandbox.azure import Clock, Sandbox
+from sandbox.drill import play
+from sandbox.host import Host
+from sandbox.people import People
+from sandbox.scene import Scene, load
+from sandbox.stage import build, environment
+
+Json = dict[str, Any]
+TAKEOVER = Path(__file__).with_name("takeover.yaml")
+LOGIC_APP = "logic-defender-alerts"  # a Sender
+_ROUNDS = 60  # timers until a response is held to be going in circles
+
+
+class Answer(NamedTuple):
+    """What the responder answered."""
+
+    status: int
+    kind: str  # content type
+    body: Any
+    headers: Mapping[str, str] = {}
+
+
+class Responder:
+    """A responder that guards production of Contoso, after the attack of `scene`."""
+
+    def __init__(self, scene: Scene, sandbox: Sandbox, host: Host, evidence: Path) -> None:
+        self.scene, self.sandbox, self.host, self.evidence = scene, sandbox, host, evidence
+        self._session = aiohttp.ClientSession()
+        self._key = ""
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    # -- Defender ------------------------------------------------------------------------------------------------------
+
+    def raised(self) -> Json:
+        """A new alert about the attack, as Defender's REST API has it."""
+        return alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
+
+    def state_of(self, alert: Json) -> str:
+        """An alert's status in Defender."""
+        found = self.sandbox.world.get(alert["id"])
+        assert found
+        return str(found.properties["status"])
+
+    async def world(self) -> Json:
+        """All that a refusal must leave alone: Azure, every alert's state, and which incidents there are."""
+        alerts = {r.id: r.properties["status"] for r in self.sandbox.world if r.type.lower().endswith("/alerts")}
+        shown = (await self.ask("GET", "incidents", by="soc")).body["incidents"]
+        ids = [one["incident"] for one in shown]
+        return {"azure": self.sandbox.world.snapshot(), "alerts": alerts, "incidents": ids}
+
+    # -- HTTP ----------------------------------------------------------------------------------------------------------
+
+    def token(self, who: str) -> str:
+        """An access token for the responder; `who` is a user's local part, or another name of the world."""
+        name = f"{who}@contoso.example"
+        return self.sandbox.token(self.scene.who(name if name in self.scene.identities else who), "app")
+
+    async def ask(self, method: str, path: str, body: object = None, *, by: str = "", **headers: str) -> Answer:
+        """Call the API. `body`: bytes as they are, all else as JSON, None for none."""
+        signed = {"Authorization": f"Bearer {self.token(by)}"} if by else {}
+        return await self._send(method, f"/api/{path}", body, {**signed, **headers})
+
+    async def event(self, body: object, *, kind: str = "application/json") -> Answer:
+        """Deliver to the Event Grid webhook."""
+        self._key = self._key or await self.host.key("eventgrid_extension")
+        path = f"/runtime/webhooks/eventgrid?functionName=on_event&code={self._key}"
+        return await self._send("POST", path, body, {"aeg-event-type": "Notification", "Content-Type": kind})
+
+    async def _send(self, method: str, path: str, body: object, headers: Json) -> Answer:
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        url = aiohttp.client.URL(self.host.url + path, encoded=True)  # as written: no path is folded on our side
+        async with self._session.request(method, url, data=data, headers=headers) as response:
+            text = await response.text()
+            said = json.loads(text) if text.startswith(("{", "[")) else text
+            return Answer(response.status, response.content_type, said, dict(response.headers))
+
+    # -- incidents -----------------------------------------------------------------------------------------------------
+
+    async def show(self, incident: str) -> Json:
+        """The incident as the API shows it, once all that can run has run."""
+        await self.host.idle()
+        answer = await self.ask("GET", f"incidents/{incident}", by="soc")
+        assert answer.status == 200, answer
+        return dict(answer.body)
+
+    async def delivered(self, alert: Json, *, by: str = LOGIC_APP) -> str:
+        """Deliver an alert by its id. Returns the id of its incident."""
+        answer = await self.ask("POST", "alerts", {"id": alert["id"]}, by=by)
+        assert answer.status == 202, answer
+        [taken] = answer.body["incidents"]
+        return str(taken["incident"])
+
+    async def responding(self, alert: Json, *, by: str = LOGIC_APP) -> str:
+        """Deliver an alert and have the owner say that it was unexpected: the gates are open."""
+        incident = await self.delivered(alert, by=by)
+        await self.host.idle()
+        answer = await self.ask("POST", f"incidents/{incident}/answer", {"expected": False}, by="owner")
+        assert answer.status == 202, answer
+        await self.host.idle()
+        return incident
+
+    async def gate(self, incident: str, action: str) -> Json:
+        """The open gate of an action."""
+        gates = (await self.show(incident))["gates"]
+        [gate] = [g for g in gates if g["action"] == action and g["state"] == "open"]
+        return dict(gate)
+
+    async def vote(self, incident: str, gate: Json, by: str, **said: object) -> Answer:
+        """Approve a gate's whole plan, unless `said` says otherwise."""
+        body = {"gate": gate["gate"], "decision": "approve", "digest": gate["digest"], **said}
+        return await self.ask("POST", f"incidents/{incident}/approvals", body, by=by)
+
+    async def pass_time(self) -> None:
+        """Let the time pass that the next timer waits for."""
+        await self.host.idle()
+        assert self.host.next_timer
+        await self.host.advance(self.host.next_timer)
+        await self.host.idle()
+
+    async def ended(self, incident: str, *, approve: bool = False) -> Json:
+        """The incident once it is closed. Open gates are approved or rejected on the way, and silence passes."""
+        for _ in range(_ROUNDS):
+            shown = await self.show(incident)
+            if shown["status"] == "closed":
+                return shown
+            gates = [g for g in shown["gates"] if g["state"] == "open"]
+            for gate in gates:
+                said = {} if approve else {"decision": "reject", "reason": "The test is over."}
+                voters = ("alice", "bob", "carol")
+                for by in voters[: gate["needs"] if approve else 1]:
+                    await self.vote(incident, gate, by, **said)
+            if not gates:
+                await self.pass_time()
+        raise AssertionError(f"{incident} never ends: {shown['status']}")
+
+    async def undone(self, incident: str) -> None:
+        """Put back what a closed incident changed."""
+        answer = await self.ask("POST", f"incidents/{incident}/undo", {}, by="carol")
+        assert answer.status == 202, answer
+        await self.vote(incident, await self.gate(incident, "undo"), "alice")
+        assert (await self.show(incident))["undo"][-1]["result"] == "done"
+
+
+@asynccontextmanager
+async def responder(folder: Path, settings: Mapping[str, str] = {}) -> AsyncIterator[Responder]:
+    """Boot Azure and the host, and have the attack played."""
+    scene = load(TAKEOVER)
+    async with Sandbox(build(scene), clock=Clock(scene.now)) as sandbox, People(sandbox, scene) as people:
+        host = Host(folder, {**environment(scene, sandbox, folder), **settings}, sandbox)
+        its = Responder(scene, sandbox, host, folder / "evidence")
+        try:
+            await play(scene, sandbox, people)
+            await host.start()
+            yield its
+        finally:
+            await its.close()
+            await host.stop()
