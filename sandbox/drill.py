@@ -123,9 +123,7 @@ class Drill:
         people: People,
         host: Host,
         tell: Tell,
-        fault: tuple[int, str] | None = None,
     ) -> None:
-        self.fault = fault
         self.scene, self.sandbox, self.people, self.host, self.tell = scene, sandbox, people, host, tell
         self.answering = Answering(scene, people, host, tell)
         self.alert: Json = {}
@@ -142,8 +140,6 @@ class Drill:
             self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
             self.tell("alert", self.alert)
             before = self._state()
-            if self.fault:
-                self.sandbox.faults.at(*self.fault, caller=identity(self.scene))
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self._deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)

@@ -1,5 +1,7 @@
 """Put a removed runbook back from what was recorded before: the undo of `subscriptions.remove_runbooks`."""
 
+import calendar
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
@@ -11,6 +13,12 @@ if TYPE_CHECKING:
 
 _ACCOUNT = "Microsoft.Automation/automationAccounts"
 _VERSION = "2024-10-23"
+_EVERY = {
+    "Minute": timedelta(minutes=1),
+    "Hour": timedelta(hours=1),
+    "Day": timedelta(days=1),
+    "Week": timedelta(days=7),
+}
 PERMISSIONS = (
     f"{_ACCOUNT}/runbooks/write",
     f"{_ACCOUNT}/runbooks/draft/content/write",
@@ -29,14 +37,19 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
     """
     account, before = Account.of(azure, change.resource), change.before
     done = ["runbook"] if await _runbook(azure, account, before) else []
+    over: list[str] = []
     timers = {s["name"].lower() for s in await account.schedules()}
     for schedule in before["schedules"]:
-        if schedule["name"].lower() not in timers:
-            await _put(azure, schedule["id"], _schedule(schedule))
+        if schedule["name"].lower() in timers:
+            continue
+        if body := _schedule(schedule, datetime.now(UTC)):
+            await _put(azure, schedule["id"], body)
             done.append("schedule")
+        else:
+            over.append(schedule["name"])
     links = {_guid(link) for link in await account.job_schedules()}
     for link in before["jobSchedules"]:
-        if _guid(link) not in links:
+        if _guid(link) not in links and scheduled(link) not in over:
             await _put(azure, link["id"], _link(link))
             done.append("job schedule")
     hooks = {hook["name"].lower() for hook in await account.webhooks()}
@@ -48,7 +61,8 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
             done.append("webhook, under a new URL")
     if not done:
         return Outcome(status="already_so", reason="All of it is there.")
-    return Outcome(status="done", reason=f"Put back: {', '.join(done)}. {change.lasting}")
+    left = f" Not put back, since their time is over: {', '.join(over)}." if over else ""
+    return Outcome(status="done", reason=f"Put back: {', '.join(done)}.{left} {change.lasting}")
 
 
 async def _runbook(azure: "Azure", account: Account, before: Json) -> bool:
@@ -95,10 +109,31 @@ def _guid(link: Json) -> str:
     return str(link["properties"]["jobScheduleId"]).lower()
 
 
-def _schedule(schedule: Json) -> Json:
-    kept = ("description", "startTime", "expiryTime", "interval", "frequency", "timeZone", "advancedSchedule")
+def _schedule(schedule: Json, now: datetime) -> Json | None:
+    """The schedule as it can be made again, or None for one that would never run."""
+    kept = ("description", "expiryTime", "interval", "frequency", "timeZone", "advancedSchedule")
     properties = {k: schedule["properties"][k] for k in kept if schedule["properties"].get(k) is not None}
-    return {"name": schedule["name"], "properties": properties}
+    start = _next(schedule["properties"], now + timedelta(minutes=6))  # Azure takes none within five minutes
+    return {"name": schedule["name"], "properties": {**properties, "startTime": start.isoformat()}} if start else None
+
+
+def _next(properties: Json, after: datetime) -> datetime | None:
+    """The first of a schedule's times that is not before `after`: starting there it is the same schedule."""
+    start = at = datetime.fromisoformat(properties["startTime"])
+    frequency, interval = properties.get("frequency"), int(properties.get("interval") or 1)
+    if start >= after:
+        return start
+    if step := _EVERY.get(str(frequency)):
+        return start + interval * step * -(-(after - start) // (interval * step))
+    if frequency != "Month":
+        return None  # it ran once
+    months = 0
+    while at < after:
+        months += interval
+        years, month = divmod(start.month - 1 + months, 12)
+        last = calendar.monthrange(start.year + years, month + 1)[1]
+        at = start.replace(year=start.year + years, month=month + 1, day=min(start.day, last))
+    return at
 
 
 def _link(link: Json) -> Json:

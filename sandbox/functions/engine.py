@@ -121,8 +121,7 @@ class Engine:
             await self._awake.wait()
             self._awake.clear()
             while self.orchestrations.ready:
-                self.orchestrations.turn()
-                await asyncio.sleep(0)  # others first: what they bring goes into one turn
+                await asyncio.sleep(self.orchestrations.turn())  # lets others in: what they bring goes into one turn
             self._changed.set()
             self._retimed.set()
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -50,14 +51,19 @@ class Orchestrations:
         self._ready.update(dict.fromkeys(instances))
         self._woken()
 
-    def turn(self) -> None:
-        """Let the instance that has waited longest take what has arrived for it. There must be one."""
+    def turn(self) -> float:
+        """Let the instance that has waited longest take what has arrived for it. There must be one.
+
+        Returns for how many seconds to let it be: while it waits for several tasks, for as long as the turn took. What
+        ends meanwhile is then taken in one turn; else a fan-out of n would replay its long history n times.
+        """
+        began = monotonic()
         name = next(iter(self._ready))
         del self._ready[name]
         now = clocks.text(self._clock.now())
         instance, messages = self._store.instance(name), self._store.messages(name, now)
         if not instance or not messages:
-            return
+            return 0
         # Out of memory until all is written: a turn that fails leaves the half-fed replay to the garbage collector.
         run = self._runs.pop(name, None)
         if not run or run.execution != instance.execution:
@@ -70,6 +76,7 @@ class Orchestrations:
             self._runs[name] = run
         if self._scheduled:
             self._run_activities(self._scheduled)
+        return monotonic() - began if len(run.replay.open) > 1 else 0
 
     def create(self, name: str, instance: str, input_: str | None, version: str | None = None) -> None:
         """Start an orchestration. `input_` is JSON, or None. A finished instance of that id is replaced.

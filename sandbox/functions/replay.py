@@ -11,11 +11,11 @@ Within one reply nothing says whether an action came before or after such a fail
 themselves are replayed first (`in_order`): no user code runs on them, so all new actions come after.
 """
 
-import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from sandbox.functions.events import CREATED, FAILED, Json, Kind, task_id
 
@@ -38,14 +38,17 @@ class Do(IntEnum):
     ALL = 12
 
 
-_CREATES = {
+# Keyed by number: this is looked up for every action of every turn.
+_CREATES: dict[int, Kind] = {
     Do.ACTIVITY: Kind.TASK_SCHEDULED,
     Do.ACTIVITY_WITH_RETRY: Kind.TASK_SCHEDULED,
     Do.CHILD: Kind.CHILD_CREATED,
     Do.CHILD_WITH_RETRY: Kind.CHILD_CREATED,
     Do.TIMER: Kind.TIMER_CREATED,
 }
-_UNSERVED = {
+_COMPOUND: frozenset[int] = frozenset({Do.ANY, Do.ALL})
+_NO_TASK: frozenset[int] = frozenset({Do.WAIT, Do.CONTINUE_AS_NEW})
+_UNSERVED: dict[int, str] = {
     Do.CALL_ENTITY: "call_entity",
     Do.CALL_HTTP: "call_http",
     Do.SIGNAL_ENTITY: "signal_entity",
@@ -69,18 +72,21 @@ class Tries:
     made: int = 1
 
 
+class Wanted(NamedTuple):
+    """An action that makes a task."""
+
+    kind: Kind
+    name: str  # of the function; "" for a timer
+    action: Json
+
+
 @dataclass(frozen=True)
 class New:
-    """A task that has yet to be created. `tries` is set for one that a retry policy makes, or has a say in."""
+    """A task that has yet to be created. `tries` is set for one that a retry policy makes."""
 
     kind: Kind
     action: Json
     tries: Tries | None = None
-
-    @property
-    def pause(self) -> bool:
-        """Whether it is the timer between two tries."""
-        return self.tries is not None and self.kind is Kind.TIMER_CREATED
 
 
 class Replay:
@@ -132,15 +138,14 @@ class Replay:
 
         return sorted(arrived, key=rank)
 
-    def new(self, actions: list[Json]) -> Iterator[New]:
+    def new(self, wanted: list[Wanted]) -> Iterator[New]:
         """What a reply adds, in the order of ids. Each is to be created, and fed, before the next is asked for.
 
-        Raises Broken when the actions are not those of before, or when one is not served.
+        Raises Broken when the reply does not want what it wanted before.
         """
-        creating = list(_creating(actions))
         for place, (kind, name, task) in enumerate(self._made):
-            if place >= len(creating) or (kind, name) != creating[place][:2]:
-                now = f"{_WORDS[creating[place][0]]} {creating[place][1]!r}" if place < len(creating) else "nothing"
+            if place >= len(wanted) or kind is not wanted[place].kind or name != wanted[place].name:
+                now = f"the {_WORDS[wanted[place].kind]} {wanted[place].name!r}" if place < len(wanted) else "nothing"
                 raise Broken(
                     f"Non-Deterministic workflow detected: a previous execution of this orchestration scheduled the "
                     f"{_WORDS[kind]} {name!r} with sequence id {task}; the current one scheduled {now} in its place. "
@@ -148,20 +153,20 @@ class Replay:
                 )
         while self._owed:
             kind, tries = self._owed[0]
-            yield New(kind, creating[tries.action][2], tries)
-        for kind, _, action in creating[len(self._made) :]:
+            yield New(kind, wanted[tries.action].action, tries)
+        for kind, _, action in wanted[len(self._made) :]:
             yield New(kind, action)
 
-    def canceled(self, actions: list[Json]) -> list[int]:
+    def canceled(self, wanted: list[Wanted]) -> list[int]:
         """Close the timers that the orchestrator has canceled since, and return their ids."""
-        timers = [
-            task
-            for (_, _, action), (kind, _, task) in zip(_creating(actions), self._made, strict=True)
-            if kind is Kind.TIMER_CREATED and task in self.open and action.get("isCanceled")
-        ]
-        for task in timers:
+        timers = [task for task, kind in self.open.items() if kind is Kind.TIMER_CREATED]
+        if not timers:
+            return []
+        places = {task: place for place, (_, _, task) in enumerate(self._made)}
+        ended = [t for t in timers if t in places and wanted[places[t]].action.get("isCanceled")]
+        for task in ended:
             del self.open[task]
-        return timers
+        return ended
 
 
 def continuation(actions: list[Json]) -> Json | None:
@@ -169,16 +174,17 @@ def continuation(actions: list[Json]) -> Json | None:
     return next((a for a in reversed(actions) if a["actionType"] == Do.CONTINUE_AS_NEW), None)
 
 
-def _creating(actions: Iterable[Json]) -> Iterator[tuple[Kind, str, Json]]:
-    """The actions that make a task each, with its kind and name."""
+def wanted(actions: list[Json]) -> list[Wanted]:
+    """The actions that make a task each. Raises Broken for one that this host does not serve."""
+    found: list[Wanted] = []
     for action in actions:
-        if (number := action["actionType"]) not in set(Do):
-            raise Broken(f"Not implemented (501): this host does not know action {number}.")
-        do = Do(number)
-        if do in _CREATES:
-            yield _CREATES[do], action.get("functionName", ""), action
-        elif do in (Do.ANY, Do.ALL):
-            yield from _creating(action["compoundActions"])
-        elif do in _UNSERVED:
-            target = action.get("instanceId") or json.dumps(action.get("httpRequest", {}).get("uri"))
-            raise Broken(f"Not implemented (501): this host does not serve {_UNSERVED[do]}, asked for {target}.")
+        do = action["actionType"]
+        if kind := _CREATES.get(do):
+            found.append(Wanted(kind, action.get("functionName", ""), action))
+        elif do in _COMPOUND:
+            found += wanted(action["compoundActions"])
+        elif do not in _NO_TASK:
+            name = _UNSERVED.get(do, f"actions of type {do}")
+            target = action.get("instanceId") or action.get("httpRequest", {}).get("uri", "")
+            raise Broken(f"Not implemented (501): this host does not serve {name}, asked for {target}.")
+    return found

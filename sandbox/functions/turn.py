@@ -12,7 +12,7 @@ from sandbox.functions import clock as clocks
 from sandbox.functions.app import Function
 from sandbox.functions.events import CONTROL, Json, Kind, event
 from sandbox.functions.history import Activity, Instance, Message, Store
-from sandbox.functions.replay import Broken, New, Replay, continuation
+from sandbox.functions.replay import Broken, New, Replay, continuation, wanted
 
 _LABEL = "\n\n$OutOfProcData$:"  # what the SDK puts between an orchestrator's error and the state
 
@@ -120,10 +120,10 @@ class Turn:
         """Do what is new in a reply."""
         if reply.custom is not None:
             self._instance = self._instance._replace(custom=json.dumps(reply.custom))
-        replay = self._run.replay
-        for new in replay.new(reply.actions):
+        replay, wants = self._run.replay, wanted(reply.actions)
+        for new in replay.new(wants):
             self._write([self._create(new, replay.next_id)], None if new.tries else new.action.get("retryOptions"))
-        for timer in replay.canceled(reply.actions):
+        for timer in replay.canceled(wants):
             self._store.cancel_timer(self._instance.id, self._instance.execution, timer)
         # As in Azure, an orchestration that returned or raised stays Running while a task of it is open.
         if replay.open or not (reply.done or reply.error is not None):

@@ -199,6 +199,7 @@ OTHER = "0a0a0a0a-1111-4222-8333-b0b0b0b0b0b0"
     "properties",
     [
         {"azureResourceId": f"/SUBSCRIPTIONS/{OTHER.upper()}/resourceGroups/x"},
+        {"azureResourceId": f"/subscriptions/{OTHER}", "azureResourceSubscriptionId": SUBSCRIPTION},
         {"azureResourceSubscriptionId": OTHER},
         {"extendedProperties": {"EffectiveSubscriptionId": OTHER}},
         {"compromisedEntity": OTHER},

@@ -214,9 +214,9 @@ def test_of_keys_that_differ_by_case_the_exact_one_counts_then_the_first() -> No
     del body["properties"]["alertDisplayName"]
     assert alert(body).title == "second"
     first = '{"ALERTTYPE": "ARM_Azurite", "alerttype": "ARM_OperationFromSuspiciousIP",'
-    body = json.dumps(document("event-hub")).replace('{"VendorName"', first + '"VendorName"', 1)
-    assert alert(body).type == "ARM_AnomalousRBACRoleAssignment"
-    assert alert(body.replace('"AlertType"', '"Other"')).type == "ARM_Azurite"
+    text = json.dumps(document("event-hub")).replace('{"VendorName"', first + '"VendorName"', 1)
+    assert alert(text).type == "ARM_AnomalousRBACRoleAssignment"
+    assert alert(text.replace('"AlertType"', '"Other"')).type == "ARM_Azurite"
 
 
 def test_one_bad_alert_does_not_hold_up_the_others() -> None:
