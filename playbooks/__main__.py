@@ -94,7 +94,7 @@ async def _plan(text: str) -> list[Plan]:
         with explained("planning"):
             alert = await _alert(its, text)
             at = datetime.now(UTC)
-            case = await build(its, incident_id(alert.subscription, alert.name), alert, at)
+            case = await build(its, incident_id(alert), alert, at)
             case = case.having(findings=await findings(its.azure, case))
             own = await its.azure.own_id()
             return [

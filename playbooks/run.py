@@ -63,9 +63,9 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         for done in (yield context.task_all(playbooks)) if playbooks else []:
             results += [step["result"] for step in done["steps"]]
         open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
-        refused = bool(results) and all(r == "rejected" for r in results)
+        refused = "rejected" in results and "done" not in results
         left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
-        left += ["every step was rejected"] if refused else []
+        left += ["every step that would change something was rejected"] if refused and not open_ends else []
         left += [f"{by_hand} thing(s) are left to do by hand"] if by_hand else []
         result = "unfinished" if left else "resolved"
         closed = yield from _call(

@@ -94,7 +94,7 @@ def subset(plan: Plan, changes: Iterable[str]) -> Plan:
     chosen = tuple(c for c in plan.changes if c.id in wanted or not wanted)
     if unknown := wanted - {c.id for c in chosen}:
         raise Refused(
-            f"The plan has no change {', '.join(sorted(unknown))}. Read the incident again; nothing was done."
+            f"The plan has no change {', '.join(sorted(unknown))[:200]}. Read the incident again; nothing was done."
         )
     return msgspec.structs.replace(plan, changes=chosen)
 
@@ -111,21 +111,26 @@ def selection(plan: str, changes: Iterable[str]) -> str:
 def check_answer(question: Question, person: Person, at: datetime) -> None:
     """Raise Refused unless that person may answer that question now."""
     if person.id in question.suspects:
-        raise Refused("You are a suspect of this incident, and can't answer for yourself.", FORBIDDEN)
+        raise Refused("You are a suspect of this incident, and can't answer for yourself. An owner has to.", FORBIDDEN)
     if person.id not in question.asked and "Owner" not in person.roles:
-        raise Refused("You are not an owner who was asked, and don't hold the app role Owner.", FORBIDDEN)
+        raise Refused(
+            "You are not an owner who was asked, and don't hold the app role Owner. An owner has to answer.", FORBIDDEN
+        )
     if at > question.expires:
-        raise Refused(f"The time to answer was over at {question.expires:%Y-%m-%d %H:%M} UTC.")
+        raise Refused(
+            f"The time to answer was over at {question.expires:%Y-%m-%d %H:%M} UTC, and silence is held to be "
+            "unexpected. What is done about it still needs approvals: tell an approver."
+        )
 
 
 def check_vote(gate: GateRecord, plan: Plan, vote: Vote, earlier: Iterable[Vote]) -> None:
     """Raise Refused unless that vote counts."""
     if "Approver" not in vote.by.roles:
-        raise Refused("To countersign, you need the app role Approver.", FORBIDDEN)
+        raise Refused("To countersign, you need the app role Approver. Another person has to.", FORBIDDEN)
     if why := gate.barred.get(vote.by.id):
         raise Refused(f"You can't countersign this: {why}. Another approver has to.", FORBIDDEN)
     if any(v.by.id == vote.by.id for v in earlier):
-        raise Refused("You have answered this gate already, and the first answer stands.")
+        raise Refused("You have answered this gate already, and the first answer stands. Nothing was changed.")
     if vote.at > gate.expires:
         raise Refused(f"This gate expired at {gate.expires:%Y-%m-%d %H:%M} UTC. Nothing was changed; run it again.")
     if vote.decision == "reject":

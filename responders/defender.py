@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from responders.alert_ids import alert_resource
 from responders.alerts import from_arm
 from responders.azure import absent_is_fine
-from responders.errors import Permanent
-from responders.ids import ResourceId
 from responders.model import Alert
 
 if TYPE_CHECKING:
@@ -23,22 +22,15 @@ async def read(azure: "Azure", id_: str) -> Alert | None:
     Plain REST: SecurityCenter's model drops what it does not know, and an alert is mostly that.
     """
     with absent_is_fine():
-        return from_arm(await azure.arm("GET", _checked(id_), _VERSION))
+        return from_arm(await azure.arm("GET", alert_resource(id_).text, _VERSION))
     return None
 
 
 async def set_state(azure: "Azure", id_: str, state: str) -> None:
     """Set an alert's state: Dismissed, Resolved, InProgress or Active. Repeating it changes nothing."""
-    alert = ResourceId.parse(_checked(id_))
+    alert = alert_resource(id_)
     alerts, region = azure.security(alert.subscription).alerts, alert.names[0]
     # The level of the call must be the level of the id.
     level = "resource_group" if alert.group else "subscription"
     call = getattr(alerts, f"update_{level}_level_state_to_{_CALLS[state]}")
     await call(*([alert.group] if alert.group else []), region, alert.name)
-
-
-def _checked(id_: str) -> str:
-    alert = ResourceId.parse(id_)
-    if not alert.is_type("Microsoft.Security/locations/alerts"):
-        raise Permanent(f"{id_[:200]!r} is not the id of an alert: its type is {alert.type or 'none'}.")
-    return alert.text

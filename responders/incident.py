@@ -15,9 +15,13 @@ NOT_FOUND = 404
 T = TypeVar("T")
 
 
-def incident_id(subscription: str, alert: str) -> str:
-    """The incident of an alert: the same for every redelivery, and harmless as an instance id and in a path."""
-    return hashlib.sha256(f"{subscription.lower()}/{alert.lower()}".encode()).hexdigest()[:20]
+def incident_id(alert: Alert) -> str:
+    """The incident of an alert: the same for every redelivery, and harmless as an instance id and in a path.
+
+    Made from the id under which Defender is asked, so that a forged delivery can't take the place of the real one.
+    """
+    known = alert.id or f"{alert.subscription}/{alert.name}"
+    return hashlib.sha256(known.lower().encode()).hexdigest()[:20]
 
 
 class Incident:
@@ -40,7 +44,9 @@ class Incident:
     async def received(self) -> Alert:
         alert = await self.evidence.read(self.path("alert.json"), Alert)
         if alert is None:
-            raise Refused(f"There is no incident {self.id[:40]!r}.", NOT_FOUND)
+            raise Refused(
+                f"There is no incident {self.id[:40]!r}. GET /api/incidents lists those there are.", NOT_FOUND
+            )
         return alert
 
     async def save_case(self, name: str, case: Case) -> None:
@@ -92,7 +98,8 @@ class Incident:
     async def _must(self, what: str, path: str, type_: type[T]) -> T:
         found = await self.evidence.read(path, type_)
         if found is None:
-            raise Refused(f"Incident {self.id} has no {what} {path.rsplit('/', 1)[-1][:80]!r}.", NOT_FOUND)
+            name = path.rsplit("/", 1)[-1].removesuffix(".json")
+            raise Refused(f"Incident {self.id} has no {what} {name[:80]!r}. Read it to see what it has.", NOT_FOUND)
         return found
 
 

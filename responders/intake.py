@@ -4,8 +4,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from responders import alerts, defender
+from responders.alerts import Arrival
 from responders.azure import explained
 from responders.errors import Permanent, Refused
+from responders.ids import ResourceId
 from responders.incident import incident_id
 from responders.model import Alert, Ignored, Json, digest
 from responders.services import Services, now
@@ -17,19 +19,19 @@ if TYPE_CHECKING:
 async def take(body: object, its: Services, engine: "Engine", by: str = "") -> list[Json]:
     """Start an incident for each alert in `body`. `by` is the object id of who sent it by hand, else empty.
 
-    Raises Permanent for what is no alert, Refused for what may not be acted on.
+    Raises Permanent for what is no alert, Refused for what may not be acted on; where there are others in the body, it
+    is told in the list instead, so that it can't hold them up.
     """
-    taken = []
+    taken: list[Json] = []
+    refused: list[Permanent] = []
     for item in alerts.parse(body):
-        if isinstance(item, Ignored):
-            taken.append({"incident": None, "status": "ignored", "reason": item.reason})
-            continue
-        alert = item if isinstance(item, Alert) else await _read(item.id, its)
-        if not its.settings.covers(alert.subscription):
-            where = alert.subscription or "none"
-            raise Refused(f"Subscription {where} is not in COUNTERSIGN_SUBSCRIPTIONS. Nothing was started.", 403)
-        taken.append(await _start(alert, its, engine, by))
-    return taken
+        try:
+            taken.append(await _take(item, its, engine, by))
+        except Permanent as error:
+            refused.append(error)
+    if refused and not taken:
+        raise refused[0]
+    return [*taken, *({"incident": None, "status": "refused", "reason": str(error)} for error in refused)]
 
 
 async def take_event(data: object, its: Services, engine: "Engine") -> None:
@@ -38,15 +40,34 @@ async def take_event(data: object, its: Services, engine: "Engine") -> None:
     Event Grid would deliver it again for a day, and it would be refused each time.
     """
     try:
-        await take(data, its, engine)
+        reasons = [item["reason"] for item in await take(data, its, engine) if item["status"] == "refused"]
     except Permanent as error:
-        refused = {"reason": str(error), "received": repr(data)[:4096]}
+        reasons = [str(error)]
+    for reason in reasons:
+        refused = {"reason": reason, "received": repr(data)[:4096]}
         await its.evidence.create(f"refused/{digest(refused)}.json", refused)
-        logging.getLogger(__name__).warning("An event was refused: %s", error)
+        logging.getLogger(__name__).warning("An event was refused: %s", reason)
+
+
+async def _take(item: Arrival, its: Services, engine: "Engine", by: str) -> Json:
+    if isinstance(item, Ignored):
+        status = "refused" if item.reason.startswith("Refused: ") else "ignored"
+        return {"incident": None, "status": status, "reason": item.reason}
+    # The id's subscription, where there is an id: it is the one that is asked. And before anything is asked there.
+    named = isinstance(item, Alert) and not item.id
+    subscription = item.subscription if named else ResourceId.parse(item.id).subscription
+    if not its.settings.covers(subscription):
+        where = f"Subscription {subscription}" if subscription else "An alert of the tenant, of no subscription,"
+        raise Refused(
+            f"{where} is not covered by COUNTERSIGN_SUBSCRIPTIONS. Nothing was started. Add the subscription there if "
+            "this responder is to act on it; else answer the alert by hand.",
+            403,
+        )
+    return await _start(item if isinstance(item, Alert) else await _read(item.id, its), its, engine, by)
 
 
 async def _start(alert: Alert, its: Services, engine: "Engine", by: str) -> Json:
-    incident = its.incident(incident_id(alert.subscription, alert.name))
+    incident = its.incident(incident_id(alert))
     await incident.receive(alert, now())
     # Started even if the alert was here before: the worker may have died in between. An instance that is there,
     # running or finished, is left alone.
@@ -63,5 +84,5 @@ async def _read(id_: str, its: Services) -> Alert:
     except Permanent as error:
         raise Refused(str(error), 403) from error
     if alert is None:
-        raise Refused(f"Defender knows no alert {id_}. Nothing was started.", 404)
+        raise Refused(f"Defender knows no alert {id_}. Nothing was started. Look the id up in the portal.", 404)
     return alert

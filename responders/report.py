@@ -61,7 +61,7 @@ _TELL: Mapping[str, Callable[[Json], str]] = {
         f"{w['answer']['changes']} changes, plan {w['answer']['plan']}.{_because(w)}"
     ),
     "voted": lambda w: f"Gate {w['gate']}: {w['decision']} {w['digest']}.{_because(w)}",
-    "refused": lambda w: f"Refused at {w.get('gate') or w.get('question')}: {w['why']}",
+    "refused": lambda w: f"Refused at {w.get('gate') or w.get('question') or w['request']}: {w['why']}",
     "decided": lambda w: f"Gate {w['step']}: {w['state']}, plan {w['plan']}.{_because(w)}",
     "applied": lambda w: f"{w['summary']}: {w['status']}.{_because(w)}",
     "verified": lambda w: f"Read {len(w['changes'])} changes of {w['action']} again.",

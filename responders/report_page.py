@@ -228,9 +228,10 @@ def _wrong(report: Json) -> Iterator[Node]:
         yield table("What came to nothing", ("When", "Activity", "Run or step", "Because"), rows)
     if report["refusals"]:
         rows = [
-            (_when(r["at"]), r["by"], _code(r.get("gate") or r.get("question")), r["why"]) for r in report["refusals"]
+            (_when(r["at"]), r["by"], _code(r.get("gate") or r.get("question") or r["request"]), r["why"])
+            for r in report["refusals"]
         ]
-        yield table("Answers that were refused", ("When", "Who", "Gate or question", "Because"), rows)
+        yield table("Requests that were refused", ("When", "Who", "What", "Because"), rows)
     if not report["failures"] and not report["refusals"]:
         yield el("p", "Nothing.")
 

@@ -33,7 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="perform an attack and the response to it, and tell it as it happens")
     demo.add_argument("--plain", action="store_true", help="without colors")
     demo.add_argument("--keep", type=Path, default=Path(".sandbox"), metavar="DIR", help="where the report is left")
+    serve = commands.add_parser(
+        "serve", help="keep the sandbox up after an attack, with an incident that waits for you"
+    )
+    serve.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the exercise; the demo's unless told")
+    serve.add_argument("--keep", type=Path, default=Path(".sandbox"), metavar="DIR", help="where it keeps its files")
+    commands.add_parser("bench", help="measure time and calls of a response, cold start, redelivery")
     given = parser.parse_args(arguments)
+    if given.command == "bench":
+        from sandbox.bench import bench
+
+        return asyncio.run(bench())
+    if given.command == "serve":
+        from sandbox.serve import serve as keep_up
+
+        return asyncio.run(keep_up(given.file, given.keep))
     if given.command == "demo":
         from sandbox.demo import demo as perform_demo
 

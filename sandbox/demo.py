@@ -51,11 +51,7 @@ class Narrator:
             self._once(f"  asked: {', '.join(question['owners'])}")
             if question.get("answer"):
                 self._once(f"  {question['by']} says: [bold]{question['answer']}[/bold]")
-        if what.get("findings", {}).get("count"):
-            self.heading("Findings")
-            for finding in what["findings"]["list"]:
-                where = finding["resource"].rpartition("/providers/")[2] or finding["resource"]
-                self._once(f"  {finding['at'][11:16]}  {escape(finding['reason'])}: {escape(where)}")
+        self._findings(what["findings"]["list"])
         for gate in what["gates"]:
             self._gate(gate)
         for step in what["steps"]:
@@ -65,6 +61,12 @@ class Narrator:
         for undo in what["undo"]:
             if undo["ended"]:
                 self._once(f"  [green]✓[/green] {undo['result']}")
+
+    def _findings(self, findings: list[Json]) -> None:
+        for finding in findings:
+            self.heading("Findings")
+            where = finding["resource"].rpartition("/providers/")[2] or finding["resource"]
+            self._once(f"  {finding['at'][11:16]}  {escape(finding['reason'])}: {escape(where)}")
 
     def _gate(self, gate: Json) -> None:
         if gate["gate"] in self._said:

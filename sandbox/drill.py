@@ -43,10 +43,12 @@ async def perform(
 ) -> Score:
     """Perform an exercise and score the response.
 
-    `kill_at`: the host process is killed at that moment (mortal.py) and started again. `kill_at_call`: the same at the
-    responder's nth call to Azure: its effect happens, and nobody hears of it. `faults` and `latency` (seconds) are Azure's.
-    `keep`: a folder that gets <id>/ with the incident, the evidence and the logs. `tell` is called with what happens, as
-    it happens: call, alert, incident (each time it is read), answer, vote, undo, died, score.
+    `kill_at`: the host process is killed at that moment (mortal.py), and started again.
+    `kill_at_call`: the same at the responder's nth call to Azure, whose effect happens while nobody hears of it.
+    `faults`, `latency` (seconds): Azure's.
+    `keep`: a folder that gets <id>/ with the incident, the evidence and the logs.
+    `tell`: is called with what happens, as it happens: call, alert, incident (each time it is read), answer, vote,
+    undo, died, score.
     """
     with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
         folder = (keep or Path(scratch)) / scene.exercise.id
@@ -77,7 +79,7 @@ class _Fate(Faults):
         self._faults, self._caller, self._nth, self._calls = faults, caller, nth, 0
 
     def next(self, method: str, path: str, caller: str) -> str:
-        """Name the fault of a call that comes in now; "" for none. A call that has come in is answered, heard or not."""
+        """Name the fault of a call that comes in now; "" for none. What has come in is answered, heard or not."""
         self._calls += caller == self._caller
         if self._calls == self._nth and caller == self._caller:
             self.kill()
@@ -136,12 +138,10 @@ class Drill:
         before: State = {}
         after: State = {}
         try:
-            await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell), self.host.start())
-            self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
-            self.tell("alert", self.alert)
+            await self.attack()
             before = self._state()
             first, began = len(self.sandbox.requests), time.perf_counter()
-            await self.answering.respond(await self._deliver())
+            await self.answering.respond(await self.deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)
             after = self._state()
             if restored(before, after):
@@ -156,7 +156,13 @@ class Drill:
     def _state(self) -> State:
         return state(self.sandbox, self.scene.exercise)
 
-    async def _deliver(self) -> str:
+    async def attack(self) -> None:
+        """Do the deed while the host comes up, and let Defender notice. Raises Unexpected."""
+        await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell), self.host.start())
+        self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
+        self.tell("alert", self.alert)
+
+    async def deliver(self) -> str:
         """Bring the alert to the responder by the exercise's channel. Returns the id of the incident."""
         via = self.scene.exercise.alert.via
         if via == "eventgrid":

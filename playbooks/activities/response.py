@@ -30,7 +30,7 @@ async def examine(order: Json, its: Services) -> Json:
     case = await build(its, incident.id, alert, at)
     await incident.save_case(order["run"], case)
     result, reason = "", ""
-    if alert.sample or received.sample:
+    if alert.sample:  # as Defender has it: what was delivered could be a forgery that hides a real alert
         result, reason = "sample", "A sample alert of Defender's: a drill. Nothing is done."
     elif alert.status == "Dismissed":
         result, reason = "dismissed", "The alert has been dismissed in Defender already. Nothing is done."

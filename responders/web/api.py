@@ -3,14 +3,16 @@
 Nothing here changes Azure: it starts runs, keeps answers, and wakes the run that waits for them.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from responders import approvals, incident, intake
-from responders.approvals import Answer, Person, Vote
+from responders.approvals import Answer, Decision, GateRecord, Person, Question, Vote
 from responders.errors import Permanent, Refused, Temporary
 from responders.incident import Incident
 from responders.model import Json, digest
@@ -20,6 +22,7 @@ from responders.web.sign_in import require
 
 BAD_REQUEST, NOT_FOUND = 400, 404
 _READERS = ("Reader", "Owner", "Approver")
+_GATE = re.compile(r"[0-9a-f]{20}(-[0-9a-z]{1,10}){1,6}")
 
 
 class Engine(Protocol):
@@ -52,7 +55,8 @@ class _Reason(Struct, forbid_unknown_fields=True):
 async def alerts(body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """An alert from a Logic App, or by hand: whole, or only its Resource Manager id."""
     require(who, "Sender", "Approver")
-    by_hand = "" if "Sender" in who.roles else who.id
+    # Whoever could countersign the response has asked for it, whatever else he is.
+    by_hand = who.id if "Approver" in who.roles else ""
     return 202, {"incidents": await intake.take(body, its, engine, by=by_hand)}
 
 
@@ -73,81 +77,87 @@ async def show(id_: str, who: Person, its: Services) -> tuple[int, Json]:
 
 async def rerun(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """Run a finished incident again."""
-    require(who, "Approver")
     which = await _known(id_, its)
-    if (await view(which))["status"] != "closed":
-        raise Refused(f"Incident {id_} is still running; it can be run again when it has closed.")
-    return 202, {"run": await _another(which, "incident", "r", body, who, its, engine)}
+    async with _noted(which, who, "rerun"):
+        require(who, "Approver")
+        seen = await _closed(which, "run again")
+        n = len(seen["earlier"]) + 1
+        return 202, {"run": await _another(which, "incident", f"r{n}", body, who, its, engine)}
 
 
 async def undo(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """Put back what an incident changed, after somebody else's approval."""
-    require(who, "Approver")
     which = await _known(id_, its)
-    if (await view(which))["status"] != "closed":
-        raise Refused(f"Incident {id_} is still running; it can be undone when it has closed.")
-    return 202, {"undo": await _another(which, "undo", "u", body, who, its, engine)}
+    async with _noted(which, who, "undo"):
+        require(who, "Approver")
+        seen = await _closed(which, "undone")
+        n = len(seen["undo"]) + 1
+        return 202, {"undo": await _another(which, "undo", f"u{n}", body, who, its, engine)}
 
 
 async def answer(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """The owner's answer: expected, or not."""
     which = await _known(id_, its)
-    said = _decode(body, _Answer)
-    entries = await which.journal.entries()
-    asked = [e.what["question"] for e in entries if e.kind == "asked"]
-    done = {e.what["question"] for e in entries if e.kind == "answered"}
-    if not asked or asked[-1] in done:
-        raise Refused(f"Nothing is asked of an owner in incident {id_} now.")
-    question = await which.question(asked[-1])
-    try:
+    async with _noted(which, who, "answer") as what:
+        said = _decode(body, _Answer)
+        question = await _open_question(which)
+        what["question"] = question.id
         approvals.check_answer(question, who, now())
         given = Answer(by=who, at=now(), expected=said.expected, reason=said.reason[:2000])
         if not await which.give_answer(question.id, given):
             # Perhaps the answer was kept and the wake-up was lost: another one does no harm.
             await engine.wake(question.id, f"answer-{question.id}")
-            raise Refused("The question has been answered already, and the first answer stands.")
-    except Refused as error:
-        await _note_refusal(which, who, {"question": question.id, "why": str(error)})
-        raise
+            raise Refused("The question has been answered already, and the first answer stands. Nothing was changed.")
     await engine.wake(question.id, f"answer-{question.id}")
     return 202, {"incident": id_, "expected": said.expected}
 
 
 async def approve(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """An approver's answer to one gate: approve exactly these changes, or reject the plan."""
-    require(who, *_READERS)
     which = await _known(id_, its)
-    said = _decode(body, _Vote)
-    gate = await which.gate(said.gate)
-    earlier = await which.votes(gate.id)
-    vote = Vote(
-        by=who,
-        at=now(),
-        decision=said.decision,
-        digest=said.digest,
-        changes=tuple(sorted(said.changes or ())),
-        reason=said.reason[:2000],
-    )
-    try:
+    async with _noted(which, who, "approvals") as what:
+        require(who, *_READERS)
+        said = _decode(body, _Vote)
+        what["gate"] = said.gate[:80]
+        if not _GATE.fullmatch(said.gate):
+            raise Refused(f"Incident {id_} has no gate {said.gate[:80]!r}. Read it to see what waits.", NOT_FOUND)
         if said.changes == []:
-            raise Refused("No change was chosen. To approve none, reject the plan.")
+            raise Refused("No change was chosen, so nothing was done. To approve none, reject the plan.")
+        gate = await which.gate(said.gate)
+        vote = Vote(
+            by=who,
+            at=now(),
+            decision=said.decision,
+            digest=said.digest,
+            changes=tuple(sorted(said.changes or ())),
+            reason=said.reason[:2000],
+        )
+        decision = await _countersigned(which, gate, vote, engine)
+    return 202, {"incident": id_, "gate": gate.id, "state": decision.state, "needs": gate.needs}
+
+
+async def _countersigned(which: Incident, gate: GateRecord, vote: Vote, engine: Engine) -> Decision:
+    """Keep a vote that counts, wake the run if it decides, and say what the votes come to. Raises Refused."""
+    try:
         if await which.journal.find(f"decided {gate.id}") is not None:
-            raise Refused(f"Gate {gate.id} is closed. Read the incident to see how it was decided.")
-        approvals.check_vote(gate, await which.plan(gate.plan), vote, earlier)
+            raise Refused(
+                f"Gate {gate.id} is closed. Read the incident to see how it was decided. Nothing was changed."
+            )
+        approvals.check_vote(gate, await which.plan(gate.plan), vote, await which.votes(gate.id))
         if not await which.vote(gate.id, vote):
-            raise Refused("You have answered this gate already, and the first answer stands.")
-    except Refused as error:
+            raise Refused("You have answered this gate already, and the first answer stands. Nothing was changed.")
+    except Refused:
         if approvals.tally(gate, await which.votes(gate.id)).state != "open":
+            # Perhaps the vote that decided was kept and the wake-up was lost: another one does no harm.
             await engine.wake(_instance(gate.id), f"approval-{gate.id}")
-        await _note_refusal(which, who, {"gate": gate.id, "why": str(error)})
         raise
     what = {"gate": gate.id, "decision": vote.decision, "digest": vote.digest, "changes": list(vote.changes)}
     what["reason"] = vote.reason
-    await which.journal.append("voted", what, by=who.name, at=vote.at, key=f"voted {gate.id} {who.id}")
+    await which.journal.append("voted", what, by=vote.by.name, at=vote.at, key=f"voted {gate.id} {vote.by.id}")
     decision = approvals.tally(gate, await which.votes(gate.id))
     if decision.state != "open":
         await engine.wake(_instance(gate.id), f"approval-{gate.id}")
-    return 202, {"incident": id_, "gate": gate.id, "state": decision.state, "needs": gate.needs}
+    return decision
 
 
 def problem(error: Permanent | Temporary) -> tuple[int, Json]:
@@ -179,28 +189,61 @@ async def _asked(which: Incident) -> set[str]:
 
 async def _known(id_: str, its: Services) -> Incident:
     if not (len(id_) == 20 and all(c in "0123456789abcdef" for c in id_)):  # noqa: PLR2004
-        raise Refused(f"{id_[:40]!r} is not the id of an incident.", NOT_FOUND)
+        raise Refused(
+            f"{id_[:40]!r} is not the id of an incident. GET /api/incidents lists those there are.", NOT_FOUND
+        )
     which = its.incident(id_)
     await which.received()
     return which
 
 
+async def _closed(which: Incident, what: str) -> Json:
+    """The incident as it is seen. Raises Refused while it runs."""
+    seen = await view(which)
+    if seen["status"] != "closed":
+        raise Refused(f"Incident {which.id} is still {seen['status']}; it can be {what} when it has closed.")
+    return seen
+
+
+async def _open_question(which: Incident) -> Question:
+    entries = await which.journal.entries()
+    asked = [e.what["question"] for e in entries if e.kind == "asked"]
+    done = {e.what["question"] for e in entries if e.kind == "answered"}
+    if not asked or asked[-1] in done:
+        raise Refused(
+            f"Nothing is asked of an owner in incident {which.id} now, so nothing was changed. Read it to see what was."
+        )
+    return await which.question(asked[-1])
+
+
 async def _another(
-    which: Incident, orchestrator: str, letter: str, body: bytes, who: Person, its: Services, engine: Engine
+    which: Incident, orchestrator: str, run: str, body: bytes, who: Person, its: Services, engine: Engine
 ) -> str:
+    """Start a further run of an incident. Of two who ask for it at the same moment, the second is refused."""
     reason = _decode(body, _Reason).reason[:2000] if body.strip() else ""
-    n = 1
+    instance, path = f"{which.id}-{run}", which.path("runs", f"{run}.json")
     order = {"incident": which.id, "by": who.id, "reason": reason}
-    while not await its.evidence.create(which.path("runs", f"{letter}{n}.json"), order):
-        n += 1
-    instance = f"{which.id}-{letter}{n}"
+    first = await its.evidence.create(path, order)
+    if not first:  # started all the same: whoever was the first may have died before he did
+        order = await its.evidence.read(path, Json) or order
     await engine.start(orchestrator, instance, order)
-    await which.journal.append("asked_again", {"run": instance, "reason": reason}, by=who.name, at=now(), key=instance)
+    what, by = {"run": instance, "reason": order["reason"]}, who.name if first else order["by"]
+    await which.journal.append("asked_again", what, by=by, at=now(), key=instance)
+    if not first:
+        raise Refused(f"{order['by']} has just asked for the same: run {instance}. Read the incident to follow it.")
     return instance
 
 
-async def _note_refusal(which: Incident, who: Person, what: Json) -> None:
-    await which.journal.append("refused", what, by=who.name, at=now(), key=f"refused {who.id} {digest(what)}")
+@asynccontextmanager
+async def _noted(which: Incident, who: Person, request: str) -> AsyncIterator[Json]:
+    """Have the incident's journal tell of a refusal within, with what is put into the dict meanwhile."""
+    what: Json = {"request": request}
+    try:
+        yield what
+    except Permanent as error:
+        what["why"] = str(error)
+        await which.journal.append("refused", what, by=who.name, at=now(), key=f"refused {who.id} {digest(what)}")
+        raise
 
 
 def _instance(gate: str) -> str:
@@ -211,5 +254,6 @@ def _instance(gate: str) -> str:
 def _decode(body: bytes, type_: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body, type=type_)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Permanent(f"The body was not understood: {error}. Nothing was done.") from error
+    except (ValueError, RecursionError) as error:  # of msgspec, and of text that is no UTF-8
+        fields = ", ".join(type_.__struct_fields__)
+        raise Permanent(f"The body was not understood: {error}. Nothing was done. Send JSON with {fields}.") from error

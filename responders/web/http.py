@@ -23,7 +23,7 @@ async def respond(
     try:
         who = person(request.headers)
         if len(request.get_body()) > MAX_BODY:
-            raise Permanent(f"The body is larger than {MAX_BODY} bytes. Nothing was done.")
+            raise Permanent(f"The body is larger than {MAX_BODY} bytes. Nothing was done. Send one alert at a time.")
         with explained(f"{request.method} {request.url}"):
             status, body = await handler(who, services())
     except (Permanent, Temporary) as error:

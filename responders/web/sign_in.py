@@ -55,5 +55,7 @@ def require(who: Person, *roles: str) -> None:
     """Raise Refused unless the person has one of the app roles."""
     if not set(roles) & set(who.roles):
         raise Refused(
-            f"This needs the app role {' or '.join(roles)}; {who.name} has {', '.join(who.roles) or 'none'}.", 403
+            f"This needs the app role {' or '.join(roles)}; {who.name} has {', '.join(who.roles) or 'none'}. "
+            "Nothing was done. Who manages this app can give you the role.",
+            403,
         )

@@ -121,7 +121,8 @@ class Engine:
             await self._awake.wait()
             self._awake.clear()
             while self.orchestrations.ready:
-                await asyncio.sleep(self.orchestrations.turn())  # lets others in: what they bring goes into one turn
+                pause = self.orchestrations.turn()
+                await asyncio.sleep(pause)  # lets others in: what they bring goes into one turn
             self._changed.set()
             self._retimed.set()
 

@@ -1,8 +1,10 @@
-"""Azure's Python worker around function_app.py: `python -P drive.py`, under Python 3.13 with azure-functions-runtime.
+"""Azure's Python worker with function_app.py in it: `python -I drive.py`, in what installing.py has installed.
 
-Prints what the worker said of the app, as one line of JSON. Then reads invocations, a line of JSON each, and prints
-what came of each: {"failed": "", "result": what went out, "durable": what was asked of Durable Functions meanwhile}.
-The host's side is played here: the messages are those of its protocol, as far as the worker looks at them.
+Prints as a line of JSON what the worker said of the app. Then reads invocations, a line of JSON each: {"function",
+"data" for its trigger, "running": ids of instances that are there, "down": whether Durable Functions is out of order},
+and prints what came of each: {"failed": the error or "", "result", "durable": what Durable Functions was asked for}.
+
+The host's side is played here, with its messages as far as the worker looks at them, and without protobuf.
 """
 
 import asyncio
@@ -11,17 +13,19 @@ import faulthandler
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
-from uuid import NAMESPACE_OID, uuid4, uuid5
+from typing import Any, TextIO
+from uuid import uuid4
 
 import azure_functions_runtime as worker  # type: ignore[import-not-found,unused-ignore]
 from aiohttp import web
 
 Json = dict[str, Any]
 APP = Path(__file__).parents[2]
-PATIENCE = 60  # seconds for one invocation; then the process says where it hangs, and ends
+PATIENCE = 60  # seconds for an invocation; then the process says where it hangs, and ends
+KINDS = {"httpTrigger": "http", "eventGridTrigger": "json"}  # kind of data by trigger, where it is not a string
 
 
 class Message(SimpleNamespace):
@@ -86,8 +90,9 @@ class DurableFunctions:
 
     def __init__(self) -> None:
         self.asked: list[Json] = []
-        self._instances: dict[str, str] = {}
-        self.binding = ""
+        self.down = False
+        self.binding = ""  # what a durable client is bound to
+        self._instances: dict[str, str] = {}  # names of the orchestrators
 
     async def serve(self) -> web.AppRunner:
         app = web.Application()
@@ -103,17 +108,19 @@ class DurableFunctions:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        # What the host puts in for a durable client. The links are for people; the client itself uses rpcBaseUrl.
-        management = {"id": "INSTANCEID", "statusQueryGetUri": f"{url}/runtime/webhooks/durabletask/instances/INSTANCEID"}
-        binding = {"taskHubName": "Countersign", "creationUrls": {}, "managementUrls": management}
+        links = {"id": "INSTANCEID", "statusQueryGetUri": f"{url}/runtime/webhooks/durabletask/instances/INSTANCEID"}
+        binding = {"taskHubName": "Countersign", "creationUrls": {}, "managementUrls": links}
         self.binding = json.dumps({**binding, "baseUrl": url, "rpcBaseUrl": f"{url}/durabletask/"})
         return runner
 
-    def put(self, instances: list[str]) -> None:
-        """Have these running."""
-        self._instances |= dict.fromkeys(instances, "incident")
+    def expect(self, call: Json) -> None:
+        """Be as an invocation wants it."""
+        self.asked, self.down = [], call.get("down", False)
+        self._instances |= dict.fromkeys(call.get("running", ()), "incident")
 
     async def _start(self, request: web.Request) -> web.Response:
+        if self.down:
+            return web.json_response({"ExceptionMessage": "The task hub can't be reached."}, status=500)
         name, instance = request.match_info["name"], request.match_info["id"]
         self.asked.append({"start": name, "id": instance, "input": json.loads(await request.json())})
         self._instances[instance] = name
@@ -132,40 +139,38 @@ class DurableFunctions:
         return web.Response(status=202)
 
 
-async def start() -> Json:
-    """Have the worker index and load the app. Returns what it said, and the raw bindings of each function."""
-    worker.start_threadpool_executor()
-    sys.path.insert(0, str(APP))  # as in Azure; its own libraries come after
-    ready = await worker.worker_init_request(
-        message("worker_init_request", capabilities={}, function_app_directory=str(APP))
-    )
-    said = await worker.functions_metadata_request(message("functions_metadata_request"))
-    functions = said.function_metadata_results or []
-    loaded = [
-        await worker.function_load_request(message("function_load_request", function_id=function.function_id))
-        for function in functions
-    ]
-    return {
-        "python": ready.worker_metadata.runtime_version,
-        "version": ready.worker_metadata.worker_version,
-        "failed": failure(ready) or failure(said) or "".join(map(failure, loaded)),
-        "functions": {f.name: [json.loads(raw) for raw in f.raw_bindings] for f in functions},
-        "loaded": [f.name for f, done in zip(functions, loaded, strict=True) if done.function_id == f.function_id],
-    }
+@dataclass(frozen=True)
+class Function:
+    """A function as the worker's metadata tell of it."""
+
+    name: str
+    id: str
+    bindings: list[Json]
+
+    def given(self, data: Any, client: str) -> list[ParameterBinding]:
+        """Its parameters, as the host fills them from a trigger's data."""
+        parameters = []
+        for binding in self.bindings:
+            if binding["type"] == "durableClient":
+                parameters.append(ParameterBinding(name=binding["name"], data=TypedData(string=client)))
+            elif binding["direction"] == "IN":
+                kind = KINDS.get(binding["type"], "string")
+                value = request(binding["route"], data) if kind == "http" else json.dumps(data)
+                parameters.append(ParameterBinding(name=binding["name"], data=TypedData(**{kind: value})))
+        return parameters
 
 
-def data(kind: str, value: Any) -> TypedData:
-    """Data of a trigger, the way the host sends it."""
-    if kind != "http":
-        return TypedData(**{kind: json.dumps(value)})
-    body = TypedData(bytes=value["body"].encode()) if value["body"] else TypedData()
-    headers = {name.lower(): header for name, header in value["headers"].items()}
-    return TypedData(http=Message(**{**value, "headers": headers, "query": {}, "body": body}))
+def request(route: str, data: Json) -> Message:
+    """An HTTP request: {"method", "params" of the route, "headers", "body"}. The host sends header names in lower case."""
+    headers = {name.lower(): value for name, value in data["headers"].items()}
+    body = TypedData(bytes=data["body"].encode()) if data["body"] else TypedData()
+    url = f"https://countersign.example/api/{route.format(**data['params'])}"
+    return Message(method=data["method"], url=url, headers=headers, params=data["params"], query={}, body=body)
 
 
 def plain(sent: Any) -> Any:
     """What a function gave back."""
-    if sent is None or not vars(sent):
+    if sent is None:
         return None
     if (kind := sent.WhichOneof("data")) == "http":
         http = sent.http
@@ -173,36 +178,61 @@ def plain(sent: Any) -> Any:
     return json.loads(getattr(sent, kind))
 
 
-async def invoke(call: Json, durable: DurableFunctions) -> Json:
-    """Invoke one function: {"function", "parameter", "kind": of its data, "data", "client": its durable client's}."""
-    durable.put(call.get("running", []))
-    given = [ParameterBinding(name=call["parameter"], data=data(call["kind"], call["data"]))]
-    if call["client"]:
-        given.append(ParameterBinding(name=call["client"], data=TypedData(string=durable.binding)))
+async def start() -> tuple[Json, dict[str, Function]]:
+    """Have the worker index and load the app. Returns what it said, and the functions that are loaded."""
+    worker.start_threadpool_executor()
+    sys.path.insert(0, str(APP))  # as in Azure
+    ready = await worker.worker_init_request(
+        message("worker_init_request", capabilities={}, function_app_directory=str(APP))
+    )
+    told = await worker.functions_metadata_request(message("functions_metadata_request"))
+    found = [
+        Function(one.name, one.function_id, [json.loads(binding) for binding in one.raw_bindings])
+        for one in told.function_metadata_results or ()
+    ]
+    loads = [await worker.function_load_request(message("function_load_request", function_id=one.id)) for one in found]
+    said = {
+        "python": ready.worker_metadata.runtime_version,
+        "failed": next(filter(None, map(failure, (ready, told, *loads))), ""),
+        "functions": {one.name: one.bindings for one in found},
+    }
+    return said, {one.name: one for one, load in zip(found, loads, strict=True) if not failure(load)}
+
+
+async def invoke(function: Function, call: Json, durable: DurableFunctions) -> Json:
+    """Invoke a function. Returns what came of it."""
+    durable.expect(call)
     response = await worker.invocation_request(
         message(
             "invocation_request",
             invocation_id=str(uuid4()),
-            function_id=str(uuid5(NAMESPACE_OID, call["function"])),
-            input_data=given,
+            function_id=function.id,
+            input_data=function.given(call["data"], durable.binding),
             trigger_metadata={},
             trace_context=Message(trace_parent="", trace_state="", attributes={}),
             retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
         )
     )
-    asked, durable.asked = durable.asked, []
     failed = failure(response)
-    return {"failed": failed, "result": None if failed else plain(response.return_value), "durable": asked}
+    return {"failed": failed, "result": None if failed else plain(response.return_value), "durable": durable.asked}
 
 
-async def main(answers: Any) -> None:
+async def main(answers: TextIO) -> None:
+    """Answer until there is nothing more to read."""
+
+    def say(what: Json) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
     durable = DurableFunctions()
     runner = await durable.serve()
     try:
-        print(json.dumps(await start()), file=answers, flush=True)
+        said, functions = await start()
+        say(said)
         while line := await asyncio.to_thread(sys.stdin.readline):
             faulthandler.dump_traceback_later(PATIENCE, exit=True)
-            print(json.dumps(await invoke(json.loads(line), durable)), file=answers, flush=True)
+            call = json.loads(line)
+            say(await invoke(functions[call["function"]], call, durable))
             faulthandler.cancel_dump_traceback_later()
     finally:
         await runner.cleanup()
