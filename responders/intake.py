@@ -13,7 +13,7 @@ from responders.model import Alert, Ignored, Json, digest
 from responders.services import Services, now
 
 if TYPE_CHECKING:
-    from responders.web.api import Engine
+    from responders.engine import Engine
 
 
 async def take(body: object, its: Services, engine: "Engine", by: str = "") -> list[Json]:
@@ -54,8 +54,8 @@ async def _take(item: Arrival, its: Services, engine: "Engine", by: str) -> Json
         status = "refused" if item.reason.startswith("Refused: ") else "ignored"
         return {"incident": None, "status": status, "reason": item.reason}
     # The id's subscription, where there is an id: it is the one that is asked. And before anything is asked there.
-    named = isinstance(item, Alert) and not item.id
-    subscription = item.subscription if named else ResourceId.parse(item.id).subscription
+    subscription = item.subscription if isinstance(item, Alert) else ""
+    subscription = ResourceId.parse(item.id).subscription if item.id else subscription
     if not its.settings.covers(subscription):
         where = f"Subscription {subscription}" if subscription else "An alert of the tenant, of no subscription,"
         raise Refused(

@@ -6,13 +6,14 @@ Nothing here changes Azure: it starts runs, keeps answers, and wakes the run tha
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from responders import approvals, incident, intake
 from responders.approvals import Answer, Decision, GateRecord, Person, Question, Vote
+from responders.engine import Engine
 from responders.errors import Permanent, Refused, Temporary
 from responders.incident import Incident
 from responders.model import Json, digest
@@ -23,16 +24,6 @@ from responders.web.sign_in import require
 BAD_REQUEST, NOT_FOUND = 400, 404
 _READERS = ("Reader", "Owner", "Approver")
 _GATE = re.compile(r"[0-9a-f]{20}(-[0-9a-z]{1,10}){1,6}")
-
-
-class Engine(Protocol):
-    """What is asked of Durable Functions."""
-
-    async def start(self, orchestrator: str, instance: str, order: Json) -> bool:
-        """Start an instance. False when one of that id is there, in whatever state."""
-
-    async def wake(self, instance: str, event: str) -> None:
-        """Raise an event. One for an instance that has ended is no error."""
 
 
 class _Answer(Struct, forbid_unknown_fields=True):

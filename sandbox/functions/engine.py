@@ -40,6 +40,7 @@ class Engine:
     def start(self) -> None:
         """Pick up what was left when the last process ended, and go on."""
         self._activities.add(self._store.activities())
+        self._wake()
         self._loops = [asyncio.create_task(self._turns()), asyncio.create_task(self._timers())]
         for loop in self._loops:
             loop.add_done_callback(self._watch)

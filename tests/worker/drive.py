@@ -82,7 +82,9 @@ def message(kind: str, **fields: Any) -> Message:
 def failure(response: Any) -> str:
     """What went wrong, "" when nothing did."""
     result = response.result
-    return "" if result.status == StatusResult.Success else f"{result.exception.message}\n{result.exception.stack_trace}"
+    return (
+        "" if result.status == StatusResult.Success else f"{result.exception.message}\n{result.exception.stack_trace}"
+    )
 
 
 class DurableFunctions:

@@ -36,7 +36,13 @@ class Worker:
         self.said = self._read()
 
     def request(
-        self, function: str, by: Person | None = None, *, id_: str = "", body: object = None, running: tuple[str, ...] = ()
+        self,
+        function: str,
+        by: Person | None = None,
+        *,
+        id_: str = "",
+        body: object = None,
+        running: tuple[str, ...] = (),
     ) -> Came:
         """An HTTP request, signed in or not."""
         trigger = next(b for b in self.said["functions"][function] if b["type"] == "httpTrigger")

@@ -187,7 +187,7 @@ def wants(context: df.DurableOrchestrationContext) -> Steps:
     elif what == "entity":
         yield context.call_entity(df.EntityId("counter", "mine"), "add", 1)
     else:
-        yield context.call_activity(what, "x")
+        return (yield context.call_activity(what, "x"))
 
 
 @app.orchestration_trigger(context_name="context")
