@@ -14,7 +14,7 @@ from azure.durable_functions import DurableOrchestrationContext, RetryOptions
 Json = dict[str, Any]
 Run = Generator[Any, Any, Json]
 
-RETRY = RetryOptions(15_000, 5)
+RETRY = RetryOptions(15_000, 20)
 # A change may take minutes to show: this long the engine reads again.
 VERIFY = RetryOptions(15_000, 60)
 BATCH = 20  # changes an activity makes, so that a thousand changes are not a thousand history entries

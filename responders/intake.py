@@ -54,8 +54,8 @@ async def _take(item: Arrival, its: Services, engine: "Engine", by: str) -> Json
         status = "refused" if item.reason.startswith("Refused: ") else "ignored"
         return {"incident": None, "status": status, "reason": item.reason}
     # The id's subscription, where there is an id: it is the one that is asked. And before anything is asked there.
-    subscription = item.subscription if isinstance(item, Alert) else ""
-    subscription = ResourceId.parse(item.id).subscription if item.id else subscription
+    claimed = item.subscription if isinstance(item, Alert) else ""
+    subscription = ResourceId.parse(item.id).subscription if item.id else claimed
     if not its.settings.covers(subscription):
         where = f"Subscription {subscription}" if subscription else "An alert of the tenant, of no subscription,"
         raise Refused(

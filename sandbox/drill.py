@@ -103,11 +103,13 @@ async def play(scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _not
         *((call, _where(scene, "history", n)) for n, call in enumerate(exercise.history)),
         *((call, _where(scene, "attack", n)) for n, call in enumerate(exercise.attack)),
     ]
+    last = datetime.min.replace(tzinfo=UTC)
     for call, where in sorted(calls, key=lambda pair: pair[0].at):
-        sandbox.clock.set(scene.now + call.at)
+        sandbox.clock.set(max(scene.now + call.at, last))
         tell("call", {"at": str(scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
         await people.make(call, where)
         operations.settle(sandbox.world, sandbox.clock)  # what it began is done long before the next
+        last = sandbox.clock.now()  # of two calls at one time, the second comes later
     sandbox.clock.set(datetime.now(UTC))  # the host's time, too
 
 

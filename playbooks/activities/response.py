@@ -6,6 +6,7 @@ from playbooks import dispatch, joining, wording
 from playbooks.case import build
 from responders import defender, notify, owners, report
 from responders.approvals import Question
+from responders.azure import explained
 from responders.errors import Permanent, Temporary
 from responders.investigation.findings import findings
 from responders.model import Json, digest, plain
@@ -86,7 +87,12 @@ async def investigate(order: Json, its: Services) -> Json:
     """Find what the suspects did, and whom and what they touched that no playbook has had yet in this run."""
     incident, at, name = its.incident(order["incident"]), at_of(order), f"{order['run']}-{order['wave']}"
     case = await joining.widened(its, await incident.case(order["run"]), at)
-    case = case.having(findings=await findings(its.azure, case))
+    by_hand: list[str] = []
+    try:
+        with explained("reading the Activity Log"):
+            case = case.having(findings=await findings(its.azure, case))
+    except Permanent as error:  # what can be done without the log must not wait for it
+        by_hand.append(f"{error} What the suspects did there is unknown: look for what they planted.")
     done = {
         subject["id"].lower()
         for entry in await incident.journal.entries()
@@ -94,7 +100,7 @@ async def investigate(order: Json, its: Services) -> Json:
         for subject in entry.what["subjects"]
     }
     fresh = [s for s in dispatch.subjects(case) if s.id.lower() not in done]
-    by_hand = list(dispatch.by_hand(case))
+    by_hand += dispatch.by_hand(case)
     await incident.save_case(name, case)
     what = {"run": order["run"], "case": name, "subjects": plain(fresh), "findings": len(case.findings)}
     what["by_hand"] = by_hand
@@ -113,7 +119,10 @@ async def close(order: Json, its: Services) -> Json:
     what: Json = {"result": result, "reason": order["reason"], "run": order["run"]}
     if result in {"dismissed", "resolved"}:
         alert = (await incident.case(order["run"])).alert
-        what["alerts"] = {id_: await _set_alert(its, id_, result.capitalize()) for id_ in (alert.id, *joined)}
+        state = result.capitalize()
+        what["alerts"] = {id_: await _set_alert(its, id_, state) for id_ in (alert.id, *joined)}
+        if unset := [said for said in what["alerts"].values() if said != state]:
+            what |= {"result": "unfinished", "reason": "; ".join([*filter(None, [what["reason"]]), *unset])}
     await incident.journal.append("closed", what, by=US, at=at, key=f"closed {order['run']}")
     return {"report": await report.write(incident, order["run"])}
 
@@ -131,7 +140,8 @@ async def record_failure(order: Json, its: Services) -> Json:
 async def _set_alert(its: Services, id_: str, state: str) -> str:
     """Set an alert's state. That it can't be set is no reason to stop, and is said."""
     try:
-        await defender.set_state(its.azure, id_, state)
+        with explained(f"setting {id_} to {state}"):
+            await defender.set_state(its.azure, id_, state)
     except Permanent as error:
         return f"not set to {state}: {error}"
     return state

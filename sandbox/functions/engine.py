@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -101,7 +102,10 @@ class Engine:
 
     def errand(self, function: Function, data: object) -> None:
         """Run a function that nobody waits for. Its failure is logged. `data` is JSON."""
-        task = asyncio.create_task(self._errand(function, data))
+        self._send(self._errand(function, data))
+
+    def _send(self, errand: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
         task.add_done_callback(self._watch)
@@ -114,8 +118,8 @@ class Engine:
         """Start what is due by now."""
         if instances := self._store.runnable(clocks.text(self._clock.now())):
             self.orchestrations.wake(*instances)
-        for function, late in self._schedules.due():
-            self.errand(function, {"IsPastDue": late, "ScheduleStatus": {}, "Schedule": {}})
+        for function, late in self._schedules.begin():
+            self._send(self._scheduled(function, late=late))
 
     async def _turns(self) -> None:
         while True:
@@ -143,6 +147,11 @@ class Engine:
             await self._worker.run(function, function.decode(json.dumps(data), "json"))
         except Exception:
             log.exception("Function %s failed.", function.name)
+
+    async def _scheduled(self, function: Function, *, late: bool) -> None:
+        await self._errand(function, {"IsPastDue": late, "ScheduleStatus": {}, "Schedule": {}})
+        self._schedules.end(function)
+        self._retimed.set()
 
     def _ended(self, activity: Activity, kind: Kind, fields: dict[str, str]) -> None:
         with self._store.transaction():

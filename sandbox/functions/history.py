@@ -81,7 +81,7 @@ class Store:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0, cached_statements=256)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=256)
         try:
             # Exclusive: two hosts on one file would run everything twice.
             self._db.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")

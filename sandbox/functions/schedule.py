@@ -81,25 +81,33 @@ class Schedules:
     """The timer triggers of an app. When each is due is kept, so that one missed while no host ran is made up for."""
 
     def __init__(self, app: App, store: Store, clock: Clock) -> None:
+        """Raises BadApp for a schedule that can't be read."""
         self._store, self._clock = store, clock
-        self._all = [(f, *_read(f)) for f in app.of_kind(TIMER).values()]
-        self._eager = {f.name for f in app.of_kind(TIMER).values() if getattr(f.trigger, "run_on_startup", False)}
+        self._all = {f.name: (f, *_read(f)) for f in app.of_kind(TIMER).values()}
+        self._eager = {name for name, (f, *_) in self._all.items() if getattr(f.trigger, "run_on_startup", False)}
+        self._running: set[str] = set()
 
     def next(self) -> datetime | None:
-        """When the next one is due."""
-        times = [at for _, text, schedule in self._all if (at := self._next(text, schedule))]
-        return min(times, default=None)
+        """When the next one is due that does not run now."""
+        waiting = [(text, cron) for name, (_, text, cron) in self._all.items() if name not in self._running]
+        return min((at for text, cron in waiting if (at := self._next(text, cron))), default=None)
 
-    def due(self) -> list[tuple[Function, bool]]:
+    def begin(self) -> list[tuple[Function, bool]]:
         """Take the functions to run now, and whether each is late. One that was due several times is run once."""
         now, found = self._clock.now(), []
-        for function, text, schedule in self._all:
+        for name, (function, text, schedule) in self._all.items():
             at = self._next(text, schedule)
-            if function.name in self._eager or (at and at <= now):
-                self._eager.discard(function.name)
-                self._set(text, schedule.after(now))
+            if name not in self._running and (name in self._eager or (at and at <= now)):
+                self._running.add(name)
+                self._eager.discard(name)
                 found.append((function, bool(at and at < now - _LATE)))
         return found
+
+    def end(self, function: Function) -> None:
+        """Note that a function was run. Until then it is due: a process that dies meanwhile has it run again."""
+        _, text, schedule = self._all[function.name]
+        self._set(text, schedule.after(self._clock.now()))
+        self._running.discard(function.name)
 
     def _next(self, text: str, schedule: Ncrontab) -> datetime | None:
         kept = self._store.setting(text)

@@ -8,6 +8,26 @@ from tests.api.responder import Responder, responder
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def its(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Responder]:
-    """One responder, with the default settings, for all tests: each leaves Azure as it found it."""
+    """One responder with the default settings for all tests: each leaves Azure as it found it."""
     async with responder(tmp_path_factory.mktemp("responder")) as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def asked(its: Responder) -> AsyncIterator[str]:
+    """An incident whose owner was asked. Afterwards all that it would do is rejected."""
+    incident = await its.delivered(its.raised())
+    yield incident
+    await its.ended(incident)
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def waiting(its: Responder) -> AsyncIterator[str]:
+    """An incident whose gates are open. Afterwards what is still open is rejected, and what was done is undone."""
+    before = its.sandbox.world.snapshot()
+    incident = await its.responding(its.raised())
+    yield incident
+    await its.ended(incident)
+    if its.sandbox.world.snapshot() != before:
+        await its.undone(incident)
+    assert its.sandbox.world.snapshot() == before

@@ -8,17 +8,27 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from sandbox import alerting
-from sandbox.azure import Clock, Sandbox
+from sandbox.azure import Clock, Sandbox, raise_alert
 from sandbox.drill import play
 from sandbox.host import Host
 from sandbox.people import People
 from sandbox.scene import Scene, load
-from sandbox.stage import build, environment
+from sandbox.stage import build, environment, identity
 
 Json = dict[str, Any]
 TAKEOVER = Path(__file__).with_name("takeover.yaml")
+PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"  # which the responder guards
+DEV = "/subscriptions/a91d4e07-62cf-4f3b-8e28-c7b05d13f986"  # which it doesn't
+ALERTS = "/providers/Microsoft.Security/locations/centralus/alerts"
+GRANT = "/providers/Microsoft.Authorization/roleAssignments/d4a1c7e2-5b83-4f96-8e0d-3c2b1a9f7e0"
+NORA, NILS, DAVE, NELL = (  # what Eve gave them
+    f"{PROD}/resourceGroups/{group}{GRANT}{n}"
+    for n, group in enumerate(("rg-web", "rg-data", "rg-data", "rg-ops"), start=1)
+)
+DISABLE, STRIP, REVOKE = "users.disable", "subscriptions.strip_role_assignments", "users.revoke_sessions"
 LOGIC_APP = "logic-defender-alerts"  # a Sender
 _ROUNDS = 60  # timers until a response is held to be going in circles
 
@@ -29,7 +39,6 @@ class Answer(NamedTuple):
     status: int
     kind: str  # content type
     body: Any
-    headers: Mapping[str, str] = {}
 
 
 class Responder:
@@ -43,11 +52,20 @@ class Responder:
     async def close(self) -> None:
         await self._session.close()
 
-    # -- Defender ------------------------------------------------------------------------------------------------------
+    # -- Azure ---------------------------------------------------------------------------------------------------------
 
-    def raised(self) -> Json:
-        """A new alert about the attack, as Defender's REST API has it."""
-        return alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
+    def raised(self, *entities: Json) -> Json:
+        """A new alert, as Defender's REST API has it: about the attack, or about whom `entities` name."""
+        world, clock = self.sandbox.world, self.sandbox.clock
+        if not entities:
+            return alerting.raised(self.scene, world, clock)
+        at = self.scene.now + self.scene.exercise.alert.at
+        return raise_alert(world, clock, self.scene.exercise.alert.type, PROD.rpartition("/")[2], at, entities)
+
+    def account(self, who: str) -> Json:
+        """An alert's entity for a user of the world, by the local part of his name."""
+        oid = self.scene.who(f"{who}@contoso.example")
+        return {"type": "account", "name": who, "upnSuffix": "contoso.example", "aadUserId": oid}
 
     def state_of(self, alert: Json) -> str:
         """An alert's status in Defender."""
@@ -55,12 +73,29 @@ class Responder:
         assert found
         return str(found.properties["status"])
 
+    def there(self, id_: str) -> bool:
+        """Whether Azure has that resource."""
+        return id_ in self.sandbox.world
+
+    def writes(self) -> list[str]:
+        """All that the responder ever changed, or tried to."""
+        me, reads = identity(self.scene), ("/getByIds", "/$batch")
+        calls = [r for r in self.sandbox.requests if r.caller == me and r.service != "login" and r.method != "GET"]
+        return [f"{r.method} {r.path}" for r in calls if not r.path.endswith(reads)]
+
     async def world(self) -> Json:
         """All that a refusal must leave alone: Azure, every alert's state, and which incidents there are."""
         alerts = {r.id: r.properties["status"] for r in self.sandbox.world if r.type.lower().endswith("/alerts")}
-        shown = (await self.ask("GET", "incidents", by="soc")).body["incidents"]
-        ids = [one["incident"] for one in shown]
-        return {"azure": self.sandbox.world.snapshot(), "alerts": alerts, "incidents": ids}
+        return {"azure": self.sandbox.world.snapshot(), "alerts": alerts, "incidents": await self.incidents()}
+
+    @asynccontextmanager
+    async def unchanged(self) -> AsyncIterator[None]:
+        """Check that what is done inside changes nothing and starts nothing."""
+        before, written = await self.world(), self.writes()
+        yield
+        await self.host.idle()
+        assert await self.world() == before
+        assert self.writes() == written
 
     # -- HTTP ----------------------------------------------------------------------------------------------------------
 
@@ -69,26 +104,34 @@ class Responder:
         name = f"{who}@contoso.example"
         return self.sandbox.token(self.scene.who(name if name in self.scene.identities else who), "app")
 
-    async def ask(self, method: str, path: str, body: object = None, *, by: str = "", **headers: str) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: object = None, *, by: str = "", headers: Mapping[str, str] = {}
+    ) -> Answer:
         """Call the API. `body`: bytes as they are, all else as JSON, None for none."""
         signed = {"Authorization": f"Bearer {self.token(by)}"} if by else {}
         return await self._send(method, f"/api/{path}", body, {**signed, **headers})
 
-    async def event(self, body: object, *, kind: str = "application/json") -> Answer:
-        """Deliver to the Event Grid webhook."""
+    async def event(self, *events: object, kind: str = "application/json") -> Answer:
+        """Deliver to the Event Grid webhook: an array of events, or one if it is a CloudEvent."""
         self._key = self._key or await self.host.key("eventgrid_extension")
         path = f"/runtime/webhooks/eventgrid?functionName=on_event&code={self._key}"
+        body = events if kind == "application/json" else events[0]
         return await self._send("POST", path, body, {"aeg-event-type": "Notification", "Content-Type": kind})
 
-    async def _send(self, method: str, path: str, body: object, headers: Json) -> Answer:
+    async def _send(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
         data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        url = aiohttp.client.URL(self.host.url + path, encoded=True)  # as written: no path is folded on our side
+        url = URL(self.host.url + path, encoded=True)  # as it is written: nothing is folded away on this side
         async with self._session.request(method, url, data=data, headers=headers) as response:
             text = await response.text()
             said = json.loads(text) if text.startswith(("{", "[")) else text
-            return Answer(response.status, response.content_type, said, dict(response.headers))
+            return Answer(response.status, response.content_type, said)
 
     # -- incidents -----------------------------------------------------------------------------------------------------
+
+    async def incidents(self) -> list[str]:
+        """The ids of all incidents, the newest first."""
+        shown = (await self.ask("GET", "incidents", by="soc")).body["incidents"]
+        return [one["incident"] for one in shown]
 
     async def show(self, incident: str) -> Json:
         """The incident as the API shows it, once all that can run has run."""
@@ -98,19 +141,23 @@ class Responder:
         return dict(answer.body)
 
     async def delivered(self, alert: Json, *, by: str = LOGIC_APP) -> str:
-        """Deliver an alert by its id. Returns the id of its incident."""
+        """Deliver an alert by its id; the incident's id, once the owner was asked."""
         answer = await self.ask("POST", "alerts", {"id": alert["id"]}, by=by)
         assert answer.status == 202, answer
         [taken] = answer.body["incidents"]
+        await self.host.idle()
         return str(taken["incident"])
 
-    async def responding(self, alert: Json, *, by: str = LOGIC_APP) -> str:
-        """Deliver an alert and have the owner say that it was unexpected: the gates are open."""
-        incident = await self.delivered(alert, by=by)
-        await self.host.idle()
-        answer = await self.ask("POST", f"incidents/{incident}/answer", {"expected": False}, by="owner")
+    async def answered(self, incident: str, *, expected: bool) -> None:
+        """Have the owner answer."""
+        answer = await self.ask("POST", f"incidents/{incident}/answer", {"expected": expected}, by="owner")
         assert answer.status == 202, answer
         await self.host.idle()
+
+    async def responding(self, alert: Json, *, by: str = LOGIC_APP) -> str:
+        """Deliver an alert and have the owner say that it was unexpected; the incident's id, once gates are open."""
+        incident = await self.delivered(alert, by=by)
+        await self.answered(incident, expected=False)
         return incident
 
     async def gate(self, incident: str, action: str) -> Json:
@@ -118,6 +165,11 @@ class Responder:
         gates = (await self.show(incident))["gates"]
         [gate] = [g for g in gates if g["action"] == action and g["state"] == "open"]
         return dict(gate)
+
+    async def step(self, incident: str, action: str) -> Json:
+        """What a step came to."""
+        [step] = [s for s in (await self.show(incident))["steps"] if s["action"] == action]
+        return dict(step)
 
     async def vote(self, incident: str, gate: Json, by: str, **said: object) -> Answer:
         """Approve a gate's whole plan, unless `said` says otherwise."""
@@ -140,8 +192,7 @@ class Responder:
             gates = [g for g in shown["gates"] if g["state"] == "open"]
             for gate in gates:
                 said = {} if approve else {"decision": "reject", "reason": "The test is over."}
-                voters = ("alice", "bob", "carol")
-                for by in voters[: gate["needs"] if approve else 1]:
+                for by in ("alice", "bob", "carol")[: gate["needs"] if approve else 1]:
                     await self.vote(incident, gate, by, **said)
             if not gates:
                 await self.pass_time()
@@ -153,6 +204,14 @@ class Responder:
         assert answer.status == 202, answer
         await self.vote(incident, await self.gate(incident, "undo"), "alice")
         assert (await self.show(incident))["undo"][-1]["result"] == "done"
+
+
+def assert_refused(answer: Answer, status: int, *words: str) -> None:
+    """Check that an answer is a problem document of that status, whose detail says all of `words`."""
+    assert (answer.status, answer.kind) == (status, "application/problem+json"), answer
+    assert answer.body.keys() == {"type", "status", "title", "detail"}
+    assert answer.body["status"] == status
+    assert [word for word in words if word not in answer.body["detail"]] == [], answer.body["detail"]
 
 
 @asynccontextmanager

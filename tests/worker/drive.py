@@ -163,7 +163,8 @@ class Function:
 
 
 def request(route: str, data: Json) -> Message:
-    """An HTTP request: {"method", "params" of the route, "headers", "body"}. The host sends header names in lower case."""
+    """An HTTP request from {"method", "params" of the route, "headers", "body"}."""
+    # The host sends the names of headers in lower case.
     headers = {name.lower(): value for name, value in data["headers"].items()}
     body = TypedData(bytes=data["body"].encode()) if data["body"] else TypedData()
     url = f"https://countersign.example/api/{route.format(**data['params'])}"

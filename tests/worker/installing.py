@@ -23,10 +23,10 @@ def installed() -> Path:
     there.parent.mkdir(exist_ok=True)
     # Test processes make it one at a time; the lock goes with the process, however that ends. Renamed when whole: of
     # one that was killed nothing counts. Only the scripts in bin/ would mind, and they are not used.
-    with there.with_suffix(".lock").open("w") as lock:
+    with there.with_name(f"{there.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not there.exists():
-            aside = there.with_suffix(".part")
+            aside = there.with_name(f"{there.name}.part")
             shutil.rmtree(aside, ignore_errors=True)
             _run(base, "-I", "-m", "venv", str(aside))
             quiet = ("--quiet", "--no-input", "--disable-pip-version-check", "--retries", "1")
@@ -37,10 +37,10 @@ def installed() -> Path:
 
 def _python() -> Path:
     pyenv = sorted(Path.home().glob(".pyenv/versions/3.13*/bin/python"))
-    for candidate in (sys.executable, shutil.which("python3.13"), *pyenv):
+    for candidate in filter(None, (sys.executable, shutil.which("python3.13"), *map(str, pyenv))):
         # Asked, since a shim of that name may have nothing behind it.
         command = [candidate, "-I", "-c", "import sys; print(*sys.version_info[:2])"]
-        if candidate and subprocess.run(command, capture_output=True, text=True, check=False).stdout == "3 13\n":  # noqa: S603
+        if subprocess.run(command, capture_output=True, text=True, check=False).stdout == "3 13\n":  # noqa: S603
             return Path(candidate)
     raise Unavailable("Azure's worker needs Python 3.13, and there is no python3.13 here.")
 

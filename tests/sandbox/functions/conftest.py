@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from azure.durable_functions import DurableOrchestrationClient
+
 from sandbox.functions import Host
 
 SAMPLE = Path(__file__).parent / "sample"

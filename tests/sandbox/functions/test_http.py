@@ -2,13 +2,16 @@
 
 import base64
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import pytest
 from aiohttp import ClientSession
+
 from sandbox.functions import BadApp, Host, InUse
 
 from .conftest import Bench, Benches, StandingClock
@@ -20,7 +23,7 @@ async def http(bench: Bench) -> AsyncIterator[ClientSession]:
         yield session
 
 
-async def test_a_request_reaches_the_function_and_its_answer_the_caller(http: ClientSession):
+async def test_a_request_reaches_the_function_and_its_answer_the_caller(http: ClientSession) -> None:
     async with http.put("/api/echo/7?a=1&b=%C3%BC", data="body") as answer:
         body = await answer.json()
         assert (answer.status, answer.headers["X-One"], answer.content_type) == (203, "1", "application/json")
@@ -29,7 +32,7 @@ async def test_a_request_reaches_the_function_and_its_answer_the_caller(http: Cl
     assert body["url"] == str(answer.url)
 
 
-async def test_routes_follow_their_templates(http: ClientSession):
+async def test_routes_follow_their_templates(http: ClientSession) -> None:
     for method, path, status, text in (
         ("GET", "/api/echo/special", 200, "special GET"),  # text before parameters
         ("DELETE", "/API/Echo/Special/", 200, "special DELETE"),
@@ -44,13 +47,13 @@ async def test_routes_follow_their_templates(http: ClientSession):
             assert (answer.status, await answer.text()) == (status, text), path
 
 
-async def test_what_went_wrong_stays_in_the_log(http: ClientSession, caplog: pytest.LogCaptureFixture):
+async def test_what_went_wrong_stays_in_the_log(http: ClientSession, caplog: pytest.LogCaptureFixture) -> None:
     async with http.get("/api/broken") as answer:
         assert (answer.status, await answer.text()) == (500, "")
     assert "the secret reason" in caplog.text
 
 
-async def test_a_function_starts_an_orchestration(bench: Bench, http: ClientSession):
+async def test_a_function_starts_an_orchestration(bench: Bench, http: ClientSession) -> None:
     async with http.post("/api/starts/chain/it", json=["a"]) as answer:
         links = await answer.json()
         assert (answer.status, links["id"]) == (202, "it")
@@ -60,8 +63,8 @@ async def test_a_function_starts_an_orchestration(bench: Bench, http: ClientSess
         assert (await answer.json())["output"] == ["A"]
 
 
-async def test_a_body_beyond_100_mb_is_refused(http: ClientSession):
-    async def much():  # noqa: ANN202
+async def test_a_body_beyond_100_mb_is_refused(http: ClientSession) -> None:
+    async def much() -> AsyncIterator[bytes]:
         for _ in range(101):
             yield bytes(1 << 20)
 
@@ -80,7 +83,7 @@ async def guarded(benches: Benches) -> AsyncIterator[Bench]:
         yield bench
 
 
-async def test_a_good_token_becomes_the_callers_claims(guarded: Bench):
+async def test_a_good_token_becomes_the_callers_claims(guarded: Bench) -> None:
     async with (
         ClientSession(guarded.host.url, headers={"Authorization": "Bearer good"}) as http,
         http.get("/api/echo/1", headers={"X-MS-CLIENT-PRINCIPAL-ID": "forged"}) as answer,
@@ -95,7 +98,7 @@ async def test_a_good_token_becomes_the_callers_claims(guarded: Bench):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer bad"}, {"Authorization": "Basic good"}])
-async def test_without_a_good_token_nothing_is_open(guarded: Bench, headers: dict[str, str]):
+async def test_without_a_good_token_nothing_is_open(guarded: Bench, headers: dict[str, str]) -> None:
     status = guarded.client.create_http_management_payload("it")["statusQueryGetUri"]
     async with ClientSession(guarded.host.url, headers={"X-MS-CLIENT-PRINCIPAL-ID": "forged", **headers}) as http:
         for path in ("/api/echo/1", "/api/nothing", status):
@@ -103,8 +106,15 @@ async def test_without_a_good_token_nothing_is_open(guarded: Bench, headers: dic
                 assert answer.status == 401
 
 
-async def test_event_grid_comes_in_by_its_key_and_can_not_forge_a_caller(guarded: Bench):
-    event = {"id": "e1", "eventType": "t", "subject": "s", "data": {}, "dataVersion": "1", "eventTime": None}
+async def test_event_grid_comes_in_by_its_key_and_can_not_forge_a_caller(guarded: Bench) -> None:
+    event: dict[str, Any] = {
+        "id": "e1",
+        "eventType": "t",
+        "subject": "s",
+        "data": {},
+        "dataVersion": "1",
+        "eventTime": None,
+    }
     async with ClientSession(headers={"aeg-event-type": "Notification"}) as http:
         async with http.post(guarded.host.event_grid_url("delivered"), json=[event]) as answer:
             assert answer.status == 202
@@ -113,9 +123,7 @@ async def test_event_grid_comes_in_by_its_key_and_can_not_forge_a_caller(guarded
     await guarded.host.idle()
 
 
-async def test_the_app_can_see_whether_sign_in_is_on(benches: Benches):
-    import os
-
+async def test_the_app_can_see_whether_sign_in_is_on(benches: Benches) -> None:
     verify = lambda token: None  # noqa: E731, ARG005
     for option, told in ((verify, "True"), (None, "False")):
         async with benches(verify_token=option) as bench:
@@ -127,7 +135,7 @@ async def test_the_app_can_see_whether_sign_in_is_on(benches: Benches):
 # --- timers and control ---
 
 
-async def test_a_timer_trigger_fires_by_the_clock_and_once_for_many_missed(bench: Bench):
+async def test_a_timer_trigger_fires_by_the_clock_and_once_for_many_missed(bench: Bench) -> None:
     await bench.later(hours=5, minutes=59)
     assert bench.app.done == []
     await bench.later(minutes=1)
@@ -136,7 +144,7 @@ async def test_a_timer_trigger_fires_by_the_clock_and_once_for_many_missed(bench
     assert bench.app.done == ["sweep late=False", "sweep late=True"]
 
 
-async def test_a_timer_missed_while_no_host_ran_is_made_up_for(benches: Benches, clock: StandingClock):
+async def test_a_timer_missed_while_no_host_ran_is_made_up_for(benches: Benches, clock: StandingClock) -> None:
     async with benches():
         pass
     clock.at = clock.at.replace(hour=19)
@@ -145,7 +153,7 @@ async def test_a_timer_missed_while_no_host_ran_is_made_up_for(benches: Benches,
         assert bench.app.done == ["sweep late=True"]
 
 
-async def test_a_function_can_be_run_by_hand(bench: Bench, http: ClientSession):
+async def test_a_function_can_be_run_by_hand(bench: Bench, http: ClientSession) -> None:
     for name, status in (("sweep", 202), ("nope", 404), ("echo", 400)):
         async with http.post(f"/admin/functions/{name}", json={}) as answer:
             assert answer.status == status
@@ -153,7 +161,7 @@ async def test_a_function_can_be_run_by_hand(bench: Bench, http: ClientSession):
     assert bench.app.done == ["sweep late=False"]
 
 
-async def test_the_clock_is_moved_over_http(bench: Bench, http: ClientSession):
+async def test_the_clock_is_moved_over_http(bench: Bench, http: ClientSession) -> None:
     await bench.run("approval")
     async with http.get("/host/idle") as answer:
         assert (await answer.json()) == {
@@ -167,7 +175,8 @@ async def test_the_clock_is_moved_over_http(bench: Bench, http: ClientSession):
     async with http.get("/host/idle") as answer:
         assert (await answer.json())["next_timer"] is None
     assert (await bench.rest()).output == "silence is no"
-    for bad in ({}, {"advance": "x"}, {"now": "x"}, []):
+    bodies: tuple[Any, ...] = ({}, {"advance": "x"}, {"now": "x"}, [])
+    for bad in bodies:
         async with http.post("/host/clock", json=bad) as answer:
             assert answer.status == 400
 
@@ -175,33 +184,37 @@ async def test_the_clock_is_moved_over_http(bench: Bench, http: ClientSession):
 # --- apps ---
 
 
-async def test_two_apps_run_side_by_side(tmp_path: Path):
+async def test_two_apps_run_side_by_side(tmp_path: Path) -> None:
     def make(word: str) -> df.DFApp:
         app = df.DFApp()
 
-        @app.route("word", auth_level=func.AuthLevel.ANONYMOUS)
+        @app.route("word", auth_level=func.AuthLevel.ANONYMOUS)  # type: ignore[untyped-decorator]
         def tell(req: func.HttpRequest) -> str:  # noqa: ARG001
             return word
 
         return app
 
-    async with Host(make("one"), tmp_path / "1") as one, Host(make("two"), tmp_path / "2") as two, ClientSession() as http:
+    async with (
+        Host(make("one"), tmp_path / "1") as one,
+        Host(make("two"), tmp_path / "2") as two,
+        ClientSession() as http,
+    ):
         for host, word in ((one, "one"), (two, "two")):
             async with http.get(f"{host.url}/api/word") as answer:
                 assert await answer.text() == word
 
 
-async def test_one_file_has_one_host(benches: Benches):
+async def test_one_file_has_one_host(benches: Benches) -> None:
     async with benches():
         with pytest.raises(InUse, match="another host"):
             async with benches():
                 pass
 
 
-async def test_an_app_that_azure_would_not_load_is_refused(tmp_path: Path):
+async def test_an_app_that_azure_would_not_load_is_refused(tmp_path: Path) -> None:
     app = df.DFApp()
 
-    @app.activity_trigger(input_name="thing")
+    @app.activity_trigger(input_name="thing")  # type: ignore[untyped-decorator]
     def other(name: str) -> str:
         return name
 

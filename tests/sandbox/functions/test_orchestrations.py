@@ -1,17 +1,18 @@
 """Orchestrations of the sample app, run by the host and looked at through the SDK's own client."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from .conftest import Bench, Benches
 
 
-def kinds(status) -> list[str]:
+def kinds(status: Any) -> list[str]:
     return [event["EventType"] for event in status.historyEvents]
 
 
-async def test_activities_run_in_order_and_their_results_come_back(bench: Bench):
+async def test_activities_run_in_order_and_their_results_come_back(bench: Bench) -> None:
     status = await bench.run("chain", ["a", "b", "c"])
     assert status.runtime_status.value == "Completed"
     assert status.output == ["A", "B", "C"]
@@ -20,28 +21,28 @@ async def test_activities_run_in_order_and_their_results_come_back(bench: Bench)
     assert [event.get("FunctionName") for event in status.historyEvents[1:4]] == ["shout"] * 3
 
 
-async def test_an_orchestrator_knows_what_it_has_seen_before(bench: Bench):
+async def test_an_orchestrator_knows_what_it_has_seen_before(bench: Bench) -> None:
     await bench.run("chain", ["a", "b", "c"])
     assert [word for word, _ in bench.app.seen] == ["a", "b", "c"]  # replayed, but seen once each
 
 
-async def test_an_orchestrators_time_is_that_of_its_turn(bench: Bench):
+async def test_an_orchestrators_time_is_that_of_its_turn(bench: Bench) -> None:
     await bench.run("chain", ["a"])
     assert bench.app.seen[0][1] == bench.clock.now()
 
 
-async def test_a_fan_out_of_500_is_one_result(bench: Bench):
+async def test_a_fan_out_of_500_is_one_result(bench: Bench) -> None:
     status = await bench.run("fan", [f"w{i}" for i in range(500)])
     assert status.output == [f"W{i}" for i in range(500)]
     assert sorted(bench.app.done) == sorted(f"w{i}" for i in range(500))
 
 
-async def test_an_orchestrator_without_steps_is_a_function(bench: Bench):
+async def test_an_orchestrator_without_steps_is_a_function(bench: Bench) -> None:
     status = await bench.run("still", 3)
     assert status.output == "no steps, 3"
 
 
-async def test_identity_version_and_input_reach_the_orchestrator(bench: Bench):
+async def test_identity_version_and_input_reach_the_orchestrator(bench: Bench) -> None:
     status = await bench.run("identity", {"n": [1, None]})
     assert status.output[:2] == ["it", "1.0"]
     assert status.output[3] == {"n": [1, None]}
@@ -52,7 +53,7 @@ async def test_identity_version_and_input_reach_the_orchestrator(bench: Bench):
 # --- retries ---
 
 
-async def test_a_retry_waits_and_then_tries_again(bench: Bench):
+async def test_a_retry_waits_and_then_tries_again(bench: Bench) -> None:
     bench.app.failures["a"] = 2
     status = await bench.run("stubborn", 3)
     assert (status.runtime_status.value, bench.app.done) == ("Running", ["a"])
@@ -67,7 +68,7 @@ async def test_a_retry_waits_and_then_tries_again(bench: Bench):
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])
-async def test_the_last_failure_is_told_after_one_more_wait_as_in_azure(bench: Bench, attempts: int):
+async def test_the_last_failure_is_told_after_one_more_wait_as_in_azure(bench: Bench, attempts: int) -> None:
     bench.app.failures["a"] = 9
     status = await bench.run("stubborn", attempts)
     for _ in range(attempts):
@@ -78,7 +79,7 @@ async def test_the_last_failure_is_told_after_one_more_wait_as_in_azure(bench: B
     assert bench.app.done == ["a"] * attempts
 
 
-async def test_retries_among_other_tasks_keep_their_ids_apart(bench: Bench):
+async def test_retries_among_other_tasks_keep_their_ids_apart(bench: Bench) -> None:
     bench.app.failures.update(a=2, b=1)
     status = await bench.run("mixed")
     for _ in range(3):
@@ -88,8 +89,9 @@ async def test_retries_among_other_tasks_keep_their_ids_apart(bench: Bench):
 
 
 @pytest.mark.parametrize("fail", [{"a": 0, "b": 3}, {"a": 1, "b": 0}, {"a": 2, "b": 2}, {"a": 3, "b": 1}])
-async def test_retries_survive_a_new_process_at_every_wait(benches: Benches, fail: dict[str, int]):
-    remaining, done, status = dict(fail), [], None
+async def test_retries_survive_a_new_process_at_every_wait(benches: Benches, fail: dict[str, int]) -> None:
+    remaining, status = dict(fail), None
+    done: list[str] = []
     for _ in range(8):
         async with benches() as bench:
             bench.app.failures.update(remaining)
@@ -101,7 +103,7 @@ async def test_retries_survive_a_new_process_at_every_wait(benches: Benches, fai
     assert (done.count("LOUD"), done.count("x")) == (1, 1)
 
 
-async def test_a_sub_orchestration_is_retried_as_a_whole(bench: Bench):
+async def test_a_sub_orchestration_is_retried_as_a_whole(bench: Bench) -> None:
     bench.app.failures["a"] = 1
     status = await bench.run("patient")
     for _ in range(3):
@@ -113,14 +115,14 @@ async def test_a_sub_orchestration_is_retried_as_a_whole(bench: Bench):
 # --- sub-orchestrations ---
 
 
-async def test_sub_orchestrations_run_under_ids_of_their_own(bench: Bench):
+async def test_sub_orchestrations_run_under_ids_of_their_own(bench: Bench) -> None:
     status = await bench.run("family")
     assert status.output == [["ONE", "TWO"], ["A"], ["B"], None]
     assert (await bench.rest("child-a")).output == ["A"]
     assert len(await bench.client.get_status_all()) == 4
 
 
-async def test_a_failed_sub_orchestration_fails_its_parent(bench: Bench):
+async def test_a_failed_sub_orchestration_fails_its_parent(bench: Bench) -> None:
     bench.app.failures["a"] = 9
     status = await bench.run("patient")
     for _ in range(5):
@@ -129,7 +131,7 @@ async def test_a_failed_sub_orchestration_fails_its_parent(bench: Bench):
     assert "Orchestrator function 'stubborn' failed" in status.output
 
 
-async def test_a_sub_orchestration_does_not_take_over_a_running_instance(bench: Bench):
+async def test_a_sub_orchestration_does_not_take_over_a_running_instance(bench: Bench) -> None:
     await bench.client.start_new("approval", "the-child")
     status = await bench.run("patient")
     status = await bench.later(seconds=1)
@@ -142,7 +144,7 @@ async def test_a_sub_orchestration_does_not_take_over_a_running_instance(bench: 
 # --- events and timers ---
 
 
-async def test_an_event_answers_and_cancels_the_deadline(bench: Bench):
+async def test_an_event_answers_and_cancels_the_deadline(bench: Bench) -> None:
     status = await bench.run("approval")
     assert status.custom_status == {"waiting": "approval"}
     await bench.client.raise_event("it", "approval", {"yes": True})
@@ -152,7 +154,7 @@ async def test_an_event_answers_and_cancels_the_deadline(bench: Bench):
     assert bench.host.next_timer() is None
 
 
-async def test_silence_ends_at_the_deadline(bench: Bench):
+async def test_silence_ends_at_the_deadline(bench: Bench) -> None:
     await bench.run("approval", 2)
     assert bench.host.next_timer() == bench.clock.now() + timedelta(hours=2)
     status = await bench.later(hours=1, minutes=59, seconds=59)
@@ -160,27 +162,27 @@ async def test_silence_ends_at_the_deadline(bench: Bench):
     assert (await bench.later(seconds=1)).output == "silence is no"
 
 
-async def test_names_of_events_tell_case_apart(bench: Bench):
+async def test_names_of_events_tell_case_apart(bench: Bench) -> None:
     await bench.run("approval")
     await bench.client.raise_event("it", "Approval", "no")
     assert (await bench.rest()).runtime_status.value == "Running"
 
 
-async def test_an_event_may_come_before_it_is_waited_for(bench: Bench):
+async def test_an_event_may_come_before_it_is_waited_for(bench: Bench) -> None:
     await bench.run("twice")
     await bench.client.raise_event("it", "word", "early")
     # As the SDK has it: one early event completes every later wait of its name.
     assert (await bench.later(minutes=1)).output == ['"early"', '"early"']
 
 
-async def test_of_two_early_events_of_one_name_the_later_counts(bench: Bench):
+async def test_of_two_early_events_of_one_name_the_later_counts(bench: Bench) -> None:
     await bench.run("twice")
     for word in ("first", "second"):
         await bench.client.raise_event("it", "word", word)
     assert (await bench.later(minutes=1)).output == ['"second"', '"second"']
 
 
-async def test_events_after_the_wait_are_told_apart(bench: Bench):
+async def test_events_after_the_wait_are_told_apart(bench: Bench) -> None:
     await bench.run("twice")
     await bench.later(minutes=1)
     for word in ("one", "two"):
@@ -188,14 +190,14 @@ async def test_events_after_the_wait_are_told_apart(bench: Bench):
     assert (await bench.rest()).output == ['"one"', '"two"']
 
 
-async def test_a_timer_left_behind_keeps_the_instance_running(bench: Bench):
+async def test_a_timer_left_behind_keeps_the_instance_running(bench: Bench) -> None:
     status = await bench.run("forgetful")
     assert status.runtime_status.value == "Running"
     status = await bench.later(hours=1)
     assert (status.runtime_status.value, status.output) == ("Completed", "left a timer behind")
 
 
-async def test_a_timer_beyond_six_days_is_a_chain_on_azure_storage(bench: Bench):
+async def test_a_timer_beyond_six_days_is_a_chain_on_azure_storage(bench: Bench) -> None:
     await bench.run("naps", 10)
     waits = []
     while due := bench.host.next_timer():
@@ -204,7 +206,7 @@ async def test_a_timer_beyond_six_days_is_a_chain_on_azure_storage(bench: Bench)
     assert (waits, status.output) == ([3, 3, 4], 10 * 86400)
 
 
-async def test_other_providers_know_no_longest_timer(benches: Benches):
+async def test_other_providers_know_no_longest_timer(benches: Benches) -> None:
     durable = {"storageProvider": {"type": "azureManaged"}}
     async with benches(host_json={"extensions": {"durableTask": durable}}) as bench:
         await bench.run("naps", 10)
@@ -212,7 +214,7 @@ async def test_other_providers_know_no_longest_timer(benches: Benches):
         assert (await bench.later(days=10)).output == 10 * 86400
 
 
-async def test_continue_as_new_forgets_the_history_and_keeps_the_events(bench: Bench):
+async def test_continue_as_new_forgets_the_history_and_keeps_the_events(bench: Bench) -> None:
     await bench.run("countdown", 2)
     for word in ("x", "y", "z"):
         await bench.client.raise_event("it", "next", word)
@@ -225,18 +227,18 @@ async def test_continue_as_new_forgets_the_history_and_keeps_the_events(bench: B
 # --- failures ---
 
 
-async def test_an_activitys_failure_is_text_to_the_orchestrator(bench: Bench):
+async def test_an_activitys_failure_is_text_to_the_orchestrator(bench: Bench) -> None:
     bench.app.failures["a"] = 1
     output = (await bench.run("catching")).output
     assert output.startswith("Activity function 'flaky' failed: ValueError: a is not ready \n Traceback")
 
 
-async def test_an_orchestrators_failure_is_its_output(bench: Bench):
+async def test_an_orchestrators_failure_is_its_output(bench: Bench) -> None:
     status = await bench.run("failing")
     assert (status.runtime_status.value, status.output) == ("Failed", "Orchestrator function 'failing' failed: no way")
 
 
-async def test_a_changed_orchestrator_is_found_out(bench: Bench):
+async def test_a_changed_orchestrator_is_found_out(bench: Bench) -> None:
     status = await bench.run("fickle")
     assert status.runtime_status.value == "Failed"
     assert "Non-Deterministic workflow detected" in status.output
@@ -251,12 +253,12 @@ async def test_a_changed_orchestrator_is_found_out(bench: Bench):
         ("Shout", "The function 'Shout' doesn't exist"),  # names tell case apart
     ],
 )
-async def test_what_is_not_served_fails_the_orchestration_by_name(bench: Bench, what: str, told: str):
+async def test_what_is_not_served_fails_the_orchestration_by_name(bench: Bench, what: str, told: str) -> None:
     status = await bench.run("wants", what)
     assert status.runtime_status.value == "Failed"
     assert told in status.output
 
 
-async def test_an_activity_can_use_a_client(bench: Bench):
+async def test_an_activity_can_use_a_client(bench: Bench) -> None:
     await bench.run("approval", None, "x")
     assert (await bench.run("wants", "look")).output == "Running"

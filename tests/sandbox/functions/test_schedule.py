@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from sandbox.functions.schedule import Ncrontab
 
 START = datetime(2026, 1, 5, 12, 0, 0, 500_000, tzinfo=UTC)  # a Monday
@@ -21,15 +22,17 @@ START = datetime(2026, 1, 5, 12, 0, 0, 500_000, tzinfo=UTC)  # a Monday
         ("15,45 10 3 1 January *", "2027-01-01T03:10:15"),
     ],
 )
-def test_a_schedule_knows_its_next_time(text: str, next_time: str):
+def test_a_schedule_knows_its_next_time(text: str, next_time: str) -> None:
     assert Ncrontab(text).after(START) == datetime.fromisoformat(next_time + "+00:00")
 
 
-def test_a_day_that_never_comes_is_never():
+def test_a_day_that_never_comes_is_never() -> None:
     assert Ncrontab("0 0 0 31 2 *").after(START) is None
 
 
-@pytest.mark.parametrize("text", ["", "* * *", "60 * * * * *", "0 0 0 0 * *", "x * * * * *", "0 0 0 * * mon-", "%CRON%"])
-def test_what_is_no_schedule_is_refused(text: str):
-    with pytest.raises(ValueError, match="schedule|within|invalid"):
+@pytest.mark.parametrize(
+    "text", ["", "* * *", "60 * * * * *", "0 0 0 0 * *", "x * * * * *", "0 0 0 * * mon-", "%CRON%"]
+)
+def test_what_is_no_schedule_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"schedule|within|invalid"):
         Ncrontab(text)

@@ -1,4 +1,5 @@
 """A function app with one of everything that the host serves."""
+# mypy: disable-error-code="untyped-decorator, no-any-return"
 
 import json
 import os
@@ -83,7 +84,9 @@ def mixed(context: df.DurableOrchestrationContext) -> Steps:
         [
             context.call_activity_with_retry("flaky", retry, "a"),
             context.call_activity("mumble", "LOUD"),
-            context.task_any([context.call_activity_with_retry("flaky", retry, "b"), context.call_activity("shout", "x")]),
+            context.task_any(
+                [context.call_activity_with_retry("flaky", retry, "b"), context.call_activity("shout", "x")]
+            ),
         ]
     )
     last = yield context.call_activity("shout", "end")
@@ -152,6 +155,15 @@ def countdown(context: df.DurableOrchestrationContext) -> Steps:
     yield context.call_activity("shout", f"{word} {left}")
     context.continue_as_new(left - 1)
     return None
+
+
+@app.orchestration_trigger(context_name="context")
+def rounds(context: df.DurableOrchestrationContext) -> Steps:
+    left = context.get_input()
+    yield context.call_activity("shout", f"round {left}")
+    if left:
+        context.continue_as_new(left - 1)
+    return "over"
 
 
 @app.orchestration_trigger(context_name="context")
@@ -230,7 +242,7 @@ async def files(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route("broken")
 async def broken(req: func.HttpRequest) -> func.HttpResponse:
-    raise RuntimeError("the secret reason")
+    raise RuntimeError(f"the secret reason {req.method}")
 
 
 @app.event_grid_trigger(arg_name="event")

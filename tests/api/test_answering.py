@@ -1,0 +1,89 @@
+"""The owner's answer: from whom it counts, when, and what it does."""
+
+import pytest
+
+from tests.api.responder import LOGIC_APP, Responder, assert_refused
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("eve", ("suspect", "can't answer for yourself", "An owner has to")),  # though she holds the role Owner
+        ("dev", ("not an owner who was asked", "app role Owner", "An owner has to")),
+        ("soc", ("not an owner who was asked", "app role Owner", "An owner has to")),
+        ("alice", ("not an owner who was asked", "app role Owner", "An owner has to")),
+        (LOGIC_APP, ("not an owner who was asked", "app role Owner", "An owner has to")),
+    ],
+)
+async def test_an_answer_of_somebody_else_does_not_count(
+    its: Responder, asked: str, by: str, words: tuple[str, ...]
+) -> None:
+    async with its.unchanged():
+        for expected in (True, False):
+            answer = await its.ask("POST", f"incidents/{asked}/answer", {"expected": expected}, by=by)
+            assert_refused(answer, 403, *words)
+    shown = await its.show(asked)
+    assert (shown["status"], shown["question"]["state"]) == ("asking", "open")
+    assert shown["refusals"][-1]["why"] == answer.body["detail"]
+    assert shown["refusals"][-1]["question"] == shown["question"]["id"]
+
+
+async def test_who_was_asked_may_read_what_about_without_any_role(its: Responder) -> None:
+    its.sandbox.world.put(f"{_TAGS}", {"properties": {"tags": {"owner": "nora@contoso.example"}}})
+    incident = await its.delivered(its.raised())
+    assert (await its.show(incident))["question"]["owners"] == ["nora@contoso.example"]
+    assert (await its.ask("GET", f"incidents/{incident}", by="nora")).status == 200
+    await its.ended(incident)
+
+
+async def test_expected_dismisses_the_alert_and_changes_nothing_else(its: Responder) -> None:
+    alert, before = its.raised(), its.sandbox.world.snapshot()
+    incident = await its.delivered(alert)
+    assert its.state_of(alert) == "InProgress"
+    said = {"expected": True, "reason": "Planned since March."}
+    assert (await its.ask("POST", f"incidents/{incident}/answer", said, by="owner")).status == 202
+    shown = await its.show(incident)
+    assert (shown["status"], shown["result"], its.state_of(alert)) == ("closed", "dismissed", "Dismissed")
+    assert (shown["question"]["answer"], shown["question"]["reason"]) == ("expected", "Planned since March.")
+    assert its.sandbox.world.snapshot() == before
+
+
+async def test_the_first_answer_stands(its: Responder, asked: str) -> None:
+    await its.answered(asked, expected=False)
+    async with its.unchanged():
+        again = await its.ask("POST", f"incidents/{asked}/answer", {"expected": True}, by="owner")
+        assert_refused(again, 409, "Nothing is asked", asked, "nothing was changed", "Read it")
+    shown = await its.show(asked)
+    assert (shown["status"], shown["question"]["answer"]) == ("responding", "unexpected")
+    assert shown["refusals"][-1]["why"] == again.body["detail"]
+
+
+async def test_of_two_answers_at_once_one_stands(its: Responder, asked: str) -> None:
+    answers = await its.at_once(
+        *(its.ask("POST", f"incidents/{asked}/answer", {"expected": False}, by="owner") for _ in range(5))
+    )
+    assert sorted(answer.status for answer in answers) == [202, 409, 409, 409, 409]
+    assert (await its.show(asked))["question"]["answer"] == "unexpected"
+
+
+async def test_silence_is_unexpected_and_an_answer_after_it_is_refused(its: Responder, asked: str) -> None:
+    await its.pass_time()
+    async with its.unchanged():
+        late = await its.ask("POST", f"incidents/{asked}/answer", {"expected": True}, by="owner")
+        assert_refused(late, 409, "Nothing is asked", "Read it")
+    shown = await its.show(asked)
+    assert (shown["status"], shown["question"]["answer"], shown["question"]["by"]) == (
+        "responding",
+        "silence",
+        "nobody",
+    )
+    assert shown["refusals"][-1]["why"] == late.body["detail"]
+
+
+async def test_a_huge_reason_is_cut_and_shown_as_text(its: Responder, asked: str) -> None:
+    said = {"expected": False, "reason": "<b>' | take 1 </b>" + "x" * 900_000}
+    assert (await its.ask("POST", f"incidents/{asked}/answer", said, by="owner")).status == 202
+    shown = await its.show(asked)
+    assert shown["question"]["reason"] == said["reason"][:2000]
