@@ -52,10 +52,18 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
     incident, key = its.incident(order["incident"]), f"applied {order['step']} {change.id}"
     if (entry := await incident.journal.find(key)) is not None:
         return Outcome(status=entry.what["status"], reason=entry.what["reason"])
+    begun = f"begun {order['step']} {change.id}"
+    before = await incident.journal.find(begun)
     try:
         with explained(change.summary):
             await _guard(its, plan, change)
+            if before is None:
+                what = {"step": order["step"], "change": change.id, "summary": change.summary}
+                await incident.journal.append("begun", what, by="countersign", at=_at(order), key=begun)
             outcome = await action(change.action).apply(change, its.azure)
+        if before is not None and outcome.status == "already_so":
+            # Else nobody would know that it was us, and undo would leave it so.
+            outcome = Outcome(status="done", reason="An earlier attempt did it, and its answer was lost.")
     except Permanent as error:
         outcome = Outcome(status="failed", reason=str(error))
     except Temporary as error:

@@ -23,9 +23,21 @@ BODIES: dict[str, tuple[Any, str]] = {
     "a third decision": ({"gate": "g", "decision": "maybe"}, "'maybe'"),
     "a text for a list": ({"gate": "g", "decision": "approve", "changes": "all"}, "`$.changes`"),
 }
-GENERAL = ("no JSON", "no UTF-8", "null", "a list", "a list of lists", "objects in objects", "a field that nobody knows")
+GENERAL = (
+    "no JSON",
+    "no UTF-8",
+    "null",
+    "a list",
+    "a list of lists",
+    "objects in objects",
+    "a field that nobody knows",
+)
 WRONG = [
-    *((route, body) for route in ("answer", "approvals") for body in (*GENERAL, "a reason that is no text", "no field")),
+    *(
+        (route, body)
+        for route in ("answer", "approvals")
+        for body in (*GENERAL, "a reason that is no text", "no field")
+    ),
     ("answer", "a text for a truth"),
     ("approvals", "a third decision"),
     ("approvals", "a text for a list"),
