@@ -17,6 +17,8 @@ Run = Generator[Any, Any, Json]
 RETRY = RetryOptions(15_000, 20)
 # A change may take minutes to show: this long the engine reads again.
 VERIFY = RetryOptions(15_000, 60)
+# What happened must be written down: for a day, if the evidence store is away that long.
+NOTE = RetryOptions(60_000, 24 * 60)
 BATCH = 20  # changes an activity makes, so that a thousand changes are not a thousand history entries
 WAVES = 10  # how often an incident looks again because an alert joined it
 REPLANS = 3  # how often a step that met a changed world plans and asks anew
@@ -179,5 +181,5 @@ def _call(
         result = {"failed": " ".join(str(error).split())[:1000]}
     if "failed" in result:
         failure = {**order, "activity": activity, "text": result["failed"]}
-        yield context.call_activity_with_retry("record_failure", RETRY, failure)
+        yield context.call_activity_with_retry("record_failure", NOTE, failure)
     return result

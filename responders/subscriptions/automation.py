@@ -60,6 +60,18 @@ class Account(Struct, frozen=True):
             return rest(await self.client.schedule.get(*self._at, name))
         return None
 
+    async def has_job_schedule(self, name: str) -> bool:
+        with absent_is_fine():
+            await self.client.job_schedule.get(*self._at, name)
+            return True
+        return False
+
+    async def has_webhook(self, name: str) -> bool:
+        with absent_is_fine():
+            await self.client.webhook.get(*self._at, name)
+            return True
+        return False
+
     async def content(self, name: str) -> str | None:
         """The published script, or None if it was never published."""
         with absent_is_fine():

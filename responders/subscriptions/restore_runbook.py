@@ -38,23 +38,21 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
     account, before = Account.of(azure, change.resource), change.before
     done = ["runbook"] if await _runbook(azure, account, before) else []
     over: list[str] = []
-    timers = {s["name"].lower() for s in await account.schedules()}
+    # Each is asked for by itself: a list may still show what was deleted a moment ago.
     for schedule in before["schedules"]:
-        if schedule["name"].lower() in timers:
+        if await account.schedule(schedule["name"]):
             continue
         if body := _schedule(schedule, datetime.now(UTC)):
             await _put(azure, schedule["id"], body)
             done.append("schedule")
         else:
             over.append(schedule["name"])
-    links = {_guid(link) for link in await account.job_schedules()}
     for link in before["jobSchedules"]:
-        if _guid(link) not in links and scheduled(link) not in over:
+        if scheduled(link) not in over and not await account.has_job_schedule(link["properties"]["jobScheduleId"]):
             await _put(azure, link["id"], _link(link))
             done.append("job schedule")
-    hooks = {hook["name"].lower() for hook in await account.webhooks()}
     for hook in before["webhooks"]:
-        if hook["name"].lower() not in hooks:
+        if not await account.has_webhook(hook["name"]):
             uri = await account.client.webhook.generate_uri(account.group, account.name)
             # A JSON string, which the SDK hands on as text with its quotes.
             await _put(azure, hook["id"], _webhook(hook, uri.strip('"')))
@@ -103,10 +101,6 @@ def _definition(runbook: Json) -> Json:
 
 async def _put(azure: "Azure", resource: str, body: Json) -> None:
     await azure.arm("PUT", resource, _VERSION, body=body)
-
-
-def _guid(link: Json) -> str:
-    return str(link["properties"]["jobScheduleId"]).lower()
 
 
 def _schedule(schedule: Json, now: datetime) -> Json | None:

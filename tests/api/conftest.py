@@ -23,11 +23,10 @@ async def asked(its: Responder) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="package")
 async def waiting(its: Responder) -> AsyncIterator[str]:
-    """An incident whose gates are open. Afterwards what is still open is rejected, and what was done is undone."""
+    """An incident whose gates are open. Afterwards what is still open is rejected, and the attack's world restored."""
     before = its.sandbox.world.snapshot()
     incident = await its.responding(its.raised())
     yield incident
     await its.ended(incident)
-    if its.sandbox.world.snapshot() != before:
-        await its.undone(incident)
+    its.restore()
     assert its.sandbox.world.snapshot() == before

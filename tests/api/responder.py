@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +49,7 @@ class Responder:
         self.scene, self.sandbox, self.host, self.evidence = scene, sandbox, host, evidence
         self._session = aiohttp.ClientSession()
         self._key = ""
+        self._grants: list[Json] = []
 
     async def close(self) -> None:
         await self._session.close()
@@ -76,6 +78,17 @@ class Responder:
     def there(self, id_: str) -> bool:
         """Whether Azure has that resource."""
         return id_ in self.sandbox.world
+
+    def attacked(self) -> None:
+        """Remember what the attack made."""
+        world = self.sandbox.world
+        self._grants = [deepcopy(found.body) for id_ in (NORA, NILS, DAVE, NELL) if (found := world.get(id_))]
+
+    def restore(self) -> None:
+        """Have everything as it was right after the attack. An undo would not do: what it makes is the responder's."""
+        for body in self._grants:
+            self.sandbox.world.put(body["id"], deepcopy(body))
+        self.sandbox.world.directory.objects[self.scene.who("eve@contoso.example")]["accountEnabled"] = True
 
     def writes(self) -> list[str]:
         """All that the responder ever changed, or tried to."""
@@ -223,6 +236,7 @@ async def responder(folder: Path, settings: Mapping[str, str] = {}) -> AsyncIter
         its = Responder(scene, sandbox, host, folder / "evidence")
         try:
             await play(scene, sandbox, people)
+            its.attacked()
             await host.start()
             yield its
         finally:

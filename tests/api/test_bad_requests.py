@@ -53,7 +53,6 @@ UNKNOWN = (
     "a%20%7C%20take%201",
     "%3Cscript%3Ealert(1)%3C%2Fscript%3E",
     "%00",
-    "%0a",
 )
 
 

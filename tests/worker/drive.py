@@ -25,6 +25,7 @@ from aiohttp import web
 Json = dict[str, Any]
 APP = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for an invocation; then the process says where it hangs, and ends
+NOT_LOADED = {"failed": "There is no such function, or it was not loaded.", "result": None, "durable": []}
 KINDS = {"httpTrigger": "http", "eventGridTrigger": "json"}  # kind of data by trigger, where it is not a string
 
 
@@ -235,7 +236,8 @@ async def main(answers: TextIO) -> None:
         while line := await asyncio.to_thread(sys.stdin.readline):
             faulthandler.dump_traceback_later(PATIENCE, exit=True)
             call = json.loads(line)
-            say(await invoke(functions[call["function"]], call, durable))
+            function = functions.get(call["function"])
+            say(await invoke(function, call, durable) if function else NOT_LOADED)
             faulthandler.cancel_dump_traceback_later()
     finally:
         await runner.cleanup()
