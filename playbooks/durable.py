@@ -15,9 +15,11 @@ class Durable:
     async def start(self, orchestrator: str, instance: str, order: Json) -> bool:
         """Start an instance. False when one of that id is there, running or finished.
 
-        The host refuses to start a running one, but silently replaces a finished one: so look first.
+        The host refuses to start a running one, but silently replaces a finished one: so look first. One that broke is
+        started again, and goes on by what it journalled.
         """
-        if await self._client.get_status(instance):
+        status = await self._client.get_status(instance)
+        if status and not (status.runtime_status and status.runtime_status.name == "Failed"):
             return False
         try:
             await self._client.start_new(orchestrator, instance, order)

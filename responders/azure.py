@@ -221,6 +221,8 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
+        if error.response is None:  # not even signed in, e.g. because the identity's endpoint is away
+            raise Temporary(f"{doing}: no answer from Azure ({type(error).__name__}: {error})") from error
         status = error.status_code or 0
         code = (error.error.code if error.error else None) or status
         text = (error.error.message if error.error else None) or error.reason or "no reason given"

@@ -19,3 +19,10 @@ class Refused(Permanent):
     def __init__(self, message: str, status: int = 409) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Misconfigured(Refused):
+    """A setting is missing or wrong: nothing works until it is set right."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 500)

@@ -45,7 +45,7 @@ _current: WeakKeyDictionary[asyncio.AbstractEventLoop, Services] = WeakKeyDictio
 
 
 def services() -> Services:
-    """The services of the running event loop. Raises Permanent when a setting is missing or wrong."""
+    """The services of the running event loop. Raises Misconfigured when a setting is missing or wrong."""
     loop = asyncio.get_running_loop()
     if loop not in _current:
         _current[loop] = Services(Settings.load())

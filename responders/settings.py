@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from responders.errors import Permanent
+from responders.errors import Misconfigured
 from responders.ids import is_guid
 from responders.model import Gate
 
@@ -51,14 +51,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings. Raises Permanent, naming the setting, when one is missing or wrong."""
+        """Read the settings. Raises Misconfigured, naming the setting, when one is missing or wrong."""
         raw: dict[str, object] = {}
         for field in msgspec.structs.fields(cls):
             name = PREFIX + field.name.upper()
             text = environment.get(name, "").strip()
             if not text:
                 if field.required:
-                    raise Permanent(f"Setting {name} is missing and has no default.")
+                    raise Misconfigured(f"Setting {name} is missing and has no default.")
             elif field.type in (tuple[str, ...], dict[str, Gate]):
                 items = [part.strip() for part in text.split(",") if part.strip()]
                 pairs = field.type == dict[str, Gate]
@@ -68,13 +68,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             settings = msgspec.convert(raw, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise Permanent(f"A setting is wrong: {error} (names are {PREFIX}<FIELD>).") from error
+            raise Misconfigured(f"A setting is wrong: {error} (names are {PREFIX}<FIELD>).") from error
         for subscription in settings.subscriptions:
             if not is_guid(subscription):
-                raise Permanent(f"Setting {PREFIX}SUBSCRIPTIONS holds {subscription!r}, which is no GUID.")
+                raise Misconfigured(f"Setting {PREFIX}SUBSCRIPTIONS holds {subscription!r}, which is no GUID.")
         for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph)):
             if not url.startswith("https://"):
-                raise Permanent(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
+                raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
         return settings
 
     def covers(self, subscription: str) -> bool:
@@ -85,5 +85,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def _pair(name: str, text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise Permanent(f"Setting {name} holds {text!r}; write it as <step>=<gate>.")
+        raise Misconfigured(f"Setting {name} holds {text!r}; write it as <step>=<gate>.")
     return key.strip(), value.strip()

@@ -31,9 +31,10 @@ ACTIVITIES: tuple[Activity, ...] = (
 
 
 async def run(activity: Activity, order: Json) -> Json:
-    """Run one activity in this worker."""
+    """Run one activity in this worker. A setting that is wrong is raised: when it is put right, the run goes on."""
+    its = services()
     try:
         with explained(activity.__name__.replace("_", " ")):
-            return await activity(order, services())
+            return await activity(order, its)
     except Permanent as error:
         return {"failed": str(error)}

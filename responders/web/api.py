@@ -71,6 +71,9 @@ async def rerun(id_: str, body: bytes, who: Person, its: Services, engine: Engin
     which = await _known(id_, its)
     async with _noted(which, who, "rerun"):
         require(who, "Approver")
+        run = (await view(which))["run"]
+        if await engine.start("incident", run, {"incident": id_, "by": who.id}):
+            return 202, {"run": run}  # it had broken, and goes on
         seen = await _closed(which, "run again")
         n = len(seen["earlier"]) + 1
         return 202, {"run": await _another(which, "incident", f"r{n}", body, who, its, engine)}
@@ -168,6 +171,7 @@ _TITLES: Mapping[int, str] = {
     403: "Not allowed",
     404: "Not found",
     409: "Not possible now",
+    500: "Not set up",
     503: "Not available now",
 }
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import azure.functions as func
 from azure.functions import meta
@@ -179,4 +179,7 @@ def _function(definition: Definition, directory: str) -> Function | None:
         raise BadApp(f"Function {name!r} is bound to {sorted(bound - parameters)}, but takes {sorted(parameters)}.")
     if extra := parameters - bound - {"context"}:
         raise BadApp(f"Function {name!r} takes {sorted(extra)}, to which nothing is bound.")
+    hints = get_type_hints(call)
+    if strange := [hint for bind in bound if not isinstance(hint := hints.get(bind, str), type)]:
+        raise BadApp(f"Function {name!r} is not loaded by the worker: {strange[0]} is no plain type.")
     return Function(name, str(trigger.type), trigger, call, tuple(b.name for b in bindings), context, directory)

@@ -1,11 +1,12 @@
 """The whole responder on a sandbox Azure: the function app on the local host, and people who call it over HTTP."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import aiohttp
 import msgspec
@@ -48,11 +49,14 @@ class Responder:
     def __init__(self, scene: Scene, sandbox: Sandbox, host: Host, evidence: Path) -> None:
         self.scene, self.sandbox, self.host, self.evidence = scene, sandbox, host, evidence
         self._session = aiohttp.ClientSession()
+        tls = ssl.create_default_context(cafile=sandbox.ca_file)
+        self.azure = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls))
         self._key = ""
         self._grants: list[Json] = []
 
     async def close(self) -> None:
         await self._session.close()
+        await self.azure.close()
 
     # -- Azure ---------------------------------------------------------------------------------------------------------
 
@@ -196,17 +200,16 @@ class Responder:
         await self.host.advance(self.host.next_timer)
         await self.host.idle()
 
-    async def ended(self, incident: str, *, approve: bool = False) -> Json:
-        """The incident once it is closed. Open gates are approved or rejected on the way, and silence passes."""
+    async def ended(self, incident: str, votes: Literal["approve", "reject", "none"] = "reject") -> Json:
+        """The incident once it is closed. Open gates get these votes on the way, and silence passes."""
         for _ in range(_ROUNDS):
             shown = await self.show(incident)
             if shown["status"] == "closed":
                 return shown
-            gates = [g for g in shown["gates"] if g["state"] == "open"]
+            gates = [g for g in shown["gates"] if g["state"] == "open" and votes != "none"]
             for gate in gates:
-                said = {} if approve else {"decision": "reject", "reason": "The test is over."}
-                for by in ("bob", "carol")[: gate["needs"] if approve else 1]:
-                    await self.vote(incident, gate, by, **said)
+                for by in ("bob", "carol")[: gate["needs"] if votes == "approve" else 1]:
+                    await self.vote(incident, gate, by, decision=votes)
             if not gates:
                 await self.pass_time()
         raise AssertionError(f"{incident} never ends: {shown['status']}")

@@ -25,7 +25,7 @@ from aiohttp import web
 Json = dict[str, Any]
 APP = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for an invocation; then the process says where it hangs, and ends
-NOT_LOADED = {"failed": "There is no such function, or it was not loaded.", "result": None, "durable": []}
+NOT_LOADED: Json = {"failed": "There is no such function, or it was not loaded.", "result": None, "durable": []}
 KINDS = {"httpTrigger": "http", "eventGridTrigger": "json"}  # kind of data by trigger, where it is not a string
 
 

@@ -209,7 +209,6 @@ def test_a_failure_is_journalled(worker: Worker) -> None:
     assert json.loads(entry.read_text())["kind"] == "failed"
 
 
-@pytest.mark.xfail(strict=True, reason="a sign-in that fails is taken for an answer of Azure's, and is not repeated")
 def test_an_activity_that_cannot_sign_in_is_repeated_and_says_why(worker: Worker) -> None:
     body, id_ = event_of(document("cloud-event"))
     worker.invoke("on_event", body)

@@ -39,7 +39,8 @@ def tangle(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     c = context.call_activity("work", "c")
     deadline = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
     yield context.task_any([a, b, c, deadline])
-    deadline.cancel()
+    if not deadline.is_completed:
+        deadline.cancel()
     d = yield context.call_activity("work", "d")
     e = context.call_activity_with_retry("work", retry, "e")
     rest = yield context.task_all([a, b, c, e, context.call_sub_orchestrator_with_retry("child", retry, "f")])
@@ -60,7 +61,7 @@ class Loop:
         """As a new process does."""
         self.pending = self.store.activities()
         self.orchestrations = Orchestrations(
-            self.app, self.store, self.clock, run=lambda new: self.pending.extend(new), woken=lambda: None
+            self.app, self.store, self.clock, run=self.pending.extend, woken=lambda: None
         )
         self.orchestrations.wake(*self.store.runnable(clocks.text(self.clock.now())))
 

@@ -1,0 +1,84 @@
+"""A closed incident is run again or undone when an approver asks for it, and never two at a time."""
+
+import asyncio
+
+import pytest
+
+from tests.api.responder import DISABLE, STRIP, Responder, assert_refused
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+@pytest.mark.parametrize("route", ["rerun", "undo"])
+async def test_while_it_runs_it_is_neither_run_again_nor_undone(its: Responder, waiting: str, route: str) -> None:
+    async with its.unchanged():
+        answer = await its.ask("POST", f"incidents/{waiting}/{route}", {}, by="alice")
+        assert_refused(answer, 409, waiting, "is still responding", "when it has closed")
+    noted = (await its.show(waiting))["refusals"][-1]
+    assert (noted["by"], noted["request"]) == ("alice@contoso.example", route)
+
+
+@pytest.mark.parametrize(("route", "letter"), [("rerun", "r"), ("undo", "u")])
+async def test_of_several_who_ask_at_once_one_is_heard(its: Responder, asked: str, route: str, letter: str) -> None:
+    await its.ended(asked)
+    people = ("alice", "bob", "carol", "dave")
+    answers = await asyncio.gather(*(its.ask("POST", f"incidents/{asked}/{route}", {}, by=by) for by in people))
+    assert sorted(answer.status for answer in answers) == [202, 409, 409, 409]
+    [heard] = [answer.body for answer in answers if answer.status == 202]
+    assert list(heard.values()) == [f"{asked}-{letter}1"]
+    for answer in answers:
+        if answer.status == 409:
+            assert f"{asked}-{letter}1" in answer.body["detail"] or "is still" in answer.body["detail"]
+    await its.host.idle()
+
+
+async def test_a_rerun_asks_the_owner_again_and_its_requester_can_not_countersign(its: Responder, waiting: str) -> None:
+    first = await its.ended(waiting)
+    again = await its.ask("POST", f"incidents/{waiting}/rerun", {"reason": "<b>Once</b> more."}, by="alice")
+    assert (again.status, again.body) == (202, {"run": f"{waiting}-r1"})
+    shown = await its.show(waiting)
+    assert (shown["status"], shown["by"], shown["asked_because"]) == (
+        "asking",
+        "alice@contoso.example",
+        "<b>Once</b> more.",
+    )
+    assert [run["run"] for run in shown["earlier"]] == [first["run"]]
+    await its.answered(waiting, expected=False)
+    gate = await its.gate(waiting, DISABLE)
+    async with its.unchanged():
+        assert_refused(await its.vote(waiting, gate, "alice"), 403, "you asked for it")
+    assert (await its.vote(waiting, gate, "bob")).status == 202
+
+
+async def test_an_undo_needs_somebody_else_and_restores_what_was_changed(its: Responder, waiting: str) -> None:
+    before = its.sandbox.world.snapshot()
+    await its.ended(waiting, votes="approve")
+    assert its.sandbox.world.snapshot() != before
+    assert (await its.ask("POST", f"incidents/{waiting}/undo", {}, by="alice")).status == 202
+    gate = await its.gate(waiting, "undo")
+    async with its.unchanged():
+        assert_refused(await its.vote(waiting, gate, "alice"), 403, "you asked for it", "Another approver has to")
+        assert_refused(await its.vote(waiting, gate, "eve"), 403, "suspect")
+        again = await its.ask("POST", f"incidents/{waiting}/undo", {}, by="bob")
+        assert_refused(again, 409, "is still undoing")
+        assert_refused(await its.ask("POST", f"incidents/{waiting}/rerun", {}, by="bob"), 409, "is still undoing")
+    assert (await its.vote(waiting, gate, "bob")).status == 202
+    shown = await its.show(waiting)
+    assert (shown["status"], shown["undo"][-1]["result"]) == ("closed", "done")
+    assert its.sandbox.world.snapshot() == before
+
+
+async def test_an_undo_of_nothing_does_nothing(its: Responder, asked: str) -> None:
+    await its.answered(asked, expected=True)
+    async with its.unchanged():
+        assert (await its.ask("POST", f"incidents/{asked}/undo", {}, by="alice")).status == 202
+    assert (await its.show(asked))["undo"][-1]["result"] == "nothing_to_do"
+
+
+async def test_an_undo_that_nobody_approves_changes_nothing(its: Responder, waiting: str) -> None:
+    await its.vote(waiting, await its.gate(waiting, STRIP), "alice")
+    await its.ended(waiting)
+    assert (await its.ask("POST", f"incidents/{waiting}/undo", {}, by="alice")).status == 202
+    async with its.unchanged():
+        await its.ended(waiting, votes="none")
+    assert (await its.show(waiting))["undo"][-1]["result"] == "expired"
