@@ -38,7 +38,7 @@ class Incident:
     async def receive(self, alert: Alert, at: datetime) -> bool:
         """Keep the alert as it came. True for the first delivery."""
         first = await self.evidence.create(self.path("alert.json"), alert)
-        await self.evidence.create(f"index/{at:%Y%m%dT%H%M%S}-{self.id}", self.id) if first else None
+        await self.evidence.create(f"index/{at:%Y%m%dT%H%M%S%f}-{self.id}", self.id) if first else None
         return first
 
     async def received(self) -> Alert:

@@ -1,7 +1,6 @@
 """An alert that is delivered again, by whatever channel and however often: one incident, and nothing is done twice."""
 
 import asyncio
-from collections.abc import Awaitable
 
 import pytest
 
@@ -15,15 +14,18 @@ async def delivered_20_times(its: Responder, alert: Json) -> list[Answer]:
     """By all channels, all at once."""
     logic_app, event = alerting.exported(alert), alerting.event(alert)
     upper = {"id": alert["id"].upper().replace("/SUBSCRIPTIONS", "/subscriptions")}
-    deliveries: list[Awaitable[Answer]] = []
-    for _ in range(5):
-        deliveries += [
-            its.event(*event),
-            its.ask("POST", "alerts", logic_app, by=LOGIC_APP),
-            its.ask("POST", "alerts", {"id": alert["id"]}, by="carol"),
-            its.ask("POST", "alerts", upper, by=LOGIC_APP),
-        ]
-    answers = await asyncio.gather(*deliveries)
+    answers = await asyncio.gather(
+        *(
+            delivery
+            for _ in range(5)
+            for delivery in (
+                its.event(*event),
+                its.ask("POST", "alerts", logic_app, by=LOGIC_APP),
+                its.ask("POST", "alerts", {"id": alert["id"]}, by="carol"),
+                its.ask("POST", "alerts", upper, by=LOGIC_APP),
+            )
+        )
+    )
     await its.host.idle()
     return answers
 

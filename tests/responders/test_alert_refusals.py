@@ -4,7 +4,8 @@ import contextlib
 import copy
 import json
 import random
-import time
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from responders.alerts import Reference, parse
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Alert, Ignored
-from tests.responders.alert_fixtures import FOLDER, ID, LINK, NAME, SUBSCRIPTION, VM, alert, document, payload, rest
+from tests.responders.alert_fixtures import FOLDER, ID, LINK, NAME, SUBSCRIPTION, VM, alert, document, rest
 
 
 @pytest.mark.parametrize(
@@ -54,17 +55,15 @@ def test_what_can_not_be_read_is_refused_with_the_reason(body: object, words: st
 
 @pytest.mark.parametrize("depth", [65, 2_000, 500_000])
 @pytest.mark.parametrize("unit", [("[", "]"), ('{"a":', "}")])
-def test_deep_nesting_is_refused_at_once(depth: int, unit: tuple[str, str]) -> None:
+def test_deep_nesting_is_refused(depth: int, unit: tuple[str, str]) -> None:
     opening, closing = unit
     body = (
         opening * min(depth, 1_000_000 // len(opening + closing))
         + "1"
         + closing * min(depth, 1_000_000 // len(opening + closing))
     )
-    started = time.perf_counter()
     with pytest.raises(Permanent, match="64 levels"):
         parse(body)
-    assert time.perf_counter() - started < 5
 
 
 def test_64_levels_are_not_too_many() -> None:
@@ -289,33 +288,49 @@ def well_formed(arrival: object) -> None:
         assert all(isinstance(text, str) for text in arrival.details.values())
 
 
+def steps(body: object) -> int:
+    """How many functions are called for a body: it is the same on any machine, however busy."""
+    count = 0
+
+    def tick(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(tick)
+    try:
+        with contextlib.suppress(Permanent):
+            parse(body)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        rest(entities=[{"$id": str(n), "$ref": str(n + 1)} for n in range(20_000)]),
-        rest(
-            entities=[{"type": "account", "aadUserId": f"{n:08x}-0000-4000-8000-000000000000"} for n in range(10_000)]
+        lambda n: rest(entities=[{"$id": str(k), "$ref": str(k + 1)} for k in range(n)]),
+        lambda n: rest(
+            entities=[{"type": "account", "aadUserId": f"{k:08x}-0000-4000-8000-000000000000"} for k in range(n)]
         ),
-        rest(entities=[{"type": "account", "name": f"user {n}"} for n in range(20_000)]),
+        lambda n: rest(entities=[{"type": "account", "name": f"user {k}"} for k in range(n)]),
+        lambda n: {"value": [{"$ref": "1"}] * n},
+        lambda n: [[]] * n,
+        lambda n: {str(k): "[" for k in range(n)},
+    ],
+    ids=["chain of references", "accounts", "names", "dangling references", "empty lists", "broken JSON"],
+)
+def test_work_stays_in_proportion_to_size(body: Callable[[int], object]) -> None:
+    assert steps(body(4_000)) < 5 * steps(body(1_000))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         rest(extendedProperties={"A" * 200_000: "x", "a" * 200_000: " " * 200_000}),
         rest(alertDisplayName=" " * 400_000 + "x", alertUri="https://portal.azure.com/" + "/" * 400_000),
-        {"value": [{"$ref": "1"}] * 60_000},
-        [[]] * 300_000,
-        {str(n): "[" for n in range(70_000)},
         {"a": '"' * 500_000},
     ],
-    ids=lambda body: str(body)[:30],
+    ids=["keys", "blanks and slashes", "quotes"],
 )
-def test_time_stays_in_proportion_to_size(body: object) -> None:
-    started = time.perf_counter()
-    with contextlib.suppress(Permanent):
-        parse(body)
-    assert time.perf_counter() - started < 5
-
-
-def test_a_thousand_alerts_take_well_under_a_few_seconds() -> None:
-    body = payload("event-hub")
-    started = time.perf_counter()
-    for _ in range(1_000):
-        parse(body)
-    assert time.perf_counter() - started < 5
+def test_long_texts_take_few_steps(body: object) -> None:
+    assert steps(body) < 10_000

@@ -1,0 +1,248 @@
+"""What a rule asks of an activity: a tree, made at build time from Sigma, and how it is answered, with the reasons."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from responders.investigation.activity import Activity
+from responders.investigation.fields import BY_OPERATION, field, text
+
+Op = Literal["is", "contains", "startswith", "endswith", "like", "re", "cidr", "exists", "same", "gt", "gte", "lt", "lte"]
+LONGEST = 200  # characters of a value that a reason shows
+
+
+class Test(Struct, frozen=True, tag="test", omit_defaults=True):
+    """One field against values: any of them, or every one. Text is compared without case, except by a `re`."""
+
+    field: str  # "" for keywords: all text of the activity
+    op: Op
+    values: tuple[str | float | bool, ...]  # lower case but for `re`; `like` has * and ?, literal ones behind a backslash
+    every: bool = False
+
+
+class All(Struct, frozen=True, tag="all"):
+    """Each of these."""
+
+    of: tuple["Node", ...]
+
+
+class Any_(Struct, frozen=True, tag="any"):  # noqa: N801
+    """At least one of these."""
+
+    of: tuple["Node", ...]
+
+
+class Not(Struct, frozen=True, tag="not"):
+    """The contrary. A field that is missing matches nothing, so that its contrary holds."""
+
+    of: "Node"
+
+
+class Selection(Struct, frozen=True, tag="selection"):
+    """A part of the rule that has a name."""
+
+    name: str
+    of: "Node"
+
+
+Node = Test | All | Any_ | Not | Selection
+
+
+class Reason(Struct, frozen=True):
+    """Why a rule matched: which part of it, on what. The value is attacker-influenced text, cut to LONGEST."""
+
+    selection: str
+    field: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.selection}: {self.field} is {self.value!r}"
+
+
+# The reasons for which the answer is yes; None is no.
+Answer = tuple[Reason, ...] | None
+Check = Callable[[Activity], Answer]
+
+
+def check(node: Node, selection: str = "") -> Check:
+    """The question as a function."""
+    match node:
+        case Test():
+            return _test(node, selection)
+        case Selection():
+            return check(node.of, node.name)
+        case Not():
+            inner = check(node.of, selection)
+            return lambda activity: () if inner(activity) is None else None
+        case All():
+            return _all([check(one, selection) for one in node.of])
+        case Any_():
+            return _any([check(one, selection) for one in node.of])
+
+
+def possible(node: Node, activity: Activity) -> bool | None:
+    """Whether an activity of this operation can match, whatever else it is: True and False are certain, None is maybe."""
+    match node:
+        case Test():
+            return None if node.field not in BY_OPERATION or node.op == "same" else check(node)(activity) is not None
+        case Selection():
+            return possible(node.of, activity)
+        case Not():
+            inner = possible(node.of, activity)
+            return None if inner is None else not inner
+        case All():
+            answers = {possible(one, activity) for one in node.of}
+            return False if False in answers else None if None in answers else True
+        case Any_():
+            answers = {possible(one, activity) for one in node.of}
+            return True if True in answers else None if None in answers else False
+
+
+def _all(checks: list[Check]) -> Check:
+    def answer(activity: Activity) -> Answer:
+        reasons: tuple[Reason, ...] = ()
+        for one in checks:
+            found = one(activity)
+            if found is None:
+                return None
+            reasons += found
+        return reasons
+
+    return answer
+
+
+def _any(checks: list[Check]) -> Check:
+    def answer(activity: Activity) -> Answer:
+        for one in checks:
+            found = one(activity)
+            if found is not None:
+                return found
+        return None
+
+    return answer
+
+
+def _test(test: Test, selection: str) -> Check:
+    name, read = (its := field(test.field)).name, its.read
+    if test.op == "exists":
+        return _existence(test, selection)
+    if test.op == "same":
+        predicates = [_same(str(other)) for other in test.values]
+    elif test.op == "is" and not test.every:
+        wanted = frozenset(text(value) for value in test.values)
+        predicates = [lambda value, _: text(value).lower() in wanted]
+    else:
+        predicates = [_predicate(test.op, value, exact=its.exact) for value in test.values]
+    if not test.every:
+
+        def some(activity: Activity) -> Answer:
+            for value in read(activity):
+                for holds in predicates:
+                    if holds(value, activity):
+                        return (Reason(selection, name, text(value)[:LONGEST]),)
+            return None
+
+        return some
+
+    def every(activity: Activity) -> Answer:
+        found = []
+        for holds in predicates:
+            value = next((v for v in read(activity) if holds(v, activity)), None)
+            if value is None:
+                return None
+            found.append(Reason(selection, name, text(value)[:LONGEST]))
+        return tuple(dict.fromkeys(found))
+
+    return every
+
+
+def _existence(test: Test, selection: str) -> Check:
+    its, wanted = field(test.field), test.values[0]
+
+    def answer(activity: Activity) -> Answer:
+        values = its.read(activity)
+        if bool(values) is not wanted:
+            return None
+        return (Reason(selection, its.name, text(values[0])[:LONGEST] if values else ""),)
+
+    return answer
+
+
+Predicate = Callable[[Any, Activity], bool]
+
+
+def _same(other: str) -> Predicate:
+    read = field(other).read
+    return lambda value, activity: any(text(value).lower() == text(its).lower() for its in read(activity))
+
+
+def _predicate(op: Op, wanted: str | float, *, exact: bool) -> Predicate:
+    """One value's test. `exact` is whether the case of the field means something to a regular expression."""
+    sought = text(wanted)
+    match op:
+        case "is":
+            return lambda value, _: text(value).lower() == sought
+        case "contains":
+            return lambda value, _: sought in text(value).lower()
+        case "startswith":
+            return lambda value, _: text(value).lower().startswith(sought)
+        case "endswith":
+            return lambda value, _: text(value).lower().endswith(sought)
+        case "like":
+            pattern = re.compile(regex(sought), re.DOTALL)
+            return lambda value, _: pattern.fullmatch(text(value).lower()) is not None
+        case "re":
+            free = re.compile(sought, 0 if exact else re.IGNORECASE)
+            return lambda value, _: free.search(text(value)) is not None
+        case "cidr":
+            network = ipaddress.ip_network(sought)
+            return lambda value, _: (address := _address(text(value))) is not None and address in network
+        case _:
+            return _comparison(op, float(wanted))
+
+
+def _comparison(op: Op, wanted: float) -> Predicate:
+    compare = {"gt": float.__gt__, "gte": float.__ge__, "lt": float.__lt__, "lte": float.__le__}[op]
+    return lambda value, _: (number := _number(value)) is not None and compare(number, wanted)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(value)
+    except ValueError:
+        return None
+    return (found.version == 6 and found.ipv4_mapped) or found  # noqa: PLR2004
+
+
+def regex(like: str) -> str:
+    """A `like` as a regular expression of the whole text. It never backtracks: the text is the attacker's choice."""
+    first, *rest = segments(like)
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last
+
+
+def segments(like: str) -> list[str]:
+    """What stands between the * of a `like`, each as a regular expression of its own."""
+    found = [""]
+    for literal, wild in re.findall(r"\\(.)|(.)", like, re.DOTALL):
+        if wild == "*":
+            found.append("")
+        else:
+            found[-1] += "." if wild == "?" else re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", literal or wild)
+    return found
