@@ -31,6 +31,14 @@ class Durable:
 
     async def wake(self, instance: str, event: str) -> None:
         """Raise an event. An instance that has ended, or never was, needs none."""
-        status = await self._client.get_status(instance)
-        if status and status.runtime_status and status.runtime_status.name in {"Running", "Pending"}:
+        if not await self._runs(instance):
+            return
+        try:
             await self._client.raise_event(instance, event, {})
+        except Exception as error:  # the client raises nothing narrower
+            if await self._runs(instance):  # else it ended between our look and our event
+                raise Temporary(f"Durable Functions did not wake {instance}: {str(error)[:300]}") from error
+
+    async def _runs(self, instance: str) -> bool:
+        status = await self._client.get_status(instance)
+        return bool(status and status.runtime_status and status.runtime_status.name in {"Running", "Pending"})

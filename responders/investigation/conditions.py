@@ -11,7 +11,9 @@ from msgspec import Struct
 from responders.investigation.activity import Activity
 from responders.investigation.fields import BY_OPERATION, field, text
 
-Op = Literal["is", "contains", "startswith", "endswith", "like", "re", "cidr", "exists", "same", "gt", "gte", "lt", "lte"]
+Op = Literal[
+    "is", "contains", "startswith", "endswith", "like", "re", "cidr", "exists", "same", "gt", "gte", "lt", "lte"
+]
 LONGEST = 200  # characters of a value that a reason shows
 
 
@@ -20,7 +22,9 @@ class Test(Struct, frozen=True, tag="test", omit_defaults=True):
 
     field: str  # "" for keywords: all text of the activity
     op: Op
-    values: tuple[str | float | bool, ...]  # lower case but for `re`; `like` has * and ?, literal ones behind a backslash
+    values: tuple[
+        str | float | bool, ...
+    ]  # lower case but for `re`; `like` has * and ?, literal ones behind a backslash
     every: bool = False
 
 
@@ -85,7 +89,7 @@ def check(node: Node, selection: str = "") -> Check:
 
 
 def possible(node: Node, activity: Activity) -> bool | None:
-    """Whether an activity of this operation can match, whatever else it is: True and False are certain, None is maybe."""
+    """Whether an activity of that operation matches whatever else it is (True), can't (False), or may (None)."""
     match node:
         case Test():
             return None if node.field not in BY_OPERATION or node.op == "same" else check(node)(activity) is not None
@@ -127,37 +131,33 @@ def _any(checks: list[Check]) -> Check:
 
 
 def _test(test: Test, selection: str) -> Check:
-    name, read = (its := field(test.field)).name, its.read
     if test.op == "exists":
         return _existence(test, selection)
-    if test.op == "same":
-        predicates = [_same(str(other)) for other in test.values]
-    elif test.op == "is" and not test.every:
+    its = field(test.field)
+    read = its.read
+    if test.op == "is" and not test.every:
         wanted = frozenset(text(value) for value in test.values)
-        predicates = [lambda value, _: text(value).lower() in wanted]
+        predicates: list[tuple[Predicate, str]] = [(lambda value, _: text(value).lower() in wanted, "")]
     else:
-        predicates = [_predicate(test.op, value, exact=its.exact) for value in test.values]
-    if not test.every:
+        # Of keywords, a reason shows the word; the text that it was found in is the whole activity.
+        predicates = [(_predicate(test.op, v, exact=its.exact), "" if test.field else text(v)) for v in test.values]
 
-        def some(activity: Activity) -> Answer:
-            for value in read(activity):
-                for holds in predicates:
-                    if holds(value, activity):
-                        return (Reason(selection, name, text(value)[:LONGEST]),)
-            return None
+    def reason(value: Any, word: str) -> Reason:
+        return Reason(selection, its.name, (word or text(value))[:LONGEST])
 
-        return some
+    def some(activity: Activity) -> Answer:
+        for value in read(activity):
+            for holds, word in predicates:
+                if holds(value, activity):
+                    return (reason(value, word),)
+        return None
 
     def every(activity: Activity) -> Answer:
-        found = []
-        for holds in predicates:
-            value = next((v for v in read(activity) if holds(v, activity)), None)
-            if value is None:
-                return None
-            found.append(Reason(selection, name, text(value)[:LONGEST]))
-        return tuple(dict.fromkeys(found))
+        values = read(activity)
+        found = [[reason(v, word) for v in values if holds(v, activity)][:1] for holds, word in predicates]
+        return tuple(dict.fromkeys(one for ones in found for one in ones)) if all(found) else None
 
-    return every
+    return every if test.every else some
 
 
 def _existence(test: Test, selection: str) -> Check:
@@ -175,23 +175,16 @@ def _existence(test: Test, selection: str) -> Check:
 Predicate = Callable[[Any, Activity], bool]
 
 
-def _same(other: str) -> Predicate:
-    read = field(other).read
-    return lambda value, activity: any(text(value).lower() == text(its).lower() for its in read(activity))
-
-
 def _predicate(op: Op, wanted: str | float, *, exact: bool) -> Predicate:
     """One value's test. `exact` is whether the case of the field means something to a regular expression."""
     sought = text(wanted)
+    if op in _TEXTS:
+        compare = _TEXTS[op]
+        return lambda value, _: compare(text(value).lower(), sought)
     match op:
-        case "is":
-            return lambda value, _: text(value).lower() == sought
-        case "contains":
-            return lambda value, _: sought in text(value).lower()
-        case "startswith":
-            return lambda value, _: text(value).lower().startswith(sought)
-        case "endswith":
-            return lambda value, _: text(value).lower().endswith(sought)
+        case "same":
+            read = field(sought).read
+            return lambda value, activity: text(value).lower() in [text(its).lower() for its in read(activity)]
         case "like":
             pattern = re.compile(regex(sought), re.DOTALL)
             return lambda value, _: pattern.fullmatch(text(value).lower()) is not None
@@ -203,6 +196,14 @@ def _predicate(op: Op, wanted: str | float, *, exact: bool) -> Predicate:
             return lambda value, _: (address := _address(text(value))) is not None and address in network
         case _:
             return _comparison(op, float(wanted))
+
+
+_TEXTS: dict[str, Callable[[str, str], bool]] = {
+    "is": str.__eq__,
+    "contains": str.__contains__,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
 
 
 def _comparison(op: Op, wanted: float) -> Predicate:
@@ -244,5 +245,10 @@ def segments(like: str) -> list[str]:
         if wild == "*":
             found.append("")
         else:
-            found[-1] += "." if wild == "?" else re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", literal or wild)
+            found[-1] += "." if wild == "?" else verbatim(literal or wild)
     return found
+
+
+def verbatim(plain: str) -> str:
+    """A regular expression for exactly this text, as Python, RE2 and Kusto read it alike."""
+    return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", plain)

@@ -13,7 +13,8 @@ from responders.investigation.activity import Activity
 Values = tuple[Any, ...]
 Reader = Callable[[Activity], Values]
 
-OUTCOMES = {"start": "started", "accept": "accepted", "success": "succeeded", "failure": "failed"}  # stream: REST
+# An outcome's other word: the log's channels differ.
+_SHORT = {"started": "start", "accepted": "accept", "succeeded": "success", "failed": "failure"}
 _GROUP = re.compile("/resourcegroups/([^/]+)", re.IGNORECASE)
 _CLAIMS = "http://schemas.microsoft.com/identity/claims/"
 
@@ -70,7 +71,7 @@ KEYWORDS = Field("any field", _everything, "", exact=True)
 # How a body's fields are read in KQL is the generator's business: only it knows the path.
 _BODIES = {"request": "properties.requestbody", "response": "properties.responsebody"}
 _EVIDENCE = "identity.authorization.evidence."
-# Field, what of an Activity, what of AzureActivity; then other names of it, those of SigmaHQ's rules and of the spellings.
+# Name, what of an Activity, what of AzureActivity; then other names: those of SigmaHQ's rules and of the channels.
 _TABLE: tuple[tuple[str, Reader, str, tuple[str, ...]], ...] = (
     (
         "operationName",
@@ -86,8 +87,8 @@ _TABLE: tuple[tuple[str, Reader, str, tuple[str, ...]], ...] = (
     ),
     (
         "status",
-        _attribute("outcome"),
-        "ActivityStatusValue",
+        lambda a: (a.outcome, _SHORT[a.outcome]),
+        "",
         ("ActivityStatusValue", "ActivityStatus", "status.value", "resultType"),
     ),
     ("subStatus", _attribute("status"), "ActivitySubstatusValue", ("ActivitySubstatusValue", "subStatus.value")),

@@ -6,10 +6,10 @@ Nothing here changes Azure: it starts runs, keeps answers, and wakes the run tha
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from responders import approvals, incident, intake
 from responders.approvals import Answer, Decision, GateRecord, Person, Question, Vote
@@ -26,6 +26,9 @@ _READERS = ("Reader", "Owner", "Approver")
 _GATE = re.compile(r"[0-9a-f]{20}(-[0-9a-z]{1,10}){1,6}")
 
 
+_Digest = Annotated[str, Meta(max_length=64)]
+
+
 class _Answer(Struct, forbid_unknown_fields=True):
     expected: bool
     reason: str = ""
@@ -34,8 +37,8 @@ class _Answer(Struct, forbid_unknown_fields=True):
 class _Vote(Struct, forbid_unknown_fields=True):
     gate: str
     decision: Literal["approve", "reject"]
-    digest: str = ""
-    changes: list[str] | None = None
+    digest: _Digest = ""
+    changes: list[_Digest] | None = None
     reason: str = ""
 
 

@@ -18,6 +18,21 @@ async def test_while_it_runs_it_is_neither_run_again_nor_undone(its: Responder, 
     assert (noted["by"], noted["request"]) == ("alice@contoso.example", route)
 
 
+@pytest.mark.parametrize("route", ["rerun", "undo"])
+@pytest.mark.parametrize("body", [b"{", b"\xff", [], {"by": "alice"}, {"reason": 7}, b"[" * 500_000])
+async def test_what_is_not_understood_starts_no_run(its: Responder, asked: str, route: str, body: object) -> None:
+    await its.answered(asked, expected=True)
+    before = await its.show(asked)
+    async with its.unchanged():
+        answer = await its.ask("POST", f"incidents/{asked}/{route}", body, by="alice")
+        assert_refused(answer, 400, "The body was not understood", "Nothing was done", "Send JSON with reason")
+    after = await its.show(asked)
+    assert (after["run"], after["earlier"], after["undo"]) == (before["run"], [], [])
+    assert after["refusals"][-1]["why"] == answer.body["detail"]
+    again = await its.ask("POST", f"incidents/{asked}/{route}", {"reason": "x" * 900_000}, by="alice")
+    assert again.status == 202
+
+
 @pytest.mark.parametrize(("route", "letter"), [("rerun", "r"), ("undo", "u")])
 async def test_of_several_who_ask_at_once_one_is_heard(its: Responder, asked: str, route: str, letter: str) -> None:
     await its.ended(asked)
