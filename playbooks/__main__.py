@@ -30,6 +30,7 @@ from responders.actions import action
 from responders.azure import explained
 from responders.errors import CountersignError, Permanent
 from responders.incident import incident_id
+from responders.investigation import scope
 from responders.investigation.findings import findings
 from responders.model import Alert, Plan, digest, plain
 from responders.protection import withhold
@@ -95,6 +96,7 @@ async def _plan(text: str) -> list[Plan]:
             alert = await _alert(its, text)
             at = datetime.now(UTC)
             case = await build(its, incident_id(alert), alert, at)
+            case, _ = await scope.widen(its.azure, case)
             case = case.having(findings=await findings(its.azure, case))
             own = await its.azure.own_id()
             return [

@@ -54,7 +54,7 @@ def _person(suspect: Principal) -> Subject | None:
     kind = suspect.kind
     if kind == "user" or kind == "guest" or kind == "service_principal":  # noqa: PLR1714  this is what mypy narrows by
         name = suspect.upn or suspect.name
-        return Subject(kind=kind, id=suspect.id, name=name, reason="the alert names it as the actor")
+        return Subject(kind=kind, id=suspect.id, name=name, reason=suspect.because or "the alert names it as the actor")
     return None
 
 

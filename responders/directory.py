@@ -1,17 +1,17 @@
 """Who is who in Entra ID (Microsoft Graph)."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, segment
+from responders.azure import absent_is_fine, odata, segment
 from responders.ids import is_guid
 from responders.model import Actor, Json, Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from responders.azure import Azure
 
-PERMISSIONS = ("Directory.Read.All", "User.Read.All")
+PERMISSIONS = ("AuditLog.Read.All", "Directory.Read.All", "User.Read.All")
 _BATCH = 1000  # ids a call of getByIds
 
 
@@ -38,6 +38,27 @@ async def resolve(azure: "Azure", actor: Actor, home: str) -> Principal:
     return Principal(
         id=actor.id, kind="foreign" if foreign else "unknown", name=name, upn=actor.upn, tenant=actor.tenant
     )
+
+
+async def principal(azure: "Azure", id_: str) -> Principal | None:
+    """The principal of that object id, if the directory has one. For an application, its service principal."""
+    found = await _find(azure, id_)
+    if found is None or found.kind != "unknown" or not found.app_id:
+        return found
+    with absent_is_fine():
+        entry = await azure.graph("GET", f"/servicePrincipals(appId='{segment(found.app_id)}')")
+        return _principal({"@odata.type": "servicePrincipal", **entry})
+    return None
+
+
+async def audits(azure: "Azure", who: Principal, since: datetime) -> AsyncIterator[Json]:
+    """What somebody changed in the directory since then (GET /auditLogs/directoryAudits)."""
+    by = f"initiatedBy/app/appId eq {odata(who.app_id)}" if who.app_id else f"initiatedBy/user/id eq {odata(who.id)}"
+    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async for entry in azure.graph_pages(
+        "/auditLogs/directoryAudits", {"$filter": f"activityDateTime ge {at} and {by}"}
+    ):
+        yield entry
 
 
 async def user(azure: "Azure", name: str) -> Principal | None:
@@ -70,5 +91,6 @@ def _principal(entry: Json) -> Principal:
         kind=kind,
         name=entry.get("displayName") or "",
         upn=entry.get("userPrincipalName") or "",
+        app_id=entry.get("appId") or "",
         created=datetime.fromisoformat(made) if made else None,
     )

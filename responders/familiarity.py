@@ -12,7 +12,7 @@ def judge(case: Case, maker: str | None, made: datetime | None) -> Verdict:
     when = f"{made:%Y-%m-%d %H:%M} UTC"
     if made < case.since:
         return Verdict(familiarity="familiar", reasons=(f"made {when}, before the window",))
-    suspect = case.suspect(maker)
+    suspect = case.suspect(maker, made)
     if suspect is None:
         return Verdict(familiarity="unknown", reasons=(f"made {when}, in the window, by {maker}, who is no suspect",))
     name = suspect.upn or suspect.name or suspect.id

@@ -63,6 +63,9 @@ class Principal(Struct, frozen=True, kw_only=True):
     upn: str = ""
     tenant: str = ""
     created: datetime | None = None
+    app_id: str = ""  # of a service principal
+    because: str = ""  # why it is a suspect, where the alert does not name it
+    since: datetime | None = None  # from when on what it does is held against it; None for the whole window
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -110,10 +113,13 @@ class Case(Struct, frozen=True, kw_only=True):
         """The same case with other values in some fields."""
         return msgspec.structs.replace(self, **fields)
 
-    def suspect(self, identity: str | None) -> Principal | None:
-        """The suspect with that object id or user principal name, if there is one."""
+    def suspect(self, identity: str | None, at: datetime | None = None) -> Principal | None:
+        """The suspect with that object id or user principal name, who was the intruder at that time already."""
         wanted = (identity or "").lower()
-        return next((s for s in self.suspects if wanted and wanted in {s.id.lower(), s.upn.lower()}), None)
+        for one in self.suspects:
+            if wanted and wanted in {one.id.lower(), one.upn.lower()}:
+                return one if at is None or one.since is None or at >= one.since else None
+        return None
 
     def did(self, operation: str, resource: str) -> Finding | None:
         """The suspects' last doing of that kind to that resource, if there was one."""

@@ -48,6 +48,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graph: str = "https://graph.microsoft.com"
     # What tokens for Resource Manager are asked for, where that is not its own address.
     arm_audience: str = ""
+    # The workspace that the Activity Log is streamed to (a GUID, its "Workspace ID"). Empty: Azure Monitor is read alone.
+    workspace: str = ""
+    # Log Analytics: other clouds have others.
+    logs: str = "https://api.loganalytics.io"
 
     @classmethod
     def load(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -72,7 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for subscription in settings.subscriptions:
             if not is_guid(subscription):
                 raise Misconfigured(f"Setting {PREFIX}SUBSCRIPTIONS holds {subscription!r}, which is no GUID.")
-        for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph)):
+        if settings.workspace and not is_guid(settings.workspace):
+            raise Misconfigured(f"Setting {PREFIX}WORKSPACE holds {settings.workspace!r}, which is no GUID.")
+        for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph), ("LOGS", settings.logs)):
             if not url.startswith("https://"):
                 raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
         return settings

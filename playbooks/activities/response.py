@@ -8,6 +8,7 @@ from responders import defender, notify, owners, report
 from responders.approvals import Question
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
+from responders.investigation import scope
 from responders.investigation.findings import findings
 from responders.model import Json, digest, plain
 from responders.services import Services
@@ -87,7 +88,8 @@ async def investigate(order: Json, its: Services) -> Json:
     """Find what the suspects did, and whom and what they touched that no playbook has had yet in this run."""
     incident, at, name = its.incident(order["incident"]), at_of(order), f"{order['run']}-{order['wave']}"
     case = await joining.widened(its, await incident.case(order["run"]), at)
-    by_hand: list[str] = []
+    case, unknown = await scope.widen(its.azure, case)
+    by_hand = list(unknown)
     try:
         with explained("reading the Activity Log"):
             case = case.having(findings=await findings(its.azure, case))

@@ -6,11 +6,12 @@ holds, reading it never raises: values of a wrong kind are left out, and what is
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -45,50 +46,50 @@ class Notes:
 class Pair(Struct, gc=False):
     """A value that comes with its label."""
 
-    value: Any = None
+    value: str | None = None
 
 
 class Claims(Struct, gc=False):
-    """What of a token's claims is used, by long and by short names. Lists come as "a,b" or as lists."""
+    """What of a token's claims is used, by long and by short names. Lists are written "a,b"."""
 
-    oid: Any = field(name=_MS + "identity/claims/objectidentifier", default=None)
-    short_oid: Any = field(name="oid", default=None)
-    tid: Any = field(name=_MS + "identity/claims/tenantid", default=None)
-    short_tid: Any = field(name="tid", default=None)
-    amr: Any = field(name=_MS + "claims/authnmethodsreferences", default=None)
-    short_amr: Any = field(name="amr", default=None)
-    upn: Any = field(name=_SOAP + "upn", default=None)
-    short_upn: Any = field(name="upn", default=None)
-    name: Any = field(name=_SOAP + "name", default=None)
-    mail: Any = field(name=_SOAP + "emailaddress", default=None)
-    appid: Any = None
-    appidacr: Any = None
-    idtyp: Any = None
-    wids: Any = None
-    uti: Any = None
-    ipaddr: Any = None
+    oid: str | None = field(name=_MS + "identity/claims/objectidentifier", default=None)
+    short_oid: str | None = field(name="oid", default=None)
+    tid: str | None = field(name=_MS + "identity/claims/tenantid", default=None)
+    short_tid: str | None = field(name="tid", default=None)
+    amr: str | None = field(name=_MS + "claims/authnmethodsreferences", default=None)
+    short_amr: str | None = field(name="amr", default=None)
+    upn: str | None = field(name=_SOAP + "upn", default=None)
+    short_upn: str | None = field(name="upn", default=None)
+    name: str | None = field(name=_SOAP + "name", default=None)
+    mail: str | None = field(name=_SOAP + "emailaddress", default=None)
+    appid: str | None = None
+    appidacr: str | None = None
+    idtyp: str | None = None
+    wids: str | None = None
+    uti: str | None = None
+    ipaddr: str | None = None
 
 
 class Http(Struct, gc=False, rename="camel"):
     """The request, as far as the log keeps it."""
 
-    client_ip_address: Any = None
+    client_ip_address: str | None = None
 
 
 class Evidence(Struct, gc=False, rename="camel"):
     """The role assignment by which the call was allowed."""
 
-    role: Any = None
-    principal_type: Any = None
+    role: str | None = None
+    principal_type: str | None = None
 
 
 class Authorization(Struct, gc=False):
     """What was allowed, and by which role."""
 
-    action: Any = None
-    role: Any = None
-    scope: Any = None
-    evidence: Evidence | str | None = None
+    action: str | None = None
+    role: str | None = None
+    scope: str | None = None
+    evidence: Evidence | None = None
 
 
 class Properties(Struct, gc=False, rename="camel"):
@@ -96,17 +97,27 @@ class Properties(Struct, gc=False, rename="camel"):
 
     requestbody: Any = None
     request_body: Any = None
-    response_body: Any = None
     responsebody: Any = None
-    status_code: Any = None
+    response_body: Any = None
     status_message: Any = None
-    entity: Any = None
-    message: Any = None
-    hierarchy: Any = None
+    status_code: str | None = None
+    entity: str | None = None
+    message: str | None = None
+    hierarchy: str | None = None
+
+    @property
+    def asked(self) -> Any:
+        """The body of the request, if this event has it."""
+        return self.requestbody or self.request_body
+
+    @property
+    def answered(self) -> Any:
+        """The body of the answer, if this event has it."""
+        return self.response_body or self.responsebody or self.status_message
 
 
 class Event(Struct, gc=False, rename="camel"):
-    """One event, in REST's words. Values are as they came, of whatever kind."""
+    """One event, in REST's words."""
 
     event_timestamp: Annotated[datetime, Meta(tz=True)] | None = None
     operation_name: Pair | str | None = None
@@ -114,39 +125,46 @@ class Event(Struct, gc=False, rename="camel"):
     sub_status: Pair | str | None = None
     category: Pair | str | None = None
     event_source: Pair | str | None = None  # what old events call their category
-    caller: Any = None
-    resource_id: Any = None
-    resource_uri: Any = None
-    subscription_id: Any = None
-    tenant_id: Any = None
-    correlation_id: Any = None
-    event_data_id: Any = None
-    id: Any = None
-    claims: Claims | str | None = None
-    http_request: Http | str | None = None
-    authorization: Authorization | str | None = None
-    properties: Properties | str | None = None
+    caller: str | None = None
+    resource_id: str | None = None
+    resource_uri: str | None = None
+    subscription_id: str | None = None
+    tenant_id: str | None = None
+    correlation_id: str | None = None
+    event_data_id: str | None = None
+    id: str | None = None
+    claims: Claims | None = None
+    http_request: Http | None = None
+    authorization: Authorization | None = None
+    properties: Properties | None = None
 
     @property
     def operation(self) -> str:
         """What was done, as spelled; "" when the event doesn't say."""
-        said = word(self.operation_name)
-        if not said and isinstance(self.authorization, Authorization):
-            said = text(self.authorization.action)
-        if not said and isinstance(self.properties, Properties):
-            message = text(self.properties.message)
+        said = word(self.operation_name) or (self.authorization and self.authorization.action) or ""
+        if not said and self.properties and self.properties.message:
+            message = self.properties.message
             said = message if "/" in message and " " not in message else ""
         return said
 
     @property
     def resource(self) -> str:
         """What it was done to: an ARM id, as spelled."""
-        said = text(self.resource_id) or text(self.resource_uri)
-        if not said and isinstance(self.properties, Properties):
-            said = text(self.properties.entity)
-        if not said and isinstance(self.authorization, Authorization):
-            said = text(self.authorization.scope)
-        return said or text(self.id).partition("/events/")[0]
+        return (
+            self.resource_id
+            or self.resource_uri
+            or (self.properties and self.properties.entity)
+            or (self.authorization and self.authorization.scope)
+            or (self.id or "").partition("/events/")[0]
+        )
+
+    @property
+    def own_id(self) -> str:
+        """The event's id. The stream gives none: then its time and status tell it from others of its operation."""
+        if said := self.event_data_id or (self.id or "").rpartition("/events/")[2].partition("/")[0]:
+            return said.lower()
+        at = self.event_timestamp.isoformat() if self.event_timestamp else ""
+        return " ".join(filter(None, (at, word(self.status), self.correlation_id)))
 
     @property
     def kind(self) -> str:
@@ -159,10 +177,10 @@ class Event(Struct, gc=False, rename="camel"):
             return "Policy"
         return "ResourceHealth" if operation.startswith("microsoft.resourcehealth/") else ""
 
-
-def says_nothing(event: Event) -> bool:
-    """Whether an event is of a category that shows nobody's doing."""
-    return event.kind.lower() in _NOTHING
+    @property
+    def says_nothing(self) -> bool:
+        """Whether its category shows nobody's doing."""
+        return self.kind.lower() in _NOTHING
 
 
 class Page(Struct, rename="camel"):
@@ -205,20 +223,7 @@ def decoded(content: bytes, notes: Notes) -> Event | None:
 
 def event(raw: Json) -> Event:
     """One event from its JSON object, in any spelling."""
-    rest = _in_rest_words(raw)
-    said: Json = {name: rest[name] for name in _NAMES if name in rest}
-    for name in ("claims", "httpRequest", "authorization", "properties"):
-        said[name] = parsed(said.get(name))
-    said["authorization"]["evidence"] = parsed(said["authorization"].get("evidence"))
-    for name in ("operationName", "status", "subStatus", "category", "eventSource"):
-        value = said.get(name)
-        said[name] = str(value) if value is not None and not isinstance(value, str | dict) else value
-    said["eventTimestamp"] = _time(said.get("eventTimestamp"))
-    return msgspec.convert(said, Event)
-
-
-_NAMES = msgspec.structs.fields(Event)
-_NAMES = tuple(one.encode_name for one in _NAMES)
+    return _fit(Event, _in_rest_words(raw))
 
 
 def _in_rest_words(raw: Json) -> Json:
@@ -261,7 +266,7 @@ def _from_row(row: Json) -> Json:
 def _from_stream(raw: Json) -> Json:
     """What diagnostic settings send to an event hub or a storage account."""
     identity = parsed(raw.get("identity"))
-    signature = text(raw.get("resultSignature"))  # "Failed.Forbidden", or a number
+    signature = str(raw.get("resultSignature") or "")  # "Failed.Forbidden", or a number
     return {
         **raw,
         "eventTimestamp": raw.get("time"),
@@ -294,14 +299,9 @@ def parsed(value: object) -> Json:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def text(value: object) -> str:
-    """A text; of what is none, how Python writes it."""
-    return value if isinstance(value, str) else "" if value is None else str(value)
-
-
 def word(value: Pair | str | None) -> str:
     """A text that may come with a label."""
-    return text(value.value if isinstance(value, Pair) else value)
+    return (value.value if isinstance(value, Pair) else value) or ""
 
 
 def _words(status: str) -> str:
@@ -312,11 +312,39 @@ def _words(status: str) -> str:
     return status
 
 
+S = TypeVar("S", bound=Struct)
+
+
+def _fit(kind: type[S], raw: object) -> S:
+    """As much of a struct as an object's values, whatever they are, make."""
+    said = parsed(raw)
+    fields = ((one.name, one.type, said.get(one.encode_name)) for one in msgspec.structs.fields(kind))
+    return kind(**{name: _FITS[type_](value) for name, type_, value in fields if value is not None})
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value)
+    return None if isinstance(value, dict) else str(value)
+
+
+def _label(value: object) -> str | None:
+    return _text(value["value"] if isinstance(value, dict) and value.get("value") is not None else value)
+
+
 def _time(value: object) -> datetime | None:
-    if isinstance(value, str):
-        with suppress(ValueError, msgspec.ValidationError):
-            return msgspec.convert(value, Annotated[datetime, Meta(tz=True)])
-        with suppress(ValueError):
-            at = datetime.fromisoformat(value)
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(value, Annotated[datetime, Meta(tz=True)])
+    with suppress(ValueError):
+        at = datetime.fromisoformat(str(value))
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
     return None
+
+
+_FITS: dict[Any, Callable[[Any], Any]] = {
+    str | None: _text,
+    Pair | str | None: _label,
+    Annotated[datetime, Meta(tz=True)] | None: _time,
+    Any: lambda value: value,
+    **{kind | None: partial(_fit, kind) for kind in (Claims, Http, Authorization, Evidence, Properties)},
+}

@@ -36,7 +36,7 @@ async def findings(azure: "Azure", case: Case) -> tuple[Finding, ...]:
     """
     joined: dict[tuple[str, str, str], list[Activity]] = {}
     async for one in activities(azure, case.subscription, case.since, case.until):
-        if case.suspect(one.oid) or case.suspect(one.caller):
+        if case.suspect(one.oid, one.at) or case.suspect(one.caller, one.at):
             joined.setdefault((one.correlation, one.operation, one.resource.lower()), []).append(one)
     found = [_finding(sorted(events, key=lambda e: e.at)) for events in joined.values()]
     return tuple(sorted(found, key=lambda f: (f.at, f.operation, f.resource)))

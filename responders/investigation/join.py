@@ -8,53 +8,35 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
 
 from responders.investigation.activity import Activity, Source
-from responders.investigation.events import (
-    Authorization,
-    Claims,
-    Event,
-    Evidence,
-    Http,
-    Notes,
-    Properties,
-    parsed,
-    says_nothing,
-    text,
-    word,
-)
+from responders.investigation.events import Claims, Event, Notes, word
 from responders.model import Json
 
 Outcome = Literal["started", "accepted", "succeeded", "failed"]
+Ranked = tuple[datetime, int, Outcome, Event]  # an event, with what it is put in order by
 
 # How long, in the log's own time, an operation is waited for after its last event seen: longer ones show as two.
 WINDOW = timedelta(hours=6)
-# How much may be waiting, in bytes as estimated: 2,000 an event, and its bodies.
+# How much may be waiting: bytes, estimated as `_EACH` for an event, and its bodies.
 ROOM = 40_000_000
+_EACH = 3_000
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # of an event without a time
 
-_OUTCOMES: dict[str, Outcome] = {
-    "start": "started",
-    "started": "started",
-    "begin": "started",
-    "accept": "accepted",
-    "accepted": "accepted",
-    "in progress": "accepted",
-    "inprogress": "accepted",
-    "success": "succeeded",
-    "succeeded": "succeeded",
-    "completed": "succeeded",
-    "active": "succeeded",
-    "resolved": "succeeded",
-    "failure": "failed",
-    "failed": "failed",
-    "canceled": "failed",
-    "cancelled": "failed",
+_STARTED: tuple[int, Outcome] = (0, "started")
+_ACCEPTED: tuple[int, Outcome] = (1, "accepted")
+_SUCCEEDED: tuple[int, Outcome] = (2, "succeeded")
+_FAILED: tuple[int, Outcome] = (2, "failed")
+_OUTCOMES = {
+    **dict.fromkeys(("start", "started", "begin"), _STARTED),
+    **dict.fromkeys(("accept", "accepted", "inprogress", "in progress"), _ACCEPTED),
+    **dict.fromkeys(("success", "succeeded", "completed", "active", "resolved"), _SUCCEEDED),
+    **dict.fromkeys(("failure", "failed", "canceled", "cancelled"), _FAILED),
 }
-_RANK = {"started": 0, "accepted": 1, "succeeded": 2, "failed": 2, None: 1}
 
 
 def join(events: Iterable[Event], notes: Notes, source: Source = "azure_monitor") -> Iterator[Activity]:
@@ -68,12 +50,12 @@ def join(events: Iterable[Event], notes: Notes, source: Source = "azure_monitor"
 class _Operation:
     """Events that are of one operation, or of several that share its ids."""
 
-    __slots__ = ("at", "events", "held", "name", "source")
+    __slots__ = ("at", "events", "held", "name", "resource", "source")
 
-    def __init__(self, name: str, source: Source) -> None:
-        self.name, self.source = name, source
+    def __init__(self, name: str, resource: str, source: Source) -> None:
+        self.name, self.resource, self.source = name, resource, source
         self.at = UNDATED
-        self.events: list[Event] = []
+        self.events: list[Ranked] = []
         self.held = 0
 
 
@@ -95,34 +77,47 @@ class Join:
             if not operation:
                 self._notes.unreadable += 1
                 continue
-            if says_nothing(event):
+            if event.says_nothing:
                 continue
-            at, id_ = event.event_timestamp, _id(event)
-            event.event_data_id = id_
-            key = f"{text(event.correlation_id) or id_}\n{operation}\n{event.resource}".lower()
+            event.event_data_id = id_ = event.own_id
+            resource = event.resource
+            key = f"{event.correlation_id or id_}\n{operation}\n{resource}".lower()
             known = waiting.get(key)
             if known is None:
-                known = waiting[key] = _Operation(operation.lower(), source)
+                known = waiting[key] = _Operation(operation.lower(), resource, source)
             else:
                 waiting.move_to_end(key)
-                if any(id_ == other.event_data_id for other in known.events):
+                if id_ in [other.event_data_id for _, _, _, other in known.events]:
                     continue
-            known.events.append(event)
-            size = _size(event)
-            known.held += size
-            self._held += size
-            if at is None:
-                known.at = self._at or UNDATED
-                continue
-            if self._at is not None and at != self._at:
-                self._falling = at < self._at
-            known.at = self._at = at
+                first = known.events[0][3]
+                if event.claims == first.claims:
+                    event.claims = first.claims  # one token, kept once
+            self._add(known, event)
         return list(self._leave())
 
     def rest(self) -> list[Activity]:
         """All that is left."""
         left, self._open, self._held = list(self._open.values()), OrderedDict(), 0
         return [activity for one in left for activity in self._activities(one)]
+
+    def _add(self, one: _Operation, event: Event) -> None:
+        at = event.event_timestamp
+        if at is None:
+            one.at = self._at or UNDATED
+        else:
+            if self._at is not None and at != self._at:
+                self._falling = at < self._at
+            one.at = self._at = at
+        # Of a word that nobody knows it is only known that it isn't the start.
+        rank, outcome = _OUTCOMES.get(word(event.status).lower(), (1, "started"))
+        one.events.append((at or UNDATED, rank, outcome, event))
+        size = _EACH
+        if said := event.properties:
+            for body in (said.asked, said.answered):
+                if body:
+                    size += len(body) if isinstance(body, str) else _EACH
+        one.held += size
+        self._held += size
 
     def _leave(self) -> Iterator[Activity]:
         while self._open:
@@ -134,182 +129,112 @@ class Join:
             yield from self._activities(oldest)
 
     def _activities(self, one: _Operation) -> Iterator[Activity]:
-        if len(one.events) == 1:
-            yield _activity(one, one.events)
-            return
         # Azure lets a caller choose the correlation id: operations that share all ids are told apart by their starts.
-        ordered = one.events[::-1] if self._falling else one.events
-        ordered.sort(key=lambda e: (e.event_timestamp or UNDATED, _RANK[_outcome(e)]))
-        run: list[Event] = []
-        begun: Event | None = None
-        for event in ordered:
-            if _outcome(event) == "started":
-                if begun is not None and not _twins(begun, event):
+        ordered = sorted(reversed(one.events) if self._falling else one.events, key=itemgetter(0, 1))
+        run: list[Ranked] = []
+        begun: Ranked | None = None
+        for entry in ordered:
+            if entry[1] == 0:
+                if begun and not _twins(begun, entry):
                     yield _activity(one, run)
                     run = []
-                begun = event
-            run.append(event)
+                begun = entry
+            run.append(entry)
         yield _activity(one, run)
 
 
-def _id(event: Event) -> str:
-    """The event's id. The stream gives none: then its time and status tell it from others of its operation."""
-    if said := text(event.event_data_id):
-        return said.lower()
-    if found := text(event.id).rpartition("/events/")[2].partition("/")[0]:
-        return found.lower()
-    return " ".join(filter(None, (_stamp(event), word(event.status), text(event.correlation_id))))
-
-
-def _stamp(event: Event) -> str:
-    return event.event_timestamp.isoformat() if event.event_timestamp else ""
-
-
-def _twins(one: Event, other: Event) -> bool:
+def _twins(one: Ranked, other: Ranked) -> bool:
     """Whether two starts are one, written twice: a workspace may get the log by two ways, each with ids of its own."""
-    return one.event_timestamp == other.event_timestamp and _asked(one) == _asked(other)
+    asked, again = ((said.asked if said else None) for said in (one[3].properties, other[3].properties))
+    return one[0] == other[0] and bool(asked == again)
 
 
-def _size(event: Event) -> int:
-    asked, answered = _asked(event), _answered(event)
-    return 2000 + sum(len(body) if isinstance(body, str) else 4000 for body in (asked, answered) if body)
-
-
-def _outcome(event: Event) -> Outcome | None:
-    return _OUTCOMES.get(word(event.status).lower())
-
-
-def _asked(event: Event) -> Any:
-    said = event.properties
-    return (said.requestbody or said.request_body) if isinstance(said, Properties) else None
-
-
-def _answered(event: Event) -> Any:
-    said = event.properties
-    if not isinstance(said, Properties):
-        return None
-    return said.response_body or said.responsebody or said.status_message
-
-
-def _activity(one: _Operation, events: list[Event]) -> Activity:
+def _activity(one: _Operation, run: list[Ranked]) -> Activity:
     """One activity of the events of one operation, in order of time."""
-    outcome, status = _ended(events)
-    claims = _claims(events)
-    role, principal_type = _right(events)
-    resource = next(filter(None, (e.resource for e in events)), "")
-    oid, appid = _first(claims.oid, claims.short_oid).lower(), text(claims.appid).lower()
-    upn = _first(claims.upn, claims.short_upn, claims.name, claims.mail)
-    caller = next(filter(None, (text(e.caller) for e in events)), "") or upn or oid or appid
+    rank, outcome = _STARTED
+    claims: Claims | None = None
+    asked = answered = None
+    caller = address = correlation = subscription = home = category = status = role = kind = ""
+    for _, its_rank, its_outcome, event in run:
+        if its_rank >= rank and its_outcome != "started":
+            rank, outcome = its_rank, its_outcome
+        claims = claims or event.claims
+        caller = caller or event.caller or ""
+        correlation = correlation or event.correlation_id or ""
+        subscription = subscription or event.subscription_id or ""
+        home = home or event.tenant_id or ""
+        category = category or event.kind
+        if event.http_request:
+            address = address or event.http_request.client_ip_address or ""
+        if event.authorization:
+            evidence = event.authorization.evidence
+            role = role or (evidence and evidence.role) or event.authorization.role or ""
+            kind = kind or (evidence and evidence.principal_type) or ""
+        detail = word(event.sub_status).partition(" (")[0]
+        if said := event.properties:
+            asked = asked or said.asked
+            answered = said.answered or answered
+            detail = detail or said.status_code or ""
+            home = home or _tenant(said.hierarchy or "")
+        status = detail or status
+    claims = claims or Claims()
+    oid, appid = (claims.oid or claims.short_oid or "").lower(), (claims.appid or "").lower()
     return Activity(
-        at=events[0].event_timestamp or UNDATED,
-        until=events[-1].event_timestamp or UNDATED,
+        at=run[0][0],
+        until=run[-1][0],
         operation=one.name,
         outcome=outcome,
-        resource=resource,
-        subscription=_subscription(events, resource),
-        caller=caller,
+        resource=one.resource,
+        subscription=(subscription or _subscription(one.resource)).lower(),
+        caller=caller or claims.upn or claims.short_upn or claims.name or claims.mail or oid or appid,
         oid=oid,
-        tid=_first(claims.tid, claims.short_tid).lower(),
-        home=_home(events),
+        tid=(claims.tid or claims.short_tid or "").lower(),
+        home=home.lower(),
         appid=appid,
-        appidacr=text(claims.appidacr),
-        idtyp=text(claims.idtyp),
+        appidacr=claims.appidacr or "",
+        idtyp=claims.idtyp or "",
         amr=_list(claims.amr or claims.short_amr),
         wids=_list(claims.wids),
-        uti=text(claims.uti),
-        address=next(filter(None, map(_address, events)), ""),
-        token_address=text(claims.ipaddr),
+        uti=claims.uti or "",
+        address=address,
+        token_address=claims.ipaddr or "",
         role=role,
-        principal_type=principal_type,
+        principal_type=kind,
         status=status,
-        correlation=next(filter(None, (text(e.correlation_id) for e in events)), ""),
-        category=next(filter(None, (e.kind for e in events)), ""),
-        request=_body(next(filter(None, map(_asked, events)), None)),
-        response=_body(next(filter(None, map(_answered, reversed(events))), None)),
-        events=tuple(e.event_data_id for e in events),
+        correlation=correlation,
+        category=category,
+        request=_body(asked),
+        response=_body(answered),
+        events=tuple([event.event_data_id or "" for _, _, _, event in run]),
         source=one.source,
     )
 
 
-def _ended(events: list[Event]) -> tuple[Outcome, str]:
-    """How it ended, as far as it is known, and the status that came with it."""
-    outcome: Outcome = "started"
-    status = ""
-    for event in events:
-        said = _outcome(event)
-        if said and _RANK[said] >= _RANK[outcome]:
-            outcome = said
-        detail = word(event.sub_status).partition(" (")[0]
-        if not detail and isinstance(event.properties, Properties):
-            detail = text(event.properties.status_code)
-        status = detail or status
-    return outcome, status
+def _subscription(resource: str) -> str:
+    parts = resource.split("/", 3)
+    return parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""  # noqa: PLR2004
 
 
-def _claims(events: list[Event]) -> Claims:
-    for event in events:
-        if isinstance(event.claims, Claims):
-            return event.claims
-        if event.claims and (said := parsed(event.claims)):
-            return msgspec.convert(said, Claims)
-    return Claims()
-
-
-def _right(events: list[Event]) -> tuple[str, str]:
-    """The role by which the call was allowed, and the kind of principal that held it."""
-    role = kind = ""
-    for event in events:
-        if isinstance(event.authorization, Authorization):
-            evidence = event.authorization.evidence
-            if isinstance(evidence, Evidence):
-                role, kind = role or text(evidence.role), kind or text(evidence.principal_type)
-            role = role or text(event.authorization.role)
-    return role, kind
-
-
-def _address(event: Event) -> str:
-    return text(event.http_request.client_ip_address) if isinstance(event.http_request, Http) else ""
-
-
-def _subscription(events: list[Event], resource: str) -> str:
-    for event in events:
-        if said := text(event.subscription_id):
-            return said.lower()
-    parts = resource.lower().split("/", 3)
-    return parts[2] if len(parts) > 2 and parts[1] == "subscriptions" else ""  # noqa: PLR2004
-
-
-def _home(events: list[Event]) -> str:
-    """The tenant of the subscription: said, or first in the hierarchy, which may begin with the subscription itself."""
-    for event in events:
-        if said := text(event.tenant_id):
-            return said.lower()
-        if isinstance(event.properties, Properties):
-            tenant, below, _ = text(event.properties.hierarchy).lower().partition("/")
-            if below:
-                return tenant
-    return ""
+def _tenant(hierarchy: str) -> str:
+    """The tenant that a hierarchy begins with. Old ones hold only the subscription."""
+    tenant, below, _ = hierarchy.partition("/")
+    return tenant if below else ""
 
 
 def _body(said: Any) -> Json:
     """A body as a JSON object: parsed; {"value": …} around a list; {"text": …} around what is no JSON."""
+    if not said:
+        return {}
     for _ in range(2):  # JSON in a string, which may be in a string again
-        if isinstance(said, str) and said:
+        if isinstance(said, str):
             try:
                 said = msgspec.json.decode(said)
             except (msgspec.DecodeError, ValueError, RecursionError):
                 return {"text": said}
     if isinstance(said, dict):
         return said
-    if isinstance(said, str):
-        return {"text": said} if said else {}
-    return {} if said is None else {"value": said}
+    return {"text" if isinstance(said, str) else "value": said}
 
 
-def _first(*values: Any) -> str:
-    return next(filter(None, map(text, values)), "")
-
-
-def _list(said: Any) -> tuple[str, ...]:
-    parts = said.split(",") if isinstance(said, str) else said if isinstance(said, list) else ()
-    return tuple(filter(None, (text(part).strip() for part in parts)))
+def _list(said: str | None) -> tuple[str, ...]:
+    return tuple([part.strip() for part in said.split(",")]) if said else ()

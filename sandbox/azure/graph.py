@@ -79,7 +79,9 @@ async def _answer(call: Call) -> Reply:
     if before and call.world.lag:
         directory.remember(before, call.world.lag)
     if route.action not in _READING:
-        _audit(call, route.template, target or (reply.body if isinstance(reply.body, dict) else {}))
+        made = reply.body if isinstance(reply.body, dict) else {}
+        made = directory.objects.get(str(made.get("invitedUser", made).get("id"))) or made
+        _audit(call, route.template, target or made)
     return reply
 
 

@@ -121,11 +121,11 @@ class Management:
         return web.json_response(body, status=500 if failed else 200)
 
     async def _raise_event(self, request: web.Request) -> web.Response:
+        body = await request.text()
         instance = self._running(request)
         if request.content_type != "application/json":
             raise Problem(400, "Only application/json request content is supported")
-        data = json.dumps(_json(await request.text()))
-        self._send(instance, Kind.EVENT_RAISED, Name=request.match_info["event"], Input=data)
+        self._send(instance, Kind.EVENT_RAISED, Name=request.match_info["event"], Input=json.dumps(_json(body)))
         return web.Response(status=202)
 
     async def _terminate(self, request: web.Request) -> web.Response:

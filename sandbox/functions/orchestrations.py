@@ -64,6 +64,9 @@ class Orchestrations:
         instance, messages = self._store.instance(name), self._store.messages(name, now)
         if not instance or not messages:
             return 0
+        if instance.finished:  # while the message was being read
+            self._store.forget_messages(name)
+            return 0
         # Out of memory until all is written: a turn that fails leaves the half-fed replay to the garbage collector.
         run = self._runs.pop(name, None)
         if not run or run.execution != instance.execution:

@@ -154,6 +154,13 @@ async def test_an_event_answers_and_cancels_the_deadline(bench: Bench) -> None:
     assert bench.host.next_timer() is None
 
 
+async def test_a_canceled_timer_is_no_longer_waited_for(bench: Bench) -> None:
+    await bench.run("gates")
+    await bench.client.raise_event("it", "one")
+    assert (await bench.rest()).runtime_status.value == "Running"
+    assert bench.host.next_timer() is None
+
+
 async def test_silence_ends_at_the_deadline(bench: Bench) -> None:
     await bench.run("approval", 2)
     assert bench.host.next_timer() == bench.clock.now() + timedelta(hours=2)

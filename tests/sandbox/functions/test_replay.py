@@ -156,6 +156,38 @@ def test_what_a_turn_writes_is_all_or_nothing(loop: Loop, monkeypatch: pytest.Mo
     assert len(loop.pending) == 3
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_results_for_an_execution_that_is_over_are_dropped(loop: Loop, *, again: bool) -> None:
+    loop.create("tangle")
+    loop.turns()
+    late = list(loop.pending)
+    with loop.store.transaction():
+        loop.orchestrations.send("it", "", Kind.EXECUTION_TERMINATED, Input="enough")
+    loop.turns()
+    if again:
+        loop.create("tangle")
+        loop.turns()
+    before = loop.it, loop.store.history("it")
+    for activity in late:
+        loop.end(activity)
+    loop.turns()
+    assert (loop.it, loop.store.history("it")) == before
+    assert loop.it.status == ("Running" if again else "Terminated")
+
+
+def test_a_message_that_comes_too_late_changes_nothing(loop: Loop) -> None:
+    loop.create("tangle")
+    with loop.store.transaction():
+        loop.orchestrations.send("it", "", Kind.EXECUTION_TERMINATED, Input="enough")
+    loop.turns()
+    before = loop.it, loop.store.history("it")
+    with loop.store.transaction():
+        loop.orchestrations.send("it", "", Kind.EVENT_RAISED, Name="x", Input="1")
+    loop.turns()
+    assert (loop.it, loop.store.history("it")) == before
+    assert loop.store.messages("it", "9") == []
+
+
 def test_an_app_is_read_more_than_once() -> None:
     assert isinstance(load(app), App)
     assert set(load(app).functions) == {"work", "child", "tangle"}

@@ -125,6 +125,14 @@ def approval(context: df.DurableOrchestrationContext) -> Steps:
 
 
 @app.orchestration_trigger(context_name="context")
+def gates(context: df.DurableOrchestrationContext) -> Steps:
+    deadline = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    yield context.task_any([context.wait_for_external_event("one"), deadline])
+    deadline.cancel()
+    yield context.wait_for_external_event("two")
+
+
+@app.orchestration_trigger(context_name="context")
 def twice(context: df.DurableOrchestrationContext) -> Steps:
     yield context.create_timer(context.current_utc_datetime + timedelta(minutes=1))
     one = yield context.wait_for_external_event("word")
