@@ -3,20 +3,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.venv/ready: requirements.txt requirements-dev.txt
+# What the sandbox needs; and what working on the code needs besides.
+.venv/sandbox: requirements.txt requirements-sandbox.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-sandbox.txt
+	touch $@
+
+.venv/all: .venv/sandbox requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/ready ## make .venv with all that is needed
+setup: .venv/all ## make .venv with all that is needed
 
-demo: setup ## perform an attack on the sandbox, and the response to it, before your eyes
+demo: .venv/sandbox ## perform an attack on the sandbox, and the response to it, before your eyes
 	$(BIN)/python -m sandbox demo
 
-serve: setup ## keep the sandbox up after an attack, with the incident waiting on the API for you
+serve: .venv/sandbox ## keep the sandbox up after an attack, with the incident waiting on the API for you
 	$(BIN)/python -m sandbox serve
 
 test: setup ## run all tests, in parallel
@@ -29,14 +34,16 @@ check: setup ## format, lint, types, layers, and whether all that is generated i
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 
-bench: setup ## measure: time and calls of a response, cold start, redelivery
+bench: .venv/sandbox ## measure: time and calls of a response, cold start, redelivery
 	$(BIN)/python -m sandbox bench
 
 docs: setup ## write anew what is generated
 	$(BIN)/python -m docs.generate
 
-pins: setup ## compile requirements.txt and requirements-dev.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --group sandbox --group dev -c requirements.txt -o requirements-dev.txt
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+pins: setup ## compile the requirements anew from pyproject.toml; UPGRADE=--upgrade takes the newest
+	$(PIN) $(UPGRADE) -o requirements.txt
+	$(PIN) $(UPGRADE) --group sandbox -c requirements.txt -o requirements-sandbox.txt
+	$(PIN) $(UPGRADE) --group sandbox --group dev -c requirements-sandbox.txt -o requirements-dev.txt
 
 .PHONY: help setup demo serve test check bench docs pins

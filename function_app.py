@@ -9,8 +9,8 @@ from playbooks import activities, run
 from playbooks.durable import Durable
 from responders import intake
 from responders.services import services
-from responders.web import api
-from responders.web.http import respond
+from responders.web import api, question
+from responders.web.http import respond, respond_page
 
 # App Service authentication stands in front of all HTTP routes and tells who calls, which function keys could not.
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -47,6 +47,21 @@ async def incident_by_id(req: func.HttpRequest) -> func.HttpResponse:
 async def answer(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     """The owner's answer."""
     return await respond(req, lambda who, its: api.answer(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+@app.route("incidents/{id}/question", methods=["GET"])
+async def question_page(req: func.HttpRequest) -> func.HttpResponse:
+    """The page that a mail to an owner leads to."""
+    token = req.params.get("token", "")
+    return await respond_page(req, lambda who, its: question.show(_id(req), token, who, its))
+
+
+@app.route("incidents/{id}/question", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def answer_by_page(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+    """The owner's answer, by that page."""
+    given = req.get_body()
+    return await respond_page(req, lambda who, its: question.answer(_id(req), given, who, its, Durable(client)))
 
 
 @app.route("incidents/{id}/approvals", methods=["POST"])

@@ -1,4 +1,4 @@
-"""Write what is made from the code into the documents, or say what is stale.
+"""Write what is made from other files, into the documents or as files of their own, or say what is stale.
 
 python -m docs.generate            write
 python -m docs.generate --check    exit 1, with the difference, when something is not current
@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from playbooks import catalogue
+from playbooks.detections import compiling
 from responders.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if isinstance(value, timedelta):
         return f"`{msgspec.to_builtins(value)}`"
+    if isinstance(value, tuple):
+        value = ",".join(value)
     return f"`{value}`" if value else ""
 
 
@@ -60,6 +63,7 @@ def help_text() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "actions": catalogue.markdown,
+    "detections": compiling.markdown,
     "settings": settings,
     "demo": demo,
     "make": help_text,
@@ -76,21 +80,33 @@ def current(text: str) -> str:
     return text
 
 
+def files() -> dict[Path, str | None]:
+    """Every file that is made, or has parts that are, and what it should hold; None is what should not be there."""
+    documents = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    return {**{path: current(path.read_text()) for path in documents}, **compiling.files()}
+
+
 def main() -> int:
     """Write, or check."""
     stale = False
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        old = path.read_text()
-        new = current(old)
-        if "--check" not in sys.argv:
-            path.write_text(new)
-        elif new != old:
-            stale = True
+    for path, new in files().items():
+        old = path.read_text() if path.exists() else None
+        if new == old:
+            continue
+        stale = True
+        if "--check" in sys.argv:
             name = str(path.relative_to(ROOT))
-            sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, "made anew"))
-    if stale:
-        sys.stdout.write("\nSomething made from the code is stale. Write it with: make docs\n")
-    return int(stale)
+            lines = [(text or "").splitlines(keepends=True) for text in (old, new)]
+            sys.stdout.writelines(difflib.unified_diff(*lines, name, "made anew"))
+        elif new is None:
+            path.unlink()
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(new)
+    if stale and "--check" in sys.argv:
+        sys.stdout.write("\nSomething that is made is stale. Write it with: make docs\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

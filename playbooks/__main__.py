@@ -97,10 +97,11 @@ async def _plan(text: str) -> list[Plan]:
             at = datetime.now(UTC)
             case = await build(its, incident_id(alert), alert, at)
             case, _ = await scope.widen(its.azure, case)
-            case = case.having(findings=await findings(its.azure, case))
+            found = await findings(its.azure, its.settings, case, now=at)
+            case = case.having(findings=found.findings, notes=found.notes)
             own = await its.azure.own_id()
             return [
-                withhold(await action(step.action).plan(case, subject, its.azure), its.settings, own)
+                withhold(await action(step.action).plan(case, subject, its.azure), await its.guarded(), own)
                 for subject in dispatch.subjects(case)
                 for step in dispatch.PLAYBOOKS[subject.kind]
             ]

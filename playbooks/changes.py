@@ -138,7 +138,7 @@ async def undoable(incident: Incident) -> tuple[Change, ...]:
 
 async def _guard(its: Services, plan: Plan, change: Change) -> None:
     """Protection is checked again before each change, since settings may have changed since the plan."""
-    if why := protected(change, plan.subject, its.settings, await its.azure.own_id()):
+    if why := protected(change, plan.subject, await its.guarded(), await its.azure.own_id()):
         raise Permanent(f"Not done: {why}.")
 
 

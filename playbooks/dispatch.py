@@ -28,7 +28,11 @@ def subjects(case: Case) -> tuple[Subject, ...]:
     machines: dict[str, Subject] = {}
     for text, reason in [
         *((r, "the alert names it") for alert in (case.alert, *case.joined) for r in alert.resources),
-        *((f.resource, f.reason) for f in case.findings if f.operation in RAN_CODE and f.rule != "failed"),
+        *(
+            (f.resource, f.reason)
+            for f in case.findings
+            if f.suspect and f.operation in RAN_CODE and f.outcome != "failed"
+        ),
     ]:
         vm = _machine(text, case.subscription)
         if vm:

@@ -5,10 +5,11 @@ counts the marks it has seen before. Whatever the order, an alert is handled by 
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 from responders import defender, directory
-from responders.incident import Incident
+from responders.incident import Incident, incident_of
 from responders.model import Alert, Case
 from responders.services import Services
 
@@ -34,6 +35,13 @@ async def first_of_root_cause(its: Services, case: Case) -> str:
         await its.evidence.create(other.path("joined", case.incident), case.alert.id)
         if not await _closed(other):
             return first
+
+
+async def take_in(its: Services, incident: Incident, alerts: Iterable[str]) -> None:
+    """Have alerts of the same root cause join that nobody has delivered yet, by their ARM ids."""
+    for id_ in alerts:
+        # The mark that the alert's own incident would leave: delivered later, it changes nothing.
+        await its.evidence.create(incident.path("joined", incident_of(id_)), id_)
 
 
 async def joined(its: Services, incident: Incident) -> list[str]:

@@ -1,6 +1,9 @@
 """What people read in mails and on the API. Plain text: whoever shows it escapes it."""
 
+from responders.approvals import Question
+from responders.links import Link, token
 from responders.model import Case, Plan
+from responders.owners import Owner
 from responders.settings import Settings
 
 
@@ -29,3 +32,15 @@ def mail(settings: Settings, incident: str, text: str) -> tuple[str, str]:
     """Subject and text of a mail. Its address leads to the API, where one signs in; following it decides nothing."""
     where = f"\n\n{settings.url.rstrip('/')}/api/incidents/{incident}" if settings.url else ""
     return f"Countersign: incident {incident} waits for you", text + where
+
+
+def mail_to_owner(settings: Settings, incident: str, question: Question, owner: Owner) -> tuple[str, str]:
+    """The same for an owner: why he is asked, and with a key for it, his own link to the page that asks him."""
+    text = f"{question.text}\n\nYou are asked because: {owner.why}. Time to answer: until {question.expires:%Y-%m-%d %H:%M} UTC."
+    subject, plain = mail(settings, incident, text)
+    if not (settings.link_key and settings.url):
+        return subject, plain
+    expires = int(question.expires.timestamp())
+    link = Link(incident=incident, question=question.id, person=owner.person.id, expires=expires)
+    url = f"{settings.url.rstrip('/')}/api/incidents/{incident}/question?token={token(settings.link_key, link)}"
+    return subject, f"{text}\n\nAnswer here, signed in as yourself; following the link decides nothing:\n{url}"

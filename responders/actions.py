@@ -1,9 +1,9 @@
 """Every action there is, in the order in which they are listed everywhere."""
 
-from responders import defender, directory, notify, owners
+from responders import defender, directory, notify, owners, related
 from responders.action import Action
 from responders.errors import Permanent
-from responders.investigation import activity_log
+from responders.investigation import sources
 from responders.service_principals.disable import Disable as DisableServicePrincipal
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -23,9 +23,10 @@ ACTIONS: tuple[Action, ...] = (
 # What the responder does besides actions: reads and labels alerts, reads the Activity Log, finds and asks owners.
 BASE_PERMISSIONS = (
     *defender.PERMISSIONS,
-    *activity_log.PERMISSIONS,
+    *sources.PERMISSIONS,
     *owners.PERMISSIONS,
     *directory.PERMISSIONS,
+    *related.PERMISSIONS,
     *notify.PERMISSIONS,
 )
 

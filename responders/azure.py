@@ -212,9 +212,8 @@ class Azure:
 
     @cached_property
     def _logs_client(self) -> "LogsQueryClient":
-        from azure.monitor.query.aio import LogsQueryClient as Client
-
         from azure.core.pipeline.policies import CustomHookPolicy
+        from azure.monitor.query.aio import LogsQueryClient as Client
 
         policies = [CustomHookPolicy(), *self._policies(self.settings.logs + "/.default")]
         return Client(self.credential, endpoint=self.settings.logs, transport=self._transport, policies=policies)

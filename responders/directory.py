@@ -41,7 +41,7 @@ async def resolve(azure: "Azure", actor: Actor, home: str) -> Principal:
 
 
 async def principal(azure: "Azure", id_: str) -> Principal | None:
-    """The principal of that object id, if the directory has one. For an application, its service principal."""
+    """The principal of that object id or principal name, if there is one. Of an application, its service principal."""
     found = await _find(azure, id_)
     if found is None or found.kind != "unknown" or not found.app_id:
         return found
@@ -59,12 +59,6 @@ async def audits(azure: "Azure", who: Principal, since: datetime) -> AsyncIterat
         "/auditLogs/directoryAudits", {"$filter": f"activityDateTime ge {at} and {by}"}
     ):
         yield entry
-
-
-async def user(azure: "Azure", name: str) -> Principal | None:
-    """The user of that principal name or object id."""
-    entry = await _find(azure, name)
-    return entry if entry and entry.kind in {"user", "guest"} else None
 
 
 async def _find(azure: "Azure", key: str) -> Principal | None:

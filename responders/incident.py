@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from responders.approvals import Answer, GateRecord, Question, Vote
 from responders.errors import Permanent, Refused
 from responders.evidence import Evidence
 from responders.journal import Journal
-from responders.model import Alert, Case, Plan, digest
+from responders.model import Alert, Case, Json, Plan, digest
 
 NOT_FOUND = 404
 T = TypeVar("T")
@@ -20,8 +19,12 @@ def incident_id(alert: Alert) -> str:
 
     Made from the id under which Defender is asked, so that a forged delivery can't take the place of the real one.
     """
-    known = alert.id or f"{alert.subscription}/{alert.name}"
-    return hashlib.sha256(known.lower().encode()).hexdigest()[:20]
+    return incident_of(alert.id or f"{alert.subscription}/{alert.name}")
+
+
+def incident_of(alert: str) -> str:
+    """The incident of an alert by its ARM id."""
+    return hashlib.sha256(alert.lower().encode()).hexdigest()[:20]
 
 
 class Incident:
@@ -35,11 +38,13 @@ class Incident:
     def path(self, *parts: str) -> str:
         return "/".join(("incidents", self.id, *parts))
 
-    async def receive(self, alert: Alert, at: datetime) -> bool:
-        """Keep the alert as it came. True for the first delivery."""
-        first = await self.evidence.create(self.path("alert.json"), alert)
-        await self.evidence.create(f"index/{at:%Y%m%dT%H%M%S%f}-{self.id}", self.id) if first else None
-        return first
+    async def receive(self, alert: Alert, order: Json) -> Json:
+        """Keep the alert as it came, and the order to run it. Returns the order of the first delivery."""
+        await self.evidence.create(self.path("alert.json"), alert)
+        await self.evidence.create(f"index/{self.id}", self.id)
+        path = self.path("runs", "first.json")
+        await self.evidence.create(path, order)
+        return await self._must("order", path, dict)
 
     async def received(self) -> Alert:
         alert = await self.evidence.read(self.path("alert.json"), Alert)
@@ -104,5 +109,5 @@ class Incident:
 
 
 async def known(evidence: Evidence) -> Sequence[str]:
-    """The ids of all incidents, oldest first."""
-    return [path.rsplit("-", 1)[-1] for path in await evidence.list("index")]
+    """The ids of all incidents."""
+    return [path.rsplit("/", 1)[-1] for path in await evidence.list("index")]

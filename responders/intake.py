@@ -10,7 +10,7 @@ from responders.errors import Permanent, Refused
 from responders.ids import ResourceId
 from responders.incident import incident_id
 from responders.model import Alert, Ignored, Json, digest
-from responders.services import Services, now
+from responders.services import Services
 
 if TYPE_CHECKING:
     from responders.engine import Engine
@@ -68,10 +68,10 @@ async def _take(item: Arrival, its: Services, engine: "Engine", by: str) -> Json
 
 async def _start(alert: Alert, its: Services, engine: "Engine", by: str) -> Json:
     incident = its.incident(incident_id(alert))
-    await incident.receive(alert, now())
+    order = await incident.receive(alert, {"incident": incident.id, "by": by})
     # Started even if the alert was here before: the worker may have died in between. An instance that is there,
     # running or finished, is left alone.
-    started = await engine.start("incident", incident.id, {"incident": incident.id, "by": by})
+    started = await engine.start("incident", incident.id, order)
     return {"incident": incident.id, "status": "started" if started else "known"}
 
 

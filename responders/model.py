@@ -14,6 +14,7 @@ PrincipalKind = Literal["user", "guest", "service_principal", "managed_identity"
 Gate = Literal["auto", "one", "two"]
 Status = Literal["done", "already_so", "drifted", "failed", "unverified"]
 Familiarity = Literal["familiar", "unfamiliar", "unknown"]
+Suspicion = Literal["suspicious", "notable", "none"]
 
 
 class Actor(Struct, frozen=True, kw_only=True):
@@ -77,16 +78,34 @@ class Subject(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    """One suspicious activity."""
+class Point(Struct, frozen=True, kw_only=True):
+    """One reason for or against an activity, and how much it weighs."""
 
-    rule: str
+    signal: str  # "rule", "new_network", "chain", …
+    points: float  # below zero: it speaks against suspicion
+    reason: str
+    events: tuple[str, ...] = ()
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One activity: of a suspect, or a suspicious one of somebody else."""
+
+    rule: str  # name of the gravest that it met; "other" for none
     reason: str
     at: datetime
     operation: str
     resource: str
-    caller: str
+    caller: str  # object id, or what the log has instead
     events: tuple[str, ...] = ()
+    name: str = ""  # of the caller, as the log has it
+    suspect: bool = True  # whether a suspect of the incident did it
+    outcome: str = ""  # started, accepted, succeeded or failed
+    address: str = ""
+    tenant: str = ""  # of the caller's token
+    score: float = 0  # sum of the points
+    level: Suspicion = "none"
+    points: tuple[Point, ...] = ()
+    techniques: tuple[str, ...] = ()  # ATT&CK: "T1098.003"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -107,6 +126,7 @@ class Case(Struct, frozen=True, kw_only=True):
     since: datetime  # the window in which the suspects' doings are held against them
     until: datetime
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()  # what the report has to say about the findings: what could not be read or told
     joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
 
     def having(self, **fields: Any) -> "Case":
@@ -124,7 +144,7 @@ class Case(Struct, frozen=True, kw_only=True):
     def did(self, operation: str, resource: str) -> Finding | None:
         """The suspects' last doing of that kind to that resource, if there was one."""
         wanted = operation.lower(), resource.lower()
-        hits = [f for f in self.findings if (f.operation.lower(), f.resource.lower()) == wanted]
+        hits = [f for f in self.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted]
         return max(hits, key=lambda f: f.at, default=None)
 
 

@@ -1,27 +1,29 @@
 """What is never changed, whatever a plan says. Checked when a plan is made and again before each change."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from responders.ids import within
 from responders.model import Change, Plan, Subject
-from responders.settings import Settings
 
 
-def protected(change: Change, subject: Subject, settings: Settings, own: str) -> str:
-    """Why this change must not be made; "" when it may be. `own` is the object id of the responder's identity."""
+def protected(change: Change, subject: Subject, guarded: Iterable[str], own: str) -> str:
+    """Why this change must not be made; "" when it may be.
+
+    `guarded` is what COUNTERSIGN_PROTECTED holds, `own` the object id of the responder's identity.
+    """
     names = {change.resource, *change.principals, subject.id, subject.name, change.before.get("userPrincipalName")}
     touched = {str(name).lower() for name in names if name}
     if own and own.lower() in touched:
         return "it concerns the responder's own identity"
-    for guarded in settings.protected:
-        if guarded.lower() in touched or (guarded.startswith("/") and within(change.resource, guarded)):
-            return f"{guarded} is protected by COUNTERSIGN_PROTECTED"
+    for one in guarded:
+        if one.lower() in touched or (one.startswith("/") and within(change.resource, one)):
+            return f"{one} is protected by COUNTERSIGN_PROTECTED"
     return ""
 
 
-def withhold(plan: Plan, settings: Settings, own: str) -> Plan:
+def withhold(plan: Plan, guarded: Collection[str], own: str) -> Plan:
     """The plan without what is protected, which is listed among what is kept."""
-    reasons = [protected(change, plan.subject, settings, own) for change in plan.changes]
+    reasons = [protected(change, plan.subject, guarded, own) for change in plan.changes]
     if not any(reasons):
         return plan
     pairs = list(zip(plan.changes, reasons, strict=True))

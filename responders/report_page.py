@@ -1,14 +1,12 @@
 """The report as a page: one file without scripts, or anything from elsewhere. Made from the report's JSON alone."""
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
+from itertools import zip_longest
 from xml.etree.ElementTree import Element
 
-from responders.markup import Node, document, el, facts, items, link, table
+from responders.markup import Node, el, facts, items, link, table
 from responders.model import Json
+from responders.pages import page as framed
 
 MOST = 500  # findings on the page; the JSON has all of them
 _SETTLED = {"done", "already_so"}
@@ -18,34 +16,14 @@ _BAD = {"unfinished", "not_acted_on", "failed", "drifted", "unverified", "not_do
 
 def page(report: Json, sha256: str) -> bytes:
     """The page of a report, in UTF-8. `sha256` is that of the report's JSON, for the page to name."""
-    style = _style()
-    own = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{own}'; base-uri 'none'; form-action 'none'"
     title = (report["alert"] or {}).get("title") or "An alert that can't be read"
-    sheet = el("style")
-    sheet.text = style
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=policy),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("title", f"{title}: Countersign"),
-        sheet,
-    )
     main = el("main", *(section for section in _sections(report) if section is not None))
     foot = el(
         "footer",
         el("p", "Made from ", el("code", report["report"].replace(".html", ".json")), " with the SHA-256 "),
         el("p", el("code", sha256)),
     )
-    return document(el("html", head, el("body", _top(report, title), main, foot), lang="en"))
-
-
-@cache
-def _style() -> str:
-    return Path(__file__).with_name("report.css").read_text("utf-8")
+    return framed(title, _top(report, title), main, foot)
 
 
 def _top(report: Json, title: str) -> Element:
@@ -114,6 +92,13 @@ def _happened(report: Json) -> Iterator[Node]:
             (_when(a["start"]), a["title"], _code(a["type"]), _code(a["id"] or a["name"])) for a in report["joined"]
         ]
         yield table("Other alerts of the same root cause", ("When", "Alert", "Type", "Id"), others)
+    if report["others"]:
+        seen = [
+            (_when(a["start"]), a["title"], a["severity"], a["status"], items(a["relation"]), _code(a["id"]))
+            for a in report["others"]
+        ]
+        heads = ("When", "Alert", "Severity", "State when seen", "Relation", "Id")
+        yield table("Other alerts of the subscription in the window", heads, seen)
     if report["alerts"]:
         states = [(_code(id_), state) for id_, state in report["alerts"].items()]
         yield table("Set at Defender in the end", ("Alert", "State"), states)
@@ -158,10 +143,12 @@ def _asked(question: Json | None) -> Iterator[Node]:
         yield el("p", "Nobody was asked.")
         return
     yield el("blockquote", el("p", question["text"], class_="text"))
+    asked = list(zip_longest(question["owners"], question["why"], fillvalue="no reason is known"))
     answer = el("span", _badge(question["answer"] or "open"), f" by {question['by']}" if question["by"] else None)
     yield facts(
         [
-            ("Asked", ", ".join(question["owners"]) or "nobody could be found"),
+            ("Asked", items(f"{who}: {why}" for who, why in asked) if asked else "nobody could be found"),
+            ("Notes", items(question["notes"]) if question["notes"] else None),
             ("How", question["told"]),
             ("When", _when(question["at"])),
             ("Until", _when(question["expires"])),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from responders import directory
 from responders.azure import Azure
 from responders.evidence import Evidence
 from responders.incident import Incident
@@ -17,6 +18,7 @@ class Services:
     """One of these for each event loop, since connections belong to the loop that opened them."""
 
     settings: Settings
+    _guarded: tuple[str, ...] | None = None
 
     @cached_property
     def azure(self) -> Azure:
@@ -36,6 +38,14 @@ class Services:
         if id_ not in self._incidents:
             self._incidents[id_] = Incident(self.evidence, id_)
         return self._incidents[id_]
+
+    async def guarded(self) -> tuple[str, ...]:
+        """What COUNTERSIGN_PROTECTED holds; a principal name stands for its object id too. Read once."""
+        if self._guarded is None:
+            names = [n for n in self.settings.protected if "@" in n and not n.startswith("/")]
+            found = [await directory.principal(self.azure, name) for name in names]
+            self._guarded = (*self.settings.protected, *(p.id for p in found if p))
+        return self._guarded
 
     async def close(self) -> None:
         await self.azure.close()

@@ -12,6 +12,9 @@ from responders.ids import is_guid
 from responders.model import Gate
 
 PREFIX = "COUNTERSIGN_"
+# Durable Functions cuts longer timers into slices, and on Azure Storage can't cancel them then (SDK 1.7.0).
+_LONGEST_WAIT = timedelta(days=6)
+SHORTEST_KEY = 32
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +30,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_wait: timedelta = timedelta(hours=4)
     # How far before the alert the suspect's doings are held against him.
     lookback: timedelta = timedelta(hours=24)
+    # How far before that what everybody usually does is read: what is new in the window is told by it.
+    baseline: timedelta = timedelta(days=21)
+    # A folder of your own Sigma rules, compiled with `python -m playbooks.detections`. Empty: only ours are matched.
+    rules: str = ""
     # Never changed, whatever a plan says: object ids, principal names or resource ids (with all beneath), by commas.
     protected: tuple[str, ...] = ()
-    # The tag that names the owner of a resource, a resource group or a subscription (by user principal name).
-    owner_tag: str = "owner"
-    # Whom to ask when no tag says: user principal names, separated by commas.
+    # Tags that name the owner of a resource, a resource group or a subscription: by principal name or mail address.
+    owner_tags: tuple[str, ...] = ("owner",)
+    # Whom to ask when nothing in Azure says who is the owner: user principal names, separated by commas.
     owners: tuple[str, ...] = ()
     # Whom to tell that something waits for approval: user principal names, separated by commas.
     approvers: tuple[str, ...] = ()
@@ -41,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_changes: int = 50
     # Other gates than the playbooks': "users.disable=auto,subscriptions.remove_runbooks=two".
     gates: dict[str, Gate] = {}
+    # Channels to tell that somebody is asked (Teams, Slack, …): Apprise URLs, separated by blanks. A secret: use a Key
+    # Vault reference.
+    channels: str = ""
+    # What signs the links in mails to owners: 32 characters or more. A secret: use a Key Vault reference. Empty: no
+    # links; owners answer on the API.
+    link_key: str = ""
     # The address under which people reach the API; used in mails.
     url: str = ""
     # Azure Resource Manager, and Microsoft Graph: other clouds have others.
@@ -48,9 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     graph: str = "https://graph.microsoft.com"
     # What tokens for Resource Manager are asked for, where that is not its own address.
     arm_audience: str = ""
-    # The workspace that the Activity Log is streamed to (a GUID, its "Workspace ID"). Empty: Azure Monitor is read alone.
+    # The Log Analytics workspace that the Activity Log is streamed to, by its id, a GUID. Empty: none; Azure Monitor is
+    # read alone.
     workspace: str = ""
-    # Log Analytics: other clouds have others.
+    # Log Analytics' query API: other clouds have others.
     logs: str = "https://api.loganalytics.io"
 
     @classmethod
@@ -60,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for field in msgspec.structs.fields(cls):
             name = PREFIX + field.name.upper()
             text = environment.get(name, "").strip()
+            if text.startswith("@Microsoft.KeyVault("):  # what App Service leaves of one that it can't resolve
+                raise Misconfigured(f"Setting {name} is a reference to Key Vault that could not be read there.")
             if not text:
                 if field.required:
                     raise Misconfigured(f"Setting {name} is missing and has no default.")
@@ -73,15 +89,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             settings = msgspec.convert(raw, cls, strict=False)
         except msgspec.ValidationError as error:
             raise Misconfigured(f"A setting is wrong: {error} (names are {PREFIX}<FIELD>).") from error
-        for subscription in settings.subscriptions:
-            if not is_guid(subscription):
-                raise Misconfigured(f"Setting {PREFIX}SUBSCRIPTIONS holds {subscription!r}, which is no GUID.")
-        if settings.workspace and not is_guid(settings.workspace):
-            raise Misconfigured(f"Setting {PREFIX}WORKSPACE holds {settings.workspace!r}, which is no GUID.")
-        for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph), ("LOGS", settings.logs)):
-            if not url.startswith("https://"):
-                raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
+        _check(settings)
         return settings
+
+    def __repr__(self) -> str:
+        return "Settings()"  # some are secrets
 
     def covers(self, subscription: str) -> bool:
         """Whether that subscription may be acted on."""
@@ -93,3 +105,15 @@ def _pair(name: str, text: str) -> tuple[str, str]:
     if not equals:
         raise Misconfigured(f"Setting {name} holds {text!r}; write it as <step>=<gate>.")
     return key.strip(), value.strip()
+
+
+def _check(settings: Settings) -> None:
+    if 0 < len(settings.link_key) < SHORTEST_KEY:
+        raise Misconfigured(f"Setting {PREFIX}LINK_KEY is shorter than {SHORTEST_KEY} characters: it could be guessed.")
+    guids = [("SUBSCRIPTIONS", text) for text in settings.subscriptions]
+    for name, text in [*guids, *([("WORKSPACE", settings.workspace)] if settings.workspace else [])]:
+        if not is_guid(text):
+            raise Misconfigured(f"Setting {PREFIX}{name} holds {text!r}, which is no GUID.")
+    for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph), ("LOGS", settings.logs)):
+        if not url.startswith("https://"):
+            raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")

@@ -182,6 +182,7 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, 
         "suspects": plain(case.suspects) if case else [],
         "question": await _question(incident, told, ended=ended, read=read),
         "findings": {"count": len(findings), "list": findings},
+        "others": waves[-1].get("others", []) if waves else [],
         "subjects": [subject for wave in waves for subject in wave["subjects"]],
         "by_hand": list(dict.fromkeys(line for wave in waves for line in wave["by_hand"])),
         "steps": await _steps(incident, planned, doings, read, ended=ended),
@@ -211,6 +212,7 @@ async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, 
     id_ = asked.what["question"]
     question: Json = {"id": id_, "at": plain(asked.at), "state": "open", "answer": None, "by": "", "reason": ""}
     question |= {name: asked.what[name] for name in ("text", "owners", "told", "expires")}
+    question |= {name: asked.what.get(name, []) for name in ("why", "notes")}
     question["answered"] = None
     if (heard := told.get("answered")) is not None:
         answer = {"answer": heard.what["answer"], "by": heard.by, "reason": heard.what["reason"]}

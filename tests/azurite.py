@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import shutil
 import ssl
 import subprocess
@@ -16,13 +15,10 @@ from typing import Any, NamedTuple, Self
 import trustme
 from azure.core.credentials import AccessToken
 
+from tests.npm import Unavailable, installed
+
 VERSION = "3.37.0"
-CACHE = Path(__file__).parents[1] / ".sandbox" / f"azurite-{VERSION}"
-MAIN = "node_modules/azurite/dist/src/blob/main.js"
-
-
-class Unavailable(Exception):  # noqa: N818
-    """Azurite can't run here; the message says why."""
+MAIN = "dist/src/blob/main.js"
 
 
 class Azurite(NamedTuple):
@@ -70,32 +66,10 @@ def _base64(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
-def installed() -> Path:
-    """Return Azurite's program, installed once into .sandbox/."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        raise Unavailable("Azurite needs node and npm, which are not here.")
-    if not (CACHE / MAIN).exists():
-        # Installed aside and renamed: tests in parallel, or one that was killed, leave no half of it.
-        aside = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
-        quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--loglevel=error")
-        command = [npm, "install", "--prefix", str(aside), *quiet, f"azurite@{VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
-        try:
-            if done.returncode:
-                why = "; ".join(line for line in done.stderr.splitlines() if line.startswith("npm error"))
-                raise Unavailable(f"npm could not install Azurite: {why[:200]}")
-            if not CACHE.exists():
-                aside.rename(CACHE)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return CACHE / MAIN
-
-
 @contextmanager
 def running(folder: Path) -> Iterator[Azurite]:
     """Azurite on a free port of 127.0.0.1, all in memory; its certificate goes into `folder`."""
-    program = installed()
+    program = installed("azurite", VERSION) / MAIN
     authority = trustme.CA()
     leaf = authority.issue_cert("127.0.0.1")
     ca, key, cert = folder / "ca.pem", folder / "key.pem", folder / "cert.pem"

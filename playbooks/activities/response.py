@@ -4,13 +4,13 @@ from datetime import datetime
 
 from playbooks import dispatch, joining, wording
 from playbooks.case import build
-from responders import defender, notify, owners, report
+from responders import defender, notify, owners, related, report
 from responders.approvals import Question
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
 from responders.investigation import scope
 from responders.investigation.findings import findings
-from responders.model import Json, digest, plain
+from responders.model import Case, Json, digest, plain
 from responders.services import Services
 
 US = "countersign"
@@ -50,20 +50,18 @@ async def ask(order: Json, its: Services) -> Json:
     case = await incident.case(run)
     if await incident.journal.find(f"asked {run}") is None:
         state = await _set_alert(its, case.alert.id, "InProgress")
-        asked = await owners.find(its.azure, case, its.settings)
+        found = await owners.find(its.azure, case.having(until=at), its.settings)
         question = Question(
             id=run,
             text=wording.question(case),
-            asked=tuple(owner.id.lower() for owner in asked),
+            asked=tuple(owner.person.id for owner in found.owners),
             suspects=tuple(s.id.lower() for s in case.suspects if s.id),
             expires=at + its.settings.owner_wait,
         )
         await incident.ask(question)
-        names = [owner.upn or owner.name for owner in asked]
-        told = await notify.mail(
-            its.azure, its.settings, names, *wording.mail(its.settings, incident.id, question.text)
-        )
-        what = {"question": run, "text": question.text, "owners": names, "told": told, "alert": state}
+        told = await _tell(its, incident.id, await incident.question(run), found.owners)
+        what = {"question": run, "text": question.text, "told": told, "alert": state, "notes": list(found.notes)}
+        what |= {"owners": [o.person.name for o in found.owners], "why": [o.why for o in found.owners]}
         what |= {"expires": plain(question.expires)}
         await incident.journal.append("asked", what, by=US, at=at, key=f"asked {run}")
     question = await incident.question(run)
@@ -87,12 +85,16 @@ async def hear(order: Json, its: Services) -> Json:
 async def investigate(order: Json, its: Services) -> Json:
     """Find what the suspects did, and whom and what they touched that no playbook has had yet in this run."""
     incident, at, name = its.incident(order["incident"]), at_of(order), f"{order['run']}-{order['wave']}"
-    case = await joining.widened(its, await incident.case(order["run"]), at)
+    case = await incident.case(order["run"])
+    others, by_hand = await _others(its, case.having(until=at))
+    await joining.take_in(its, incident, [other.id for other in others if other.joins])
+    case = await joining.widened(its, case, at)
     case, unknown = await scope.widen(its.azure, case)
-    by_hand = list(unknown)
+    by_hand += unknown
     try:
         with explained("reading the Activity Log"):
-            case = case.having(findings=await findings(its.azure, case))
+            found = await findings(its.azure, its.settings, case, now=at)
+            case = case.having(findings=found.findings, notes=found.notes)
     except Permanent as error:  # what can be done without the log must not wait for it
         by_hand.append(f"{error} What the suspects did there is unknown: look for what they planted.")
     done = {
@@ -105,7 +107,7 @@ async def investigate(order: Json, its: Services) -> Json:
     by_hand += dispatch.by_hand(case)
     await incident.save_case(name, case)
     what = {"run": order["run"], "case": name, "subjects": plain(fresh), "findings": len(case.findings)}
-    what["by_hand"] = by_hand
+    what |= {"by_hand": by_hand, "others": plain(others)}
     await incident.journal.append("investigated", what, by=US, at=at, key=f"investigated {name}")
     books = {kind: [{"action": s.action, "gate": s.gate} for s in book] for kind, book in dispatch.PLAYBOOKS.items()}
     subjects = [{"case": name, "subject": plain(s), "steps": books[s.kind]} for s in fresh]
@@ -127,6 +129,26 @@ async def close(order: Json, its: Services) -> Json:
             what |= {"result": "unfinished", "reason": "; ".join([*filter(None, [what["reason"]]), *unset])}
     await incident.journal.append("closed", what, by=US, at=at, key=f"closed {order['run']}")
     return {"report": await report.write(incident, order["run"])}
+
+
+async def _others(its: Services, case: Case) -> tuple[tuple[related.Related, ...], list[str]]:
+    """The other alerts of the subscription; and what a person has to do when they can't be read."""
+    try:
+        with explained("reading the other alerts of the subscription"):
+            return await related.review(its.azure, case), []
+    except Permanent as error:
+        return (), [f"{error} Look at the other alerts of subscription {case.subscription} in the portal."]
+
+
+async def _tell(its: Services, incident: str, question: Question, asked: tuple[owners.Owner, ...]) -> str:
+    """Tell each owner, and the channels. Returns what came of it."""
+    told = []
+    for owner in asked:
+        text = wording.mail_to_owner(its.settings, incident, question, owner)
+        told.append(await notify.mail(its.azure, its.settings, [owner.person.address], *text))
+    names = ", ".join(owner.person.name for owner in asked) or "nobody could be found"
+    text = wording.mail(its.settings, incident, f"{question.text}\n\nAsked: {names}.")
+    return "; ".join(filter(None, [*(told or ["nobody to tell"]), await notify.channels(its.settings, *text)]))
 
 
 async def record_failure(order: Json, its: Services) -> Json:

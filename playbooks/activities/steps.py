@@ -21,7 +21,7 @@ async def plan(order: Json, its: Services) -> Json:
     case = await incident.case(order["case"])
     subject = msgspec.convert(order["subject"], Subject)
     made = await action(order["action"]).plan(case, subject, its.azure)
-    made = withhold(made, its.settings, await its.azure.own_id())
+    made = withhold(made, await its.guarded(), await its.azure.own_id())
     gate = Step(order["action"], order["gate"]).gate_for(
         its.settings.gates, len(made.changes), its.settings.max_changes
     )
@@ -47,6 +47,7 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
         await incident.open_gate(record)
         mail = wording.mail(its.settings, incident.id, wording.waiting(made, gate))
         told = await notify.mail(its.azure, its.settings, its.settings.approvers, *mail)
+        told = "; ".join(filter(None, [told, await notify.channels(its.settings, *mail)]))
     what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
     what |= {"reason": made.reason, "kept": list(made.kept), "told": told}
     await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")

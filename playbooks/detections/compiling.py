@@ -58,12 +58,12 @@ def markdown() -> str:
     for rule in sorted(book(FOLDER).rules, key=lambda rule: rule.name):
         techniques = [tag.removeprefix("attack.").upper() for tag in rule.tags if tag.startswith("attack.t")]
         where = f"[{rule.name}](../playbooks/detections/{rule.name}.yml)"
-        rows.append(f"| {where} | {rule.level} | {', '.join(techniques)} | {rule.description} |")
+        rows.append(f"| {where} | {rule.level} | {', '.join(techniques)} | {rule.title} |")
     return "\n".join(rows)
 
 
 def _documents(path: Path) -> list[Any]:
-    yaml = importlib.import_module("yaml")  # not there where this runs in Azure
+    yaml = importlib.import_module("yaml")  # only here: the responder loads what is compiled
     try:
         return [raw for raw in yaml.safe_load_all(path.read_bytes()) if raw is not None]
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:

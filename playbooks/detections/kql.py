@@ -39,14 +39,18 @@ def query(rule: Rule) -> str:
         f"// Made from the rule {_line(rule.name)}, {_line(rule.id)}, by `make docs`; change the rule instead.",
         "AzureActivity",
         f"| where {first}" if first else "",
-        f"| extend {', '.join(f'{name} = {its}' for name, its in sources.items())}" if sources else "",
+        _extended(sources),
         "| summarize StartTime = min(TimeGenerated), arg_max(TimeGenerated, ActivityStatusValue),",
         f"    {joined}",
         "    by CorrelationId, operationName = tolower(OperationNameValue), resourceId = tolower(_ResourceId)",
-        f"| extend {', '.join(f'{name} = {its}' for name, its in writer.parts.items())}" if writer.parts else "",
+        _extended(writer.parts),
         f"| where {condition}",
     ]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _extended(columns: dict[str, str]) -> str:
+    return "| extend " + ",\n    ".join(f"{name} = {its}" for name, its in columns.items()) if columns else ""
 
 
 class _Writer:
@@ -60,15 +64,15 @@ class _Writer:
         self.columns: dict[str, str] = {}  # of the joined activity
         self.parts: dict[str, str] = {}  # of its bodies
 
-    def written(self, node: Node) -> str:
+    def written(self, node: Node, depth: int = 1) -> str:
         match node:
             case Selection():
-                return self.written(node.of)
+                return self.written(node.of, depth)
             case Not():
-                return f"not({self.written(node.of)})"
+                return f"not({self.written(node.of, depth)})"
             case All() | Any_():
-                word = " and " if isinstance(node, All) else " or "
-                return "(" + word.join(self.written(one) for one in node.of) + ")"
+                word = f"\n{'    ' * depth}{'and' if isinstance(node, All) else 'or'} "
+                return "(" + word.join(self.written(one, depth + 1) for one in node.of) + ")"
             case Test():
                 name = field(node.field).name if node.field else ""
                 body, _, path = name.partition(".")
@@ -130,26 +134,30 @@ class _Writer:
             start += r"\[[^\]]*"
         if test.op == "same":
             others = [self.column(_plain(value)) for value in test.values]
-            start, end = literal(start + '"'), literal('"')
-            return _either(test, [f"{column} contains strcat({start}, {other}, {end})" for other in others])
-        return _either(test, [f"{column} matches regex {literal(start + _element(test.op, v))}" for v in test.values])
+            key, end = literal(start + '"'), literal('"')
+            return _either(
+                test, [f"(isnotempty({one}) and {column} contains strcat({key}, {one}, {end}))" for one in others]
+            )
+        elements = [_element(test.op, value) for value in test.values]
+        if not test.every:
+            elements = [f"({'|'.join(elements)})"]
+        return _either(test, [f"{column} matches regex {literal(start + one)}" for one in elements])
 
 
 def _element(op: str, value: str | float) -> str:
     """A regular expression for one element of a list in JSON."""
     if not isinstance(value, str):
         return f'"?{_quoted(_plain(value))}"?'
-    any_ = '[^"]*'
-    match op:
-        case "is":
-            return f'"{_quoted(value)}"'
-        case "contains":
-            return f'"{any_}{_quoted(value)}{any_}"'
-        case "startswith":
-            return f'"{_quoted(value)}{any_}"'
-        case "endswith":
-            return f'"{any_}{_quoted(value)}"'
-    raise Permanent(f"can't be a query: {op!r} on a list")
+    other = '[^"]*'
+    before, after = {
+        "is": ("", ""),
+        "contains": (other, other),
+        "startswith": ("", other),
+        "endswith": (other, ""),
+    }.get(op, (None, None))
+    if before is None:
+        raise Permanent(f"can't be a query: {op!r} on a list")
+    return f'"{before}{_quoted(value)}{after}"'
 
 
 def _quoted(value: str) -> str:

@@ -135,29 +135,44 @@ def _test(test: Test, selection: str) -> Check:
         return _existence(test, selection)
     its = field(test.field)
     read = its.read
-    if test.op == "is" and not test.every:
-        wanted = frozenset(text(value) for value in test.values)
-        predicates: list[tuple[Predicate, str]] = [(lambda value, _: text(value).lower() in wanted, "")]
-    else:
-        # Of keywords, a reason shows the word; the text that it was found in is the whole activity.
-        predicates = [(_predicate(test.op, v, exact=its.exact), "" if test.field else text(v)) for v in test.values]
+    each = [(_predicate(test.op, value, exact=its.exact), text(value)) for value in test.values]
 
-    def reason(value: Any, word: str) -> Reason:
-        return Reason(selection, its.name, (word or text(value))[:LONGEST])
+    def reason(value: Any, wanted: str) -> Reason:
+        # Of keywords, the word is shown: the text that it was found in is the whole activity.
+        return Reason(selection, its.name, (text(value) if test.field else wanted)[:LONGEST])
 
     def some(activity: Activity) -> Answer:
         for value in read(activity):
-            for holds, word in predicates:
-                if holds(value, activity):
-                    return (reason(value, word),)
+            if any_(value, activity):
+                return (reason(value, next(wanted for holds, wanted in each if holds(value, activity))),)
         return None
 
     def every(activity: Activity) -> Answer:
         values = read(activity)
-        found = [[reason(v, word) for v in values if holds(v, activity)][:1] for holds, word in predicates]
+        found = [[reason(v, wanted) for v in values if holds(v, activity)][:1] for holds, wanted in each]
         return tuple(dict.fromkeys(one for ones in found for one in ones)) if all(found) else None
 
+    any_ = _any_of(test, [holds for holds, _ in each])
     return every if test.every else some
+
+
+def _any_of(test: Test, each: list["Predicate"]) -> "Predicate":
+    """Whether a value meets one of the wanted ones at least; it is put into lower case once for all of them."""
+    wanted = [text(value) for value in test.values]
+    if test.op == "is":
+        known = frozenset(wanted)
+        return lambda value, _: text(value).lower() in known
+    if len(each) == 1:
+        return each[0]
+    if test.op in _TEXTS:
+        compare = _TEXTS[test.op]
+
+        def one(value: Any, _: Activity) -> bool:
+            low = text(value).lower()
+            return any(compare(low, sought) for sought in wanted)
+
+        return one
+    return lambda value, activity: any(holds(value, activity) for holds in each)
 
 
 def _existence(test: Test, selection: str) -> Check:

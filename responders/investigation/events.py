@@ -1,8 +1,8 @@
-"""One event of the Activity Log, whatever its spelling, in REST's words.
+"""One event of the Activity Log, in REST's words.
 
-REST (Insights 2015-04-01) is decoded straight into `Event`, a page at a time. What the stream (Event Hub, storage
-account), Log Analytics (table AzureActivity) and the Python SDK say is put into REST's words first. Whatever an event
-holds, reading it never raises: values of a wrong kind are left out, and what is no event at all is counted.
+REST (Insights 2015-04-01) is decoded straight into `Event`, a page at a time; other spellings are put into its words
+first. Whatever an event holds, reading it never raises: values of a wrong kind are left out, and what is no event at
+all is counted.
 """
 
 import json
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from responders.errors import Temporary
+from responders.investigation.spellings import in_rest_words, parsed
 from responders.model import Json
 
 # What Azure says of itself, of policies and of health: nothing that somebody did.
@@ -24,6 +24,8 @@ NOTHING = ("Policy", "ResourceHealth", "ServiceHealth", "Autoscale", "Alert", "R
 _NOTHING = frozenset(name.lower() for name in NOTHING)
 
 _MS, _SOAP = "http://schemas.microsoft.com/", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+
+_Aware = Annotated[datetime, Meta(tz=True)]
 
 
 class Notes:
@@ -119,7 +121,7 @@ class Properties(Struct, gc=False, rename="camel"):
 class Event(Struct, gc=False, rename="camel"):
     """One event, in REST's words."""
 
-    event_timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    event_timestamp: _Aware | None = None
     operation_name: Pair | str | None = None
     status: Pair | str | None = None
     sub_status: Pair | str | None = None
@@ -186,130 +188,57 @@ class Event(Struct, gc=False, rename="camel"):
 class Page(Struct, rename="camel"):
     """One answer of the REST API."""
 
-    value: list[Event] = []
+    value: list[Event]
     next_link: str | None = None
 
 
-class _RawPage(Struct, rename="camel"):
-    value: list[msgspec.Raw] = []
-    next_link: str | None = None
-
-
-_page, _raw_page, _event = (msgspec.json.Decoder(kind) for kind in (Page, _RawPage, Event))
-_object = msgspec.json.Decoder(dict[str, Any])
+_page = msgspec.json.Decoder(Page)
 
 
 def page(content: bytes, notes: Notes) -> Page:
     """Read an answer of the REST API. Raises Temporary when it is no list of events at all."""
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         return _page.decode(content)
-    try:  # one event among them is odd: each by itself
-        raw = _raw_page.decode(content)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Temporary(f"Azure's answer about the Activity Log is no list of events: {error}") from error
-    return Page([event for one in raw.value if (event := decoded(bytes(one), notes))], raw.next_link)
+    try:  # one event among them is odd: read with more patience
+        said = mended(content)
+        events = [found for raw in said["value"] if (found := _counted(raw, notes))]
+        return Page(events, str(said.get("nextLink") or ""))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Temporary(f"Azure's answer about the Activity Log is no list of events: {error!r}") from error
 
 
 def decoded(content: bytes, notes: Notes) -> Event | None:
     """One event from its JSON, in any spelling; None, counted in the notes, when it is no JSON object."""
-    with suppress(ValueError, RecursionError):
-        # Half of a character's escape, or bytes that are no UTF-8, must not hide an event: they become "?".
-        mended = json.dumps(json.loads(content.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
-        if isinstance(raw := json.loads(mended), dict):
-            return event(raw)
+    try:
+        return _counted(mended(content), notes)
+    except (ValueError, RecursionError):
+        return _counted(None, notes)
+
+
+def mended(content: bytes) -> Any:
+    """JSON in which no half of a character and no byte that is no UTF-8 hides an event: they become "?"."""
+    said = json.loads(content.decode(errors="replace"))
+    return json.loads(json.dumps(said, ensure_ascii=False).encode(errors="replace"))
+
+
+def _counted(raw: object, notes: Notes) -> Event | None:
+    if isinstance(raw, dict):
+        return event(raw)
     notes.unreadable += 1
     return None
 
 
 def event(raw: Json) -> Event:
     """One event from its JSON object, in any spelling."""
-    return _fit(Event, _in_rest_words(raw))
-
-
-def _in_rest_words(raw: Json) -> Json:
-    if "OperationNameValue" in raw or "TimeGenerated" in raw:
-        return _from_row(raw)
-    if "operation_name" in raw or "event_timestamp" in raw:
-        return _from_sdk(raw)
-    if isinstance(raw.get("operationName"), dict) or "eventTimestamp" in raw:
-        return raw
-    return _from_stream(raw)
-
-
-def _from_row(row: Json) -> Json:
-    """A row of AzureActivity. Its TenantId is the workspace. The dynamic columns may be null, the strings empty."""
-
-    def either(name: str) -> Json:
-        return parsed(row.get(name + "_d")) or parsed(row.get(name))
-
-    properties = either("Properties")
-    return {
-        "eventTimestamp": row.get("TimeGenerated"),
-        "operationName": row.get("OperationNameValue") or row.get("OperationName"),
-        "status": row.get("ActivityStatusValue") or row.get("ActivityStatus"),
-        "subStatus": row.get("ActivitySubstatusValue") or row.get("ActivitySubstatus"),
-        "category": row.get("CategoryValue") or row.get("Category"),
-        "caller": row.get("Caller"),
-        "resourceId": row.get("ResourceId") or row.get("_ResourceId"),
-        "subscriptionId": row.get("SubscriptionId"),
-        "correlationId": row.get("CorrelationId"),
-        "eventDataId": row.get("EventDataId"),
-        "claims": either("Claims"),
-        "httpRequest": {"clientIpAddress": row.get("CallerIpAddress")}
-        if row.get("CallerIpAddress")
-        else parsed(row.get("HTTPRequest")),
-        "authorization": either("Authorization"),
-        "properties": {**properties, "hierarchy": row.get("Hierarchy") or properties.get("hierarchy")},
-    }
-
-
-def _from_stream(raw: Json) -> Json:
-    """What diagnostic settings send to an event hub or a storage account."""
-    identity = parsed(raw.get("identity"))
-    signature = str(raw.get("resultSignature") or "")  # "Failed.Forbidden", or a number
-    return {
-        **raw,
-        "eventTimestamp": raw.get("time"),
-        "status": raw.get("resultType") or signature.partition(".")[0],
-        "subStatus": _words(signature) if signature.isdecimal() else signature.partition(".")[2],
-        "claims": identity.get("claims"),
-        "authorization": identity.get("authorization"),
-        "httpRequest": {"clientIpAddress": raw.get("callerIpAddress")},
-        "eventDataId": raw.get("eventDataId") or parsed(raw.get("properties")).get("eventDataId"),
-    }
-
-
-def _from_sdk(raw: Json) -> Json:
-    """What `as_dict()` of the SDK's models gives."""
-    rest = {_camel(name): value for name, value in raw.items()}
-    request = parsed(rest.get("httpRequest"))
-    return {**rest, "httpRequest": {_camel(name): value for name, value in request.items()}}
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def parsed(value: object) -> Json:
-    """A JSON object that may be written in a string; {} for anything else."""
-    if isinstance(value, str) and value:
-        with suppress(msgspec.DecodeError, ValueError, RecursionError):
-            return _object.decode(value)
-    return dict(value) if isinstance(value, dict) else {}
+    rest = in_rest_words(raw)
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(rest, Event)
+    return _fit(Event, rest)  # slower, and not choosy
 
 
 def word(value: Pair | str | None) -> str:
     """A text that may come with a label."""
     return (value.value if isinstance(value, Pair) else value) or ""
-
-
-def _words(status: str) -> str:
-    """A status code as .NET names it: "403" is Forbidden."""
-    with suppress(ValueError):
-        found = HTTPStatus(int(status))
-        return "OK" if found is HTTPStatus.OK else found.name.title().replace("_", "")
-    return status
 
 
 S = TypeVar("S", bound=Struct)
@@ -334,7 +263,7 @@ def _label(value: object) -> str | None:
 
 def _time(value: object) -> datetime | None:
     with suppress(msgspec.ValidationError):
-        return msgspec.convert(value, Annotated[datetime, Meta(tz=True)])
+        return msgspec.convert(value, _Aware)
     with suppress(ValueError):
         at = datetime.fromisoformat(str(value))
         return at if at.tzinfo else at.replace(tzinfo=UTC)
@@ -344,7 +273,7 @@ def _time(value: object) -> datetime | None:
 _FITS: dict[Any, Callable[[Any], Any]] = {
     str | None: _text,
     Pair | str | None: _label,
-    Annotated[datetime, Meta(tz=True)] | None: _time,
+    _Aware | None: _time,
     Any: lambda value: value,
     **{kind | None: partial(_fit, kind) for kind in (Claims, Http, Authorization, Evidence, Properties)},
 }

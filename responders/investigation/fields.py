@@ -134,12 +134,13 @@ def field(name: str) -> Field:
         return KEYWORDS
     lowered = name.lower()
     for body, property_ in _BODIES.items():
-        if lowered in {body, property_}:
-            return Field(body, _body(body, ()), body, exact=True)
-        if lowered.startswith(body + "."):
-            path = name[len(body) + 1 :]
-            keys = tuple(key.removesuffix("[]") for key in path.lower().split("."))
-            return Field(f"{body}.{path}", _body(body, keys), body, exact=True)
+        for own in (body, property_):
+            if lowered == own:
+                return Field(body, _body(body, ()), body, exact=True)
+            if lowered.startswith(own + "."):
+                path = name[len(own) + 1 :]
+                keys = tuple(key.removesuffix("[]") for key in path.lower().split("."))
+                return Field(f"{body}.{path}", _body(body, keys), body, exact=True)
     for prefix in ("identity.claims.", "claims.", "claims_d."):
         lowered = lowered.removeprefix(prefix)
     return _FIELDS[lowered]

@@ -1,15 +1,25 @@
-"""What the suspects did in the window, one finding an operation."""
+"""What an incident's investigation finds: all that the suspects did in the window, and what others did suspiciously."""
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from responders.investigation.activity_log import Activity, activities
+from responders.investigation.activity import Activity
+from responders.investigation.events import Notes
+from responders.investigation.rules import Match, Rules
+from responders.investigation.scoring import Score
+from responders.investigation.sources import activities, tenant_activities
+from responders.investigation.trace import Trace
+from responders.investigation.window import Window
 from responders.model import Case, Finding
 
 if TYPE_CHECKING:
     from responders.azure import Azure
+    from responders.settings import Settings
 
-# Operations that give an intruder a way back, more rights or code of his own; all others of his are findings too.
-_WHY = {
+# Suspicious activities of others that are told one by one.
+MOST_OF_OTHERS = 200
+# In plain words, for what a person has to decide on; all else has its rule's title.
+_DID = {
     "microsoft.authorization/roleassignments/write": "gave rights to an identity",
     "microsoft.authorization/roledefinitions/write": "made or widened a role",
     "microsoft.authorization/elevateaccess/action": "took access to all subscriptions of the tenant",
@@ -26,32 +36,103 @@ _WHY = {
     "microsoft.keyvault/vaults/accesspolicies/write": "opened a key vault",
     "microsoft.storage/storageaccounts/listkeys/action": "read the keys of a storage account",
 }
-RAN_CODE = frozenset(k for k, why in _WHY.items() if "on a virtual machine" in why)
+RAN_CODE = frozenset(operation for operation, did in _DID.items() if "on a virtual machine" in did)
+# What these alerts are about is reading, and the Activity Log holds no reads.
+_READS = frozenset(
+    {
+        "arm_microburst.azdomaininfo",
+        "arm_microburst.azuredomaininfo",
+        "azuredomaininfo",
+        "arm_powerzure.getazuretargets",
+        "arm_azurite",
+    }
+)
+_UNSEEN = (
+    "The alert is about a tool that only reads. Azure's Activity Log holds no reads, so what it read can't be "
+    "seen here; that none is listed does not mean that there was none. Defender also looks at logs that nobody else "
+    "has."
+)
 
 
-async def findings(azure: "Azure", case: Case) -> tuple[Finding, ...]:
-    """Every operation of a suspect in the window, oldest first.
+class Found(NamedTuple):
+    """What was found, oldest first, and what the report has to say about it."""
 
-    An operation has several events (started, accepted, succeeded): they are joined, and the last one says how it ended.
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+async def findings(azure: "Azure", settings: "Settings", case: Case, *, now: datetime) -> Found:
+    """Read the log once, baseline and window together, and tell what the suspects did and what others did suspiciously.
+
+    Raises Permanent or Temporary when the Activity Log can't be read.
     """
-    joined: dict[tuple[str, str, str], list[Activity]] = {}
-    async for one in activities(azure, case.subscription, case.since, case.until):
-        if case.suspect(one.oid, one.at) or case.suspect(one.caller, one.at):
-            joined.setdefault((one.correlation, one.operation, one.resource.lower()), []).append(one)
-    found = [_finding(sorted(events, key=lambda e: e.at)) for events in joined.values()]
-    return tuple(sorted(found, key=lambda f: (f.at, f.operation, f.resource)))
+    notes = Notes()
+    rules = Rules.load(settings.rules)
+    for refused in rules.refused:
+        notes.say(f"A rule is not used: {refused}")
+    began = case.since - settings.baseline
+    window = Window(rules, case.suspects, began, case.since, await azure.own_id())
+    async for one in activities(azure, settings, case.subscription, began, case.until, now=now, notes=notes):
+        window.take(one)
+    async for one in tenant_activities(azure, case.since, case.until, now=now, notes=notes):
+        window.take(one)
+    found = told(window, case.alert.type)
+    return Found(found.findings, (*notes, *found.notes))
 
 
-def _finding(events: list[Activity]) -> Finding:
-    first = events[0]
-    failed = any(e.outcome == "Failed" for e in events)
-    why = _WHY.get(first.operation, "is the suspect's doing in the window")
+def told(window: Window, alert_type: str = "") -> Found:
+    """What a window that has seen the whole log comes to."""
+    found, others = [], []
+    for one, its in window.scored():
+        if one.suspect:
+            found.append(finding(one, its))
+        elif its.level == "suspicious":
+            others.append(finding(one, its))
+    notes = list(window.notes())
+    if alert_type.lower() in _READS:
+        notes.insert(0, _UNSEEN)
+    if left := len(others) - MOST_OF_OTHERS:
+        if left > 0:
+            notes.append(f"{left} more activities of others are suspicious, and are not listed.")
+        others = sorted(others, key=lambda f: -f.score)[:MOST_OF_OTHERS]
+    return Found(tuple(sorted([*found, *others], key=lambda f: (f.at, f.operation, f.resource))), tuple(notes))
+
+
+def finding(one: Trace, its: Score) -> Finding:
+    """One activity with its score, as it is kept."""
+    activity, best = one.activity, next(iter(one.matches), None)
     return Finding(
-        rule="failed" if failed else first.operation if first.operation in _WHY else "other",
-        reason=f"{first.caller or first.oid} {'tried and failed: ' if failed else ''}{why}",
-        at=first.at,
-        operation=first.operation,
-        resource=first.resource,
-        caller=first.oid or first.caller,
-        events=tuple(e.event for e in events),
+        rule=best.name if best else "other",
+        reason=_sentence(activity, best, suspect=one.suspect),
+        at=activity.at,
+        operation=activity.operation,
+        resource=activity.resource,
+        caller=activity.oid or activity.caller,
+        events=activity.events,
+        name=activity.caller,
+        suspect=one.suspect,
+        outcome=activity.outcome,
+        address=activity.address,
+        tenant=activity.tid,
+        score=its.value,
+        level=its.level,
+        points=its.points,
+        techniques=_techniques(one.matches),
     )
+
+
+def _sentence(activity: Activity, best: Match | None, *, suspect: bool) -> str:
+    who = activity.caller or activity.oid or "somebody whom the log doesn't name"
+    failed = "tried and failed: " if activity.outcome == "failed" else ""
+    if did := _DID.get(activity.operation):
+        return f"{who} {failed}{did}"
+    if best:
+        return f"{who} {failed}{best.title[0].lower()}{best.title[1:]}" if failed else f"{who}: {best.title}"
+    return f"{who} {failed}{'is a suspect, and this is in the window' if suspect else 'did it'}"
+
+
+def _techniques(matches: tuple[Match, ...]) -> tuple[str, ...]:
+    tags = (
+        tag.removeprefix("attack.").upper() for match in matches for tag in match.tags if tag.startswith("attack.t")
+    )
+    return tuple(dict.fromkeys(tags))

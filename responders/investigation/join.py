@@ -6,6 +6,7 @@ what the last one says. It streams: events may come newest first or oldest first
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from responders.investigation.activity import Activity, Source
-from responders.investigation.events import Claims, Event, Notes, word
+from responders.investigation.events import Claims, Event, Notes, mended, word
 from responders.model import Json
 
 Outcome = Literal["started", "accepted", "succeeded", "failed"]
@@ -228,12 +229,18 @@ def _body(said: Any) -> Json:
     for _ in range(2):  # JSON in a string, which may be in a string again
         if isinstance(said, str):
             try:
-                said = msgspec.json.decode(said)
-            except (msgspec.DecodeError, ValueError, RecursionError):
+                said = _decoded(said)
+            except (ValueError, RecursionError):
                 return {"text": said}
     if isinstance(said, dict):
         return said
     return {"text" if isinstance(said, str) else "value": said}
+
+
+def _decoded(said: str) -> Any:
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(said)
+    return mended(said.encode(errors="replace"))
 
 
 def _list(said: str | None) -> tuple[str, ...]:

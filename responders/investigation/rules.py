@@ -4,6 +4,7 @@ Nothing here knows YAML or Sigma: `playbooks.detections` turned them into condit
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -113,7 +114,7 @@ def _foreign(folder: Path) -> tuple[Book, list[str]]:
             check(rule.condition)
     except OSError as error:
         return Book(rules=()), [f"{folder}: its {COMPILED} can't be read ({error.strerror}); {compile_}"]
-    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+    except (msgspec.MsgspecError, re.error, LookupError, ValueError) as error:
         return Book(rules=()), [f"{folder}: its {COMPILED} is not one of this version ({error}); {compile_}"]
     notes = []
     for name, digest in digests(folder).items():

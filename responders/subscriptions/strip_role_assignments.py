@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
 
+_WRITE = "Microsoft.Authorization/roleAssignments/write"
 # What makes an assignment the one that was approved, and what a PUT can bring back.
 _KEPT = (
     "roleDefinitionId",
@@ -52,7 +53,11 @@ class StripRoleAssignments:
             if not within(properties["scope"], scope):
                 continue
             made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
-            verdict = familiarity.judge(case, properties.get("createdBy"), made)
+            maker = properties.get("createdBy")
+            # What an undo put back has our mark on it: the log still knows who first made it.
+            if not case.suspect(maker) and (wrote := case.did(_WRITE, item["id"])):
+                maker, made = wrote.caller, wrote.at
+            verdict = familiarity.judge(case, maker, made)
             if verdict.familiarity == "unfamiliar":
                 planted.append((item, verdict.reasons))
             elif case.suspect(properties["principalId"]):

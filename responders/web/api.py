@@ -57,13 +57,13 @@ async def alerts(body: bytes, who: Person, its: Services, engine: Engine) -> tup
 async def listing(who: Person, its: Services) -> tuple[int, Json]:
     """All incidents, the newest first."""
     require(who, *_READERS)
-    ids = await incident.known(its.evidence)
-    return 200, {"incidents": [await summary(its.incident(id_)) for id_ in reversed(ids)]}
+    found = [await summary(its.incident(id_)) for id_ in await incident.known(its.evidence)]
+    return 200, {"incidents": sorted(found, key=lambda one: str(one["started"]), reverse=True)}
 
 
 async def show(id_: str, who: Person, its: Services) -> tuple[int, Json]:
     """One incident: what is asked, what waits for approval, what was done."""
-    which = await _known(id_, its)
+    which = await known(id_, its)
     if who.id not in await _asked(which):  # an owner who was asked may read what about
         require(who, *_READERS)
     return 200, await view(which)
@@ -71,8 +71,8 @@ async def show(id_: str, who: Person, its: Services) -> tuple[int, Json]:
 
 async def rerun(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """Run a finished incident again."""
-    which = await _known(id_, its)
-    async with _noted(which, who, "rerun"):
+    which = await known(id_, its)
+    async with noted(which, who, "rerun"):
         require(who, "Approver")
         run = (await view(which))["run"]
         if await engine.start("incident", run, {"incident": id_, "by": who.id}):
@@ -84,8 +84,8 @@ async def rerun(id_: str, body: bytes, who: Person, its: Services, engine: Engin
 
 async def undo(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """Put back what an incident changed, after somebody else's approval."""
-    which = await _known(id_, its)
-    async with _noted(which, who, "undo"):
+    which = await known(id_, its)
+    async with noted(which, who, "undo"):
         require(who, "Approver")
         seen = await _closed(which, "undone")
         n = len(seen["undo"]) + 1
@@ -94,25 +94,29 @@ async def undo(id_: str, body: bytes, who: Person, its: Services, engine: Engine
 
 async def answer(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """The owner's answer: expected, or not."""
-    which = await _known(id_, its)
-    async with _noted(which, who, "answer") as what:
+    which = await known(id_, its)
+    async with noted(which, who, "answer") as what:
         said = _decode(body, _Answer)
-        question = await _open_question(which)
+        question = await open_question(which)
         what["question"] = question.id
-        approvals.check_answer(question, who, now())
-        given = Answer(by=who, at=now(), expected=said.expected, reason=said.reason[:2000])
-        if not await which.give_answer(question.id, given):
-            # Perhaps the answer was kept and the wake-up was lost: another one does no harm.
-            await engine.wake(question.id, f"answer-{question.id}")
-            raise Refused("The question has been answered already, and the first answer stands. Nothing was changed.")
-    await engine.wake(question.id, f"answer-{question.id}")
+        await keep_answer(which, question, Answer(by=who, at=now(), expected=said.expected, reason=said.reason), engine)
     return 202, {"incident": id_, "expected": said.expected}
+
+
+async def keep_answer(which: Incident, question: Question, given: Answer, engine: Engine) -> None:
+    """Keep an answer that counts, and wake the run that waits for it. Raises Refused."""
+    approvals.check_answer(question, given.by, given.at)
+    first = await which.give_answer(question.id, msgspec.structs.replace(given, reason=given.reason[:2000]))
+    # If it isn't the first, perhaps that one was kept and the wake-up was lost: another one does no harm.
+    await engine.wake(question.id, f"answer-{question.id}")
+    if not first:
+        raise Refused("The question has been answered already, and the first answer stands. Nothing was changed.")
 
 
 async def approve(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
     """An approver's answer to one gate: approve exactly these changes, or reject the plan."""
-    which = await _known(id_, its)
-    async with _noted(which, who, "approvals") as what:
+    which = await known(id_, its)
+    async with noted(which, who, "approvals") as what:
         require(who, *_READERS)
         said = _decode(body, _Vote)
         what["gate"] = said.gate[:80]
@@ -174,6 +178,7 @@ _TITLES: Mapping[int, str] = {
     403: "Not allowed",
     404: "Not found",
     409: "Not possible now",
+    410: "Not possible any more",
     500: "Not set up",
     503: "Not available now",
 }
@@ -185,7 +190,8 @@ async def _asked(which: Incident) -> set[str]:
     return {id_ for run in runs for id_ in (await which.question(run)).asked}
 
 
-async def _known(id_: str, its: Services) -> Incident:
+async def known(id_: str, its: Services) -> Incident:
+    """The incident of that id. Raises Refused (404)."""
     if not (len(id_) == 20 and all(c in "0123456789abcdef" for c in id_)):  # noqa: PLR2004
         raise Refused(
             f"{id_[:40]!r} is not the id of an incident. GET /api/incidents lists those there are.", NOT_FOUND
@@ -203,7 +209,8 @@ async def _closed(which: Incident, what: str) -> Json:
     return seen
 
 
-async def _open_question(which: Incident) -> Question:
+async def open_question(which: Incident) -> Question:
+    """The question that an incident waits with. Raises Refused when nothing is asked now."""
     entries = await which.journal.entries()
     asked = [e.what["question"] for e in entries if e.kind == "asked"]
     done = {e.what["question"] for e in entries if e.kind == "answered"}
@@ -233,7 +240,7 @@ async def _another(
 
 
 @asynccontextmanager
-async def _noted(which: Incident, who: Person, request: str) -> AsyncIterator[Json]:
+async def noted(which: Incident, who: Person, request: str) -> AsyncIterator[Json]:
     """Have the incident's journal tell of a refusal within, with what is put into the dict meanwhile."""
     what: Json = {"request": request}
     try:

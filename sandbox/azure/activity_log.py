@@ -3,7 +3,7 @@
 import json
 import re
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
@@ -67,10 +67,15 @@ class ActivityLog:
     def __init__(self) -> None:
         self.events: dict[str, list[Json]] = {}
         self.delay = timedelta()  # until an event can be queried
+        self.streams: dict[str, list[Json]] = {}  # what was streamed to a workspace, by the workspace's id, lower case
+        self.sinks: Callable[[str], Iterable[str]] = lambda _: ()  # a subscription -> the workspaces it streams to now
 
     def add(self, event: Json) -> None:
         """Keep an event. Cheap at the end; in the middle when an exercise plays an earlier time."""
-        insort(self.events.setdefault(str(event.get("subscriptionId", "")).lower(), []), event, key=_time)
+        subscription = str(event.get("subscriptionId", "")).lower()
+        insort(self.events.setdefault(subscription, []), event, key=_time)
+        for workspace in self.sinks(subscription):
+            insort(self.streams.setdefault(workspace.lower(), []), event, key=_time)
 
     def between(self, subscription: str, start: datetime, end: datetime, now: datetime) -> Iterator[Json]:
         """Events of [start, end] that can be queried by now, newest first."""
@@ -81,13 +86,16 @@ class ActivityLog:
 
     def dump(self) -> Json:
         """All state as plain JSON."""
-        return {"events": self.events, "delay": self.delay.total_seconds()}
+        streams = {workspace: [event["eventDataId"] for event in held] for workspace, held in self.streams.items()}
+        return {"events": self.events, "delay": self.delay.total_seconds(), "streams": streams}
 
     @classmethod
     def restore(cls, state: Json) -> "ActivityLog":
         """The inverse of `dump`."""
         log = cls()
         log.events, log.delay = state["events"], timedelta(seconds=state["delay"])
+        known = {event["eventDataId"]: event for held in log.events.values() for event in held}
+        log.streams = {workspace: [known[id_] for id_ in held] for workspace, held in state.get("streams", {}).items()}
         return log
 
 

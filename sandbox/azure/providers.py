@@ -88,6 +88,7 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
     "Microsoft.Security": {
         "alerts": ("2022-01-01", "2021-11-01"),
         "locations/alerts": ("2022-01-01", "2021-11-01"),
+        "securityContacts": ("2023-12-01-preview", "2020-01-01-preview"),
         "pricings": ("2024-01-01", "2023-01-01", "2022-03-01", "2018-06-01"),
         "automations": ("2023-12-01-preview", "2019-01-01-preview"),
     },

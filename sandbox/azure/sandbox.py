@@ -3,28 +3,23 @@
 import ssl
 import tempfile
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import trustme
 
-from sandbox.azure import graph, login, managed_identity, vault
+from sandbox.azure import graph, login, logs, managed_identity, vault
 from sandbox.azure.arm import Arm
 from sandbox.azure.claims import CLI, claims_of
 from sandbox.azure.clock import Clock
-from sandbox.azure.errors import not_built
 from sandbox.azure.faults import Faults
-from sandbox.azure.router import Call, Endpoints, Reply
+from sandbox.azure.router import Endpoints
 from sandbox.azure.server import Request, Server, Service
 from sandbox.azure.throttle import Throttle
 from sandbox.azure.tokens import Tokens
 from sandbox.azure.world import World
-
-
-async def missing(call: Call) -> Reply:
-    """A service that has no room yet."""
-    raise not_built(call.method, call.path, call.version)
 
 
 class Sandbox:
@@ -40,6 +35,7 @@ class Sandbox:
         latency: float = 0.0,
     ) -> None:
         self.world = world or World()
+        self.world.activity.sinks = partial(logs.sinks, self.world)
         self.clock = clock or Clock()
         self.faults = faults or Faults()
         self.throttle = throttle or Throttle()
@@ -78,7 +74,7 @@ class Sandbox:
             "graph": graph.handle,
             "login": login.handle,
             "vault": vault.handle,
-            "logs": missing,
+            "logs": logs.handle,
         }
         endpoints = await self._server.start(services, tls)
         for audience in ("arm", "graph", "vault", "logs"):
@@ -122,6 +118,7 @@ class Sandbox:
         return {
             "COUNTERSIGN_ARM": self.endpoints.arm,
             "COUNTERSIGN_GRAPH": self.endpoints.graph,
+            "COUNTERSIGN_LOGS": self.endpoints.logs,
             "AZURE_AUTHORITY_HOST": self.endpoints.login,
             "AZURE_CLIENT_ID": client_id,
             "AZURE_TENANT_ID": self.world.tenant,

@@ -1,4 +1,4 @@
-"""Microsoft.Security: alerts and their states, sample alerts, and which Defender plans are on."""
+"""Microsoft.Security: alerts and their states, sample alerts, which Defender plans are on, and whom they tell."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -169,3 +169,44 @@ def _pricing(call: Call, id_: str) -> Json:
     properties = {**free, "resourcesCoverageStatus": "NotCovered", **_PLANS[name]}
     head = {"id": f"{id_.rpartition('/')[0]}/{name}", "name": name, "type": "Microsoft.Security/pricings"}
     return {**head, "properties": properties}
+
+
+# -- security contacts -------------------------------------------------------------------------------------------------
+
+_CONTACTS = f"{_LEVELS[0]}/providers/Microsoft.Security/securityContacts"
+_CONTACT = "Microsoft.Security/securityContacts"
+_CONTACT_ROLES = {"AccountAdmin", "ServiceAdmin", "Owner", "Contributor"}
+
+
+@room.on("GET", _CONTACTS, f"{_CONTACT}/read")
+async def list_contacts(call: Call) -> Reply:
+    """List whom Defender tells of alerts: one entry at most."""
+    return page(
+        call, [found.body for found in call.world.list(_CONTACT, call.parent.rpartition("/providers/")[0])], _PAGE
+    )
+
+
+@room.on("GET", f"{_CONTACTS}/{{contact}}", f"{_CONTACT}/read")
+async def get_contact(call: Call) -> Reply:
+    """Read it."""
+    found = call.world.get(call.path)
+    if found is None:
+        raise ApiError(404, "ResourceNotFound", f"The security contact '{call.params['contact']}' was not found.")
+    return Reply(200, found.body)
+
+
+@room.on("PUT", f"{_CONTACTS}/{{contact}}", f"{_CONTACT}/write")
+async def put_contact(call: Call) -> Reply:
+    """Say whom to tell: addresses in one text, and the holders of roles."""
+    if call.params["contact"].lower() != "default":
+        raise bad_request("InvalidSecurityContactName", "The name of the security contact must be 'default'.")
+    given = call.body.get("properties") or {}
+    by_role = given.get("notificationsByRole") or {}
+    if by_role.get("state", "On") not in {"On", "Off"} or not set(by_role.get("roles") or ()) <= _CONTACT_ROLES:
+        raise bad_request("InvalidSecurityContact", "The property 'notificationsByRole' is not valid.")
+    kept = ("emails", "phone", "isEnabled", "notificationsByRole", "notificationsSources", "alertNotifications")
+    before = call.world.get(call.path)
+    properties = {name: given[name] for name in kept if given.get(name) is not None}
+    body = {"type": _CONTACT, "name": "default", "properties": properties}
+    stored = call.world.put(before.id if before else call.path, body, version=call.version)
+    return Reply(200 if before else 201, stored.body)

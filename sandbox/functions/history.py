@@ -170,10 +170,8 @@ class Store:
         query = "DELETE FROM messages WHERE instance = ? AND execution = ? AND timer = ?"
         self._db.execute(query, (instance, execution, timer))
 
-    def forget_messages(self, instance: str, execution: str | None = None) -> None:
-        """Remove the messages of an instance: all, or those for one execution."""
-        query = "DELETE FROM messages WHERE instance = ?1 AND (?2 IS NULL OR execution = ?2)"
-        self._db.execute(query, (instance, execution))
+    def forget_messages(self, instance: str) -> None:
+        self._db.execute("DELETE FROM messages WHERE instance = ?", (instance,))
 
     def runnable(self, now: str) -> list[str]:
         """Return the instances for which a message is due."""

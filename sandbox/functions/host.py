@@ -97,7 +97,7 @@ class Host:
             self._hub = app.extension("durableTask").get("hubName", self._hub)
             threads = ThreadPoolExecutor(_THREADS, "function")
             stack.callback(threads.shutdown, wait=False, cancel_futures=True)
-            # The SDK's client keeps one session for the process. It belongs to this loop, and nobody else closes it.
+            # The SDK's client keeps its connections for ever, though they belong to this loop. Nobody else closes them.
             stack.push_async_callback(http_utils._close_session)  # noqa: SLF001
             clock, worker = self._clock or _kept_clock(self._store), Worker(threads, self.client())
             self._engine = Engine(app, self._store, clock, worker, limit=self._activities)

@@ -193,10 +193,9 @@ class Turn:
         return False
 
     def _continue(self, again: Json) -> bool:
-        """Begin anew, with a new input and no history. Events that were not taken yet stay."""
+        """Begin anew, with a new input and no history. As in Azure, events that came with what ended it are lost."""
         old = self._instance
         self._store.forget_history(old.id)
-        self._store.forget_messages(old.id, old.execution)
         input_ = json.dumps(again.get("input"))
         new = old._replace(execution=uuid4().hex, input=input_, status="Running", updated=self._now)
         self._store.put_instance(new)

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from responders.evidence import Evidence
-from tests.azurite import Azurite, Identity, Unavailable, running
+from tests.azurite import Azurite, Identity, running
+from tests.npm import Unavailable
 
 Opener = Callable[[], Evidence]  # opens the same store anew, as another process would
 

@@ -98,7 +98,7 @@ class Story:
         await self.incident.journal.append(kind, what, by=by, at=self.at, key=key or f"{kind} {self._n}")
 
     async def received(self) -> None:
-        await self.incident.receive(self.case.alert, self.at)
+        await self.incident.receive(self.case.alert, {"incident": ID, "by": ""})
 
     async def alerted(self) -> None:
         alert = self.case.alert

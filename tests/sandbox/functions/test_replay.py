@@ -135,6 +135,7 @@ def test_a_failed_try_and_a_result_in_one_turn_keep_their_ids_apart(loop: Loop) 
     made = [(Kind(e["EventType"]).name, e["EventId"]) for e in history if e["EventId"] >= 4]
     assert made == [("TIMER_CREATED", 4), ("TASK_SCHEDULED", 5), ("TASK_SCHEDULED", 6)]
     assert (again["d"], again["b"]) == (5, 6)
+    assert all(event["IsPlayed"] for event in history)
     assert loop.it.status == "Running"
     assert a in loop.pending
 

@@ -248,6 +248,11 @@ async def files(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(req.route_params.get("path", "none"))
 
 
+@app.route("files/{name}/size")
+async def size(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"size of {req.route_params['name']}")
+
+
 @app.route("broken")
 async def broken(req: func.HttpRequest) -> func.HttpResponse:
     raise RuntimeError(f"the secret reason {req.method}")

@@ -1,0 +1,135 @@
+"""The page behind the link in an owner's mail: looking decides nothing, sending its form does, by the API's rules.
+
+Three things must agree: the platform's sign-in, the link's token, and the question that is open.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+from xml.etree.ElementTree import Element
+
+from responders import approvals, links
+from responders.approvals import Answer, Person, Question
+from responders.engine import Engine
+from responders.errors import Permanent, Refused
+from responders.incident import Incident
+from responders.markup import Node, el, facts, items
+from responders.model import Alert, Case
+from responders.pages import page
+from responders.services import Services, now
+from responders.web.api import keep_answer, known, noted, open_question
+
+GONE = 410
+_FIELDS = 10  # of a form
+
+
+async def show(id_: str, token: str, who: Person, its: Services) -> tuple[int, bytes]:
+    """The question, with two buttons. Decides nothing, whoever follows the link: mail scanners do."""
+    which, question = await _checked(id_, token, who, its)
+    approvals.check_answer(question, who, now())
+    case = await which.case(question.id)
+    return 200, page(case.alert.title, _asking(case), _form(question, token), form=True)
+
+
+async def answer(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, bytes]:
+    """The form that the page sends. Its token is what a page of somebody else's could not send."""
+    fields = _fields(body)
+    which, question = await _checked(id_, fields.get("token", ""), who, its)
+    async with noted(which, who, "answer") as what:
+        what["question"] = question.id
+        if fields.get("expected") not in {"yes", "no"}:
+            raise Permanent(
+                "The form does not say whether it was expected. Nothing was done. Go back, and use a button."
+            )
+        expected = fields["expected"] == "yes"
+        given = Answer(by=who, at=now(), expected=expected, reason=fields.get("reason", ""))
+        await keep_answer(which, question, given, engine)
+    follows = (
+        "The alert is being dismissed." if expected else "It is being treated as an attack; approvers are asked next."
+    )
+    return 200, message("Thank you", f"Your answer was kept: {'expected' if expected else 'not expected'}. {follows}")
+
+
+def message(title: str, *lines: str) -> bytes:
+    """A page that says something."""
+    return page(title, el("header", _brand(), el("h1", title)), el("main", *(el("p", line) for line in lines)))
+
+
+async def _checked(id_: str, token: str, who: Person, its: Services) -> tuple[Incident, Question]:
+    """The incident and the open question that a token is good for. Raises Refused for any other."""
+    link = links.read(its.settings.link_key, token)
+    if link.incident != id_:
+        raise Refused("This link was made for another incident. Nothing was done. Copy it whole from the mail.", 403)
+    if link.person != who.id:
+        raise Refused(
+            f"This link was made for another person than {who.name}. Nothing was done. Sign in as the one to whom the "
+            "mail was sent; whoever else is an owner answers on the API.",
+            403,
+        )
+    which = await known(id_, its)
+    question = await which.question(link.question)
+    if (given := await which.answer(question.id)) is not None:
+        said = "expected" if given.expected else "not expected"
+        raise Refused(f"The question was answered already, by {given.by.name}: {said}. The first answer stands.", GONE)
+    if now().timestamp() > link.expires:
+        raise Refused(
+            f"This link expired at {question.expires:%Y-%m-%d %H:%M} UTC, and silence is held to be unexpected. What "
+            "is done about it still needs approvals: tell an approver.",
+            GONE,
+        )
+    if (await open_question(which)).id != question.id:
+        raise Refused("This was asked of an earlier run of the incident. Use the link of the latest mail.", GONE)
+    return which, question
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """The first value of each field of a form. Raises Permanent for what is none."""
+    try:
+        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError as error:
+        raise Permanent("The body was not understood. Nothing was done. Use the form of the page.") from error
+    return {name: values[0] for name, values in found.items()}
+
+
+def _asking(case: Case) -> Element:
+    alert = case.alert
+    title = el("header", _brand(), el("h1", "Was this expected?"), el("p", alert.title, class_="verdict text"))
+    told = [
+        ("Severity", alert.severity),
+        ("When", _when(alert)),
+        ("Who", _listed(s.upn or s.name or s.id for s in case.suspects)),
+    ]
+    told += [
+        ("From", _listed(alert.addresses)),
+        ("On", _listed(alert.resources)),
+        ("Alert type", el("code", alert.type)),
+    ]
+    about = el("p", alert.description, class_="text") if alert.description else None
+    return el("div", title, el("section", el("h2", "What Defender says"), about, facts(told)))
+
+
+def _form(question: Question, token: str) -> Element:
+    form = el(
+        "form",
+        el("input", type="hidden", name="token", value=token),
+        el("label", "Reason, for the report (you may leave it empty)", for_="reason"),
+        el("textarea", id="reason", name="reason", rows="3", maxlength="2000"),
+        el("button", "Yes, it was expected", type="submit", name="expected", value="yes"),
+        el("button", "No, it was not", type="submit", name="expected", value="no"),
+        method="post",
+        action="question",
+    )
+    until = f"Time to answer: until {question.expires:%Y-%m-%d %H:%M} UTC."
+    return el("main", el("h2", "Your answer"), el("p", question.text, class_="text"), el("p", until), form)
+
+
+def _brand() -> Element:
+    return el("p", "Countersign: a question", class_="brand")
+
+
+def _when(alert: Alert) -> str:
+    return f"{alert.start:%Y-%m-%d %H:%M} to {alert.end:%Y-%m-%d %H:%M} UTC"
+
+
+def _listed(texts: Iterable[str]) -> Node:
+    listed = [el("code", text) for text in texts]
+    return items(listed) if listed else None
