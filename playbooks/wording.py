@@ -36,7 +36,8 @@ def mail(settings: Settings, incident: str, text: str) -> tuple[str, str]:
 
 def mail_to_owner(settings: Settings, incident: str, question: Question, owner: Owner) -> tuple[str, str]:
     """The same for an owner: why he is asked, and with a key for it, his own link to the page that asks him."""
-    text = f"{question.text}\n\nYou are asked because: {owner.why}. Time to answer: until {question.expires:%Y-%m-%d %H:%M} UTC."
+    until = f"{question.expires:%Y-%m-%d %H:%M} UTC"
+    text = f"{question.text}\n\nWhy you: {owner.person.name}, {owner.why}. Time to answer: until {until}."
     subject, plain = mail(settings, incident, text)
     if not (settings.link_key and settings.url):
         return subject, plain

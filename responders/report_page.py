@@ -11,7 +11,17 @@ from responders.pages import page as framed
 MOST = 500  # findings on the page; the JSON has all of them
 _SETTLED = {"done", "already_so"}
 _GOOD = {"resolved", "dismissed", "done", "already_so", "approved", "auto", "expected"}
-_BAD = {"unfinished", "not_acted_on", "failed", "drifted", "unverified", "not_done", "expired", "unexpected"}
+_BAD = {
+    "unfinished",
+    "not_acted_on",
+    "failed",
+    "drifted",
+    "unverified",
+    "not_done",
+    "expired",
+    "unexpected",
+    "suspicious",
+}
 
 
 def page(report: Json, sha256: str) -> bytes:
@@ -121,21 +131,37 @@ def _happened(report: Json) -> Iterator[Node]:
             (s["name"] or s["id"], s["kind"].replace("_", " "), _code(s["id"]), s["reason"]) for s in report["subjects"]
         ]
         yield table("Held to be compromised", ("Subject", "Kind", "Id", "Because"), held)
-    findings = sorted(report["findings"]["list"], key=lambda f: str(f["at"]))
-    if findings:
-        rows = [
-            (_when(f["at"]), f["reason"], _code(f["operation"]), _code(f["resource"]), _code(f["caller"]))
-            for f in findings[:MOST]
-        ]
-        yield table(
-            f"What the suspects did, {len(findings)} activities",
-            ("When", "What", "Operation", "Resource", "Caller"),
-            rows,
-        )
-        more = len(findings) - MOST
-        yield el("p", f"… and {more} more, which are in the JSON.") if more > 0 else None
-    else:
+    yield from _findings(report["findings"]["list"])
+    if report["notes"]:
+        yield el("h3", "What the log does not tell")
+        yield items(report["notes"])
+
+
+def _findings(findings: list[Json]) -> Iterator[Node]:
+    """What was done, in order of time; the page has those that weigh most."""
+    if not findings:
         yield el("p", "No activity of the suspects was looked for, or found.")
+    for ours, title in ((True, "What the suspects did"), (False, "What others did that is suspicious, too")):
+        some = [f for f in findings if f["suspect"] is ours]
+        if not some:
+            continue
+        shown = sorted(sorted(some, key=lambda f: -f["score"])[:MOST], key=lambda f: str(f["at"]))
+        heads = ("When", "How suspicious", "What", "Operation", "Resource", "Caller")
+        yield table(f"{title}, {len(some)} activities", heads, [_finding(f) for f in shown])
+        if more := len(some) - len(shown):
+            yield el("p", f"… and {more} more, which are in the JSON.")
+
+
+def _finding(finding: Json) -> Iterator[Node]:
+    yield _when(finding["at"])
+    level = finding["level"]
+    yield el("div", _badge(level) if level != "none" else None, el("p", f"{finding['score']:g} points"))
+    points = [f"{point['points']:+g} {point['reason']}" for point in finding["points"]]
+    yield el("div", el("p", finding["reason"]), items(points) if points else None)
+    yield _code(finding["operation"])
+    yield _code(finding["resource"])
+    address = el("p", "from ", _code(finding["address"])) if finding["address"] else None
+    yield el("div", el("p", finding["name"]) if finding["name"] else None, _code(finding["caller"]), address)
 
 
 def _asked(question: Json | None) -> Iterator[Node]:

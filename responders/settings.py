@@ -108,6 +108,11 @@ def _pair(name: str, text: str) -> tuple[str, str]:
 
 
 def _check(settings: Settings) -> None:
+    for name, wait in (("OWNER_WAIT", settings.owner_wait), ("APPROVAL_WAIT", settings.approval_wait)):
+        if not timedelta() < wait <= _LONGEST_WAIT:
+            raise Misconfigured(
+                f"Setting {PREFIX}{name} is {wait}; it may be {_LONGEST_WAIT} at most, and not nothing."
+            )
     if 0 < len(settings.link_key) < SHORTEST_KEY:
         raise Misconfigured(f"Setting {PREFIX}LINK_KEY is shorter than {SHORTEST_KEY} characters: it could be guessed.")
     guids = [("SUBSCRIPTIONS", text) for text in settings.subscriptions]

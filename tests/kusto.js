@@ -8,7 +8,7 @@ const { KustoCode, GlobalState, Symbols, Syntax } = Kusto.Language;
 const TEXTS = [
   "ActivityStatusValue", "ActivitySubstatusValue", "Authorization", "Caller", "CallerIpAddress", "CategoryValue", "Claims",
   "CorrelationId", "EventDataId", "HTTPRequest", "Hierarchy", "Level", "OperationId", "OperationNameValue", "Properties",
-  "ResourceGroup", "ResourceProviderValue", "SourceSystem", "SubscriptionId", "TenantId", "Type", "_ResourceId",
+  "ResourceGroup", "ResourceId", "ResourceProviderValue", "SourceSystem", "SubscriptionId", "TenantId", "Type", "_ResourceId",
 ];
 const DYNAMICS = ["Authorization_d", "Claims_d", "Properties_d"];
 const columns = [

@@ -28,8 +28,11 @@ def installed(package: str, version: str) -> Path:
             if done.returncode:
                 why = "; ".join(line for line in done.stderr.splitlines() if line.startswith("npm error"))
                 raise Unavailable(f"npm could not install {package}: {why[:200]}")
-            if not cache.exists():
+            try:
                 aside.rename(cache)
+            except OSError:
+                if not cache.exists():  # another was faster
+                    raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return cache / "node_modules" / package

@@ -88,22 +88,33 @@ def check(node: Node, selection: str = "") -> Check:
             return _any([check(one, selection) for one in node.of])
 
 
-def possible(node: Node, activity: Activity) -> bool | None:
-    """Whether an activity of that operation matches whatever else it is (True), can't (False), or may (None)."""
+def possible(node: Node) -> Callable[[Activity], bool | None]:
+    """Whether an activity of its operation matches whatever else it is (True), can't (False), or may (None)."""
     match node:
         case Test():
-            return None if node.field not in BY_OPERATION or node.op == "same" else check(node)(activity) is not None
+            if node.field not in BY_OPERATION or node.op == "same":
+                return lambda activity: None  # noqa: ARG005
+            decided = check(node)
+            return lambda activity: decided(activity) is not None
         case Selection():
-            return possible(node.of, activity)
+            return possible(node.of)
         case Not():
-            inner = possible(node.of, activity)
-            return None if inner is None else not inner
+            inner = possible(node.of)
+            return lambda activity: None if (answer := inner(activity)) is None else not answer
         case All():
-            answers = {possible(one, activity) for one in node.of}
-            return False if False in answers else None if None in answers else True
+            return _settled([possible(one) for one in node.of], by=False)
         case Any_():
-            answers = {possible(one, activity) for one in node.of}
-            return True if True in answers else None if None in answers else False
+            return _settled([possible(one) for one in node.of], by=True)
+
+
+def _settled(parts: list[Callable[[Activity], bool | None]], *, by: bool) -> Callable[[Activity], bool | None]:
+    """Of several: one answer settles it, else one that is open leaves it open."""
+
+    def answer(activity: Activity) -> bool | None:
+        answers = [part(activity) for part in parts]
+        return by if by in answers else None if None in answers else not by
+
+    return answer
 
 
 def _all(checks: list[Check]) -> Check:

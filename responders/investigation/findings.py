@@ -103,7 +103,7 @@ def finding(one: Trace, its: Score) -> Finding:
     activity, best = one.activity, next(iter(one.matches), None)
     return Finding(
         rule=best.name if best else "other",
-        reason=_sentence(activity, best, suspect=one.suspect),
+        reason=_sentence(activity, best),
         at=activity.at,
         operation=activity.operation,
         resource=activity.resource,
@@ -121,14 +121,14 @@ def finding(one: Trace, its: Score) -> Finding:
     )
 
 
-def _sentence(activity: Activity, best: Match | None, *, suspect: bool) -> str:
+def _sentence(activity: Activity, best: Match | None) -> str:
     who = activity.caller or activity.oid or "somebody whom the log doesn't name"
     failed = "tried and failed: " if activity.outcome == "failed" else ""
     if did := _DID.get(activity.operation):
         return f"{who} {failed}{did}"
     if best:
         return f"{who} {failed}{best.title[0].lower()}{best.title[1:]}" if failed else f"{who}: {best.title}"
-    return f"{who} {failed}{'is a suspect, and this is in the window' if suspect else 'did it'}"
+    return f"{who} {failed or 'did '}{activity.operation}"
 
 
 def _techniques(matches: tuple[Match, ...]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ AzureActivity
 | where SubscriptionId =~ subscription
 | where CategoryValue !in~ ({", ".join(f'"{name}"' for name in NOTHING)})
 """
-_COUNT = (
+COUNT = (
     _WANTED
     + """
 | summarize Rows = count(), Oldest = min(TimeGenerated), Newest = max(TimeGenerated) by Hour = bin(TimeGenerated, 1h)
@@ -55,6 +55,11 @@ _FETCH = (
 | sort by TimeGenerated desc
 | take """
 )
+
+
+def fetch() -> str:
+    """What asks for rows."""
+    return _FETCH + str(ROWS)
 
 
 class Hour(Struct, frozen=True, kw_only=True):
@@ -114,7 +119,7 @@ _answer = msgspec.json.Decoder(_Answer)
 
 async def hours(azure: "Azure", subscription: str, since: datetime, until: datetime) -> list[Hour]:
     """The hours that have rows, newest first. Raises Permanent or Temporary, also for an answer that is not whole."""
-    answer = await _query(azure, _COUNT, subscription, since, until)
+    answer = await _query(azure, COUNT, subscription, since, until)
     if answer.error:
         raise Temporary(f"Log Analytics counted only a part of the Activity Log: {answer.error.told}")
     try:
@@ -152,7 +157,7 @@ async def read(
     while left:
         start, end = left.pop()
         try:
-            answer = await _query(azure, _FETCH + str(ROWS), subscription, start, end)
+            answer = await _query(azure, fetch(), subscription, start, end)
         except CountersignError as error:
             notes.say(INSTEAD.format(error=error))
             yield Slice(since=spans[-1][0], until=end, events=[], whole=False)
@@ -170,13 +175,18 @@ async def read(
         yield Slice(since=start, until=end, events=[event(row) for row in answer.rows], whole=whole)
 
 
-async def _query(azure: "Azure", query: str, subscription: str, since: datetime, until: datetime) -> _Answer:
+def asking(query: str, subscription: str, since: datetime, until: datetime) -> str:
+    """A query with what it is about. Raises Permanent when that is no subscription."""
     if not is_guid(subscription):
         raise Permanent(f"{subscription[:200]!r} is no subscription. Log Analytics was not asked about it.")
     given = {"since": moment(since), "until": moment(until), "subscription": string(subscription)}
-    lets = "".join(f"let {name} = {literal};\n" for name, literal in given.items())
+    return "".join(f"let {name} = {literal};\n" for name, literal in given.items()) + query.strip()
+
+
+async def _query(azure: "Azure", query: str, subscription: str, since: datetime, until: datetime) -> _Answer:
+    query = asking(query, subscription, since, until)
     with explained("querying the Activity Log in Log Analytics"):
-        content = await azure.logs(azure.settings.workspace, lets + query.strip())
+        content = await azure.logs(azure.settings.workspace, query)
     try:
         return _answer.decode(content) if content else _Answer()
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -60,7 +60,7 @@ class Rules:
     def __init__(self, rules: tuple[Rule, ...], refused: tuple[str, ...] = ()) -> None:
         self.rules = rules
         self.refused = refused
-        self._checks = [(rule, check(rule.condition)) for rule in rules]
+        self._checks = [(rule, check(rule.condition), possible(rule.condition)) for rule in rules]
         self._by_operation: dict[str, list[tuple[Rule, Check]]] = {}
 
     @classmethod
@@ -93,7 +93,7 @@ class Rules:
         if len(self._by_operation) >= _MOST_OPERATIONS:
             self._by_operation.clear()
         probe = _bare(operation)
-        found = [(rule, its) for rule, its in self._checks if possible(rule.condition, probe) is not False]
+        found = [(rule, its) for rule, its, may in self._checks if may(probe) is not False]
         self._by_operation[operation] = found
         return found
 

@@ -24,6 +24,7 @@ _POINTS: Mapping[str, float] = {
     "new_operation": 3,
     "new_network": 3,
     "content": 3,
+    "session": 3,
     "new_app": 2,
     "token_elsewhere": 2,
     "failed_before": 2,
@@ -65,7 +66,7 @@ def score(activity: Activity, matches: tuple[Match, ...], found: Iterable[Signal
     named = any(_LEVELS[match.level] for match in matches)
     if not named and _GRAVE.isdisjoint(signals) and (over := _sum(points) - (SUSPICIOUS - 1)) > 0:
         reason = "no rule knows the operation, and being new alone is not suspicious"
-        points.append(Point(signal="unnamed", points=-over, reason=reason))
+        points.append(Point(signal="unnamed", points=-over, reason=reason, events=activity.events))
     total = _sum(points)
     level: Suspicion = "suspicious" if total >= SUSPICIOUS else "notable" if total >= NOTABLE else "none"
     return Score(total, level, tuple(points))

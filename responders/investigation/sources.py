@@ -124,15 +124,17 @@ class _Log:
                 async for some in self.monitor(part.since, part.until):
                     yield some
                 continue
-            yield part.events, "log_analytics"
-            for event in part.events:
+            given = 0
+            for number, event in enumerate(part.events):
                 at = event.event_timestamp or self.until
                 if event.operation.lower().startswith(_STREAMING):
                     begun = at
                 elif begun is not None and at < begun:
+                    yield part.events[given:number], "log_analytics"
                     async for some in self._gap(at, begun):
                         yield some
-                    begun = None
+                    given, begun = number, None
+            yield part.events[given:], "log_analytics"
 
     async def _gap(self, after: datetime, before: datetime) -> Some:
         async for events, source in self.monitor(after, before):

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from responders.investigation.activity import Activity
-from responders.investigation.baseline import ENOUGH, ENOUGH_DAYS, Baseline, kind
+from responders.investigation.baseline import ENOUGH, ENOUGH_DAYS, Baseline, kind, network
 from responders.investigation.bursts import bursts
 from responders.investigation.chains import Chains
 from responders.investigation.rules import Rules
 from responders.investigation.scoring import Score, relevant, score, weight
-from responders.investigation.signals import signals
+from responders.investigation.signals import Signal, signals
 from responders.investigation.trace import Trace, trace
 from responders.model import Principal
 
@@ -61,9 +61,23 @@ class Window:
         for one in traces:
             chains.see(one)
         bursts(traces, self.baseline)
+        grave: dict[tuple[str, str], Activity] = {}  # the first suspicious one of a caller from a network new for him
+        scores = []
         for one in traces:
-            found = [*signals(one.activity, one.matches, self.baseline), *one.signals.values()]
-            yield one, score(one.activity, one.matches, found)
+            for signal in signals(one.activity, one.matches, self.baseline):
+                one.found(signal)
+            its = score(one.activity, one.matches, one.signals.values())
+            scores.append(its)
+            if its.level == "suspicious" and "new_network" in one.signals:
+                grave.setdefault(_session(one), one.activity)
+        for one, its in zip(traces, scores, strict=True):
+            before = grave.get(_session(one)) if "new_network" in one.signals else None
+            if before is None or its.level == "suspicious":
+                yield one, its
+                continue
+            said = f"the caller did something suspicious from that network at {before.at:%Y-%m-%d %H:%M} UTC"
+            one.found(Signal("session", said, before.events))
+            yield one, score(one.activity, one.matches, one.signals.values())
 
     def notes(self) -> Iterator[str]:
         """What the report has to say about how this was found."""
@@ -117,6 +131,10 @@ class _Kept:
             self.traces.sort(key=lambda t: -weight(t.matches))
             self.dropped += len(self.traces) - self._most
             del self.traces[self._most :]
+
+
+def _session(one: Trace) -> tuple[str, str]:
+    return one.who, network(one.activity.address)
 
 
 def _order(one: Trace) -> tuple[datetime, datetime]:

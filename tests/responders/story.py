@@ -6,6 +6,7 @@ from responders.approvals import Answer, GateRecord, Person, Question, Vote, sel
 from responders.evidence import Evidence
 from responders.incident import Incident
 from responders.model import Actor, Alert, Case, Change, Finding, Json, Plan, Principal, Subject, digest, plain
+from responders.related import Related
 
 US = "countersign"
 ID = "0123456789abcdef0123"
@@ -118,6 +119,7 @@ class Story:
         question = Question(id=self.run, text=text, asked=(OWNER.id,), suspects=(MALLORY.id,), expires=expires)
         await self.incident.ask(question)
         what = {"question": self.run, "text": text, "owners": [OWNER.name], "told": "mailed", "alert": "InProgress"}
+        what |= {"why": [f"named by the tag owner: {text}"], "notes": [text]}
         await self.note("asked", {**what, "expires": plain(expires)}, f"asked {self.run}")
 
     async def gave_answer(self, *, expected: bool, reason: str = "") -> None:
@@ -133,7 +135,16 @@ class Story:
         case, name = self.case.having(findings=findings), f"{self.run}-{wave}"
         await self.incident.save_case(name, case)
         what = {"run": self.run, "case": name, "subjects": plain(subjects), "findings": len(findings)}
-        await self.note("investigated", {**what, "by_hand": list(by_hand)})
+        other = Related(
+            id=case.alert.id,
+            title=case.alert.title,
+            severity="Low",
+            status="Active",
+            start=case.alert.start,
+            relation=("the same actor", case.alert.description),
+            joins=False,
+        )
+        await self.note("investigated", {**what, "by_hand": list(by_hand), "others": [plain(other)]})
 
     async def planned(self, plan: Plan, gate: str = "one", *, step: str = "", needs: int = 1) -> str:
         """Returns the id of the step."""

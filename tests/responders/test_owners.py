@@ -49,7 +49,7 @@ class World:
     def account(self, who: str, **properties: object) -> None:
         self.world.directory.objects[self.there.scene.who(f"{who}@contoso.example")].update(properties)
 
-    def give(self, role: str, who: str, scope: str = PROD, **more: str) -> None:
+    def give(self, role: str, who: str, scope: str = PROD, **more: Any) -> None:
         authorization.assign(self.world, scope, ROLES[role], self.there.scene.who(who), str(uuid.uuid4()), **more)
 
     def take(self, role: str) -> None:

@@ -41,10 +41,15 @@ def test_lists_durations_and_gates_are_read() -> None:
         ({"COUNTERSIGN_SUBSCRIPTIONS": ""}, "COUNTERSIGN_SUBSCRIPTIONS is missing"),
         ({"COUNTERSIGN_SUBSCRIPTIONS": "all"}, "'all', which is no GUID"),
         ({"COUNTERSIGN_OWNER_WAIT": "soon"}, "owner_wait"),
-        ({"COUNTERSIGN_APPROVAL_WAIT": "P7D"}, "6 days, 0:00:00 at most"),
+        ({"COUNTERSIGN_APPROVAL_WAIT": "P7D"}, "may be 6 days, 0:00:00 at most"),
         ({"COUNTERSIGN_GATES": "users.disable"}, "<step>=<gate>"),
         ({"COUNTERSIGN_GATES": "users.disable=none"}, "gates"),
         ({"COUNTERSIGN_ARM": "http://management.azure.com"}, "https only"),
+        ({"COUNTERSIGN_LINK_KEY": "guess me"}, "LINK_KEY is shorter than 32"),
+        (
+            {"COUNTERSIGN_LINK_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/k)"},
+            "LINK_KEY is a ref",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(wrong: dict[str, str], named: str) -> None:

@@ -155,6 +155,33 @@ async def test_plans_are_read_and_switched() -> None:
             await sdk.pricings.get(scope, "Nonsense")
 
 
+async def test_security_contacts_are_said_and_read_by_who_may() -> None:
+    contacts, version = f"{S}/providers/Microsoft.Security/securityContacts", "2023-12-01-preview"
+    said = {
+        "emails": "john@contoso.example;jane@contoso.example",
+        "phone": "(214)275-4038",
+        "isEnabled": True,
+        "notificationsByRole": {"state": "On", "roles": ["Owner"]},
+        "notificationsSources": [
+            {"sourceType": "AttackPath", "minimalRiskLevel": "Critical"},
+            {"sourceType": "Alert", "minimalSeverity": "Medium"},
+        ],
+    }
+    async with arm() as call:
+        assert (await call("GET", contacts, version=version)).body == {"value": []}
+        assert (await call("GET", f"{contacts}/default", version=version)).status == 404
+        body: Any = {"properties": said}
+        assert (await call("PUT", f"{contacts}/default", body, version=version)).status == 201
+        assert (await call("PUT", f"{contacts}/default", body, version=version)).status == 200
+        (found,) = (await call("GET", contacts, version=version)).body["value"]
+        assert found == (await call("GET", f"{contacts}/default", version=version)).body
+        assert (found["name"], found["type"]) == ("default", "Microsoft.Security/securityContacts")
+        assert found["properties"] == said
+        wrong = {"properties": {"notificationsByRole": {"state": "On", "roles": ["Everybody"]}}}
+        assert (await call("PUT", f"{contacts}/default", wrong, version=version)).status == 400
+        assert (await call("PUT", f"{contacts}/other", body, version=version)).status == 400
+
+
 async def test_alerts_are_records_and_not_part_of_how_the_world_is() -> None:
     async with client() as (sdk, call):
         before = call.azure.world.snapshot()

@@ -178,7 +178,9 @@ def plain(sent: Any) -> Any:
         return None
     if (kind := sent.WhichOneof("data")) == "http":
         http = sent.http
-        return {"status": int(http.status_code), "headers": http.headers, "body": json.loads(http.body.bytes)}
+        text = http.body.bytes.decode()
+        body = json.loads(text) if text.startswith(("{", "[")) else text
+        return {"status": int(http.status_code), "headers": http.headers, "body": body}
     return json.loads(getattr(sent, kind))
 
 

@@ -18,11 +18,22 @@ ROUTES = {
     "incidents": ("GET", "incidents"),
     "incident_by_id": ("GET", "incidents/{id}"),
     "answer": ("POST", "incidents/{id}/answer"),
+    "question_page": ("GET", "incidents/{id}/question"),
+    "answer_by_page": ("POST", "incidents/{id}/question"),
     "approvals": ("POST", "incidents/{id}/approvals"),
     "rerun": ("POST", "incidents/{id}/rerun"),
     "undo_by_id": ("POST", "incidents/{id}/undo"),
 }
-STARTING = {"on_event", "alerts", "answer", "approvals", "rerun", "undo_by_id"}  # need Durable Functions' client
+STARTING = {
+    "on_event",
+    "alerts",
+    "answer",
+    "answer_by_page",
+    "approvals",
+    "rerun",
+    "undo_by_id",
+}  # need Durable's client
+PAGES = {"question_page", "answer_by_page"}
 ORCHESTRATORS = ("incident", "playbook", "undo")
 NAMES = tuple(activity.__name__ for activity in ACTIVITIES)
 AT = "2026-03-04T10:41:30.0000000Z"
@@ -108,11 +119,26 @@ def test_an_event_is_delivered_again_when_its_incident_did_not_start(worker: Wor
 def test_nobody_is_served_without_signing_in(worker: Worker, function: str) -> None:
     came = worker.request(function, id_=NOBODYS, body={})
     assert (came.result["status"], came.durable) == (401, [])
-    assert came.result["headers"]["content-type"] == "application/problem+json"
-    assert came.result["body"]["detail"] == "You are not signed in."
+    if function in PAGES:
+        assert came.result["headers"]["content-type"].startswith("text/html")
+        assert "You are not signed in." in came.result["body"]
+    else:
+        assert came.result["headers"]["content-type"] == "application/problem+json"
+        assert came.result["body"]["detail"] == "You are not signed in."
 
 
-@pytest.mark.parametrize("function", sorted(name for name, (_, route) in ROUTES.items() if "{id}" in route))
+@pytest.mark.parametrize("function", sorted(PAGES))
+def test_a_page_without_a_link_of_ours_does_nothing(worker: Worker, function: str) -> None:
+    came = worker.request(function, approver(), id_=NOBODYS, body="token=x")
+    assert (came.result["status"], came.durable) == (403, [])
+    assert "This link is not one that Countersign made" in came.result["body"]
+    headers = {name.lower(): value for name, value in came.result["headers"].items()}
+    assert headers["content-security-policy"].endswith("frame-ancestors 'none'")
+
+
+@pytest.mark.parametrize(
+    "function", sorted(n for n, (_, route) in ROUTES.items() if "{id}" in route and n not in PAGES)
+)
 def test_an_unknown_incident_is_not_found(worker: Worker, function: str) -> None:
     came = worker.request(function, approver(), id_=NOBODYS, body={})
     assert (came.result["status"], came.durable) == (404, [])

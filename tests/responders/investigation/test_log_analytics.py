@@ -1,5 +1,8 @@
 """The Activity Log as Log Analytics gives it."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,13 +15,17 @@ from aiohttp import web
 from azure.core.pipeline.transport import AioHttpTransport
 
 from responders.azure import Azure
-from responders.errors import Permanent, Temporary
+from responders.errors import Misconfigured, Permanent, Temporary
 from responders.investigation import log_analytics
 from responders.investigation.events import Notes
 from responders.investigation.log_analytics import Hour, Slice, hours, moment, spans, string
+from responders.settings import Settings
 from sandbox.azure.kql_words import words
+from tests import npm
 from tests.responders.investigation.watched import DAY, Watched, watched
 from tests.sandbox.arm import MALLORY, NOW, SUB
+
+Json = dict[str, Any]
 
 HOUR = timedelta(hours=1)
 
@@ -180,23 +187,49 @@ async def test_something_that_is_no_subscription_never_reaches_a_query() -> None
         assert view.asked("logs") == []
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "plain",
-        "",
-        'a"b',
-        "a'b",
-        "a\\",
-        '\\" | take 1 //',
-        "line\nbreak\r\ttab",
-        "\x00\u2028\u202e",
-        "\U0001f600\U000e0001",
-        '"; let x = 1; AzureActivity | project',
-        "\\u0022",
-        "\ud800",
-    ],
-)
+TEXTS = [
+    "plain",
+    "",
+    'a"b',
+    "a'b",
+    "a\\",
+    '\\" | take 1 //',
+    "line\nbreak\r\ttab",
+    "\x00\u2028\u202e",
+    "\U0001f600\U000e0001",
+    '"; let x = 1; AzureActivity | project',
+    "\\u0022",
+    "\ud800",
+]
+
+
+def kusto(queries: dict[str, str]) -> dict[str, Json]:
+    """What Kusto's own parser makes of queries. Skips where it can't be had."""
+    try:
+        package = npm.installed("@kusto/language-service-next", "12.4.1")
+    except npm.Unavailable as why:
+        pytest.skip(str(why))
+    command = [shutil.which("node") or "node", "tests/kusto.js", str(package)]
+    done = subprocess.run(command, input=json.dumps(queries), capture_output=True, text=True, check=True)  # noqa: S603
+    found: dict[str, Json] = json.loads(done.stdout)
+    return found
+
+
+def test_kustos_own_parser_understands_what_is_asked_and_takes_every_text_for_one() -> None:
+    queries = {"count": log_analytics.COUNT, "fetch": log_analytics.fetch()}
+    asked_for = {name: log_analytics.asking(query, SUB, NOW - DAY, NOW) for name, query in queries.items()}
+    texts = {f"text {n}": f"AzureActivity | where Caller == {string(text)}" for n, text in enumerate(TEXTS)}
+
+    found = kusto({**asked_for, **texts, "wrong": "AzureActivity | where Nobody == 1"})
+
+    assert found.pop("wrong")["errors"]
+    assert {name: its["errors"] for name, its in found.items() if its["errors"]} == {}
+    for n, text in enumerate(TEXTS):
+        if text != "\ud800":  # half of a character, which no JSON carries
+            assert found[f"text {n}"]["strings"] == [text]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_text_in_kql_stays_one_literal(text: str) -> None:
     literal, end = words(string(text))
 
@@ -280,3 +313,11 @@ async def test_values_that_come_as_texts_are_read() -> None:
     async with answering(200, body) as azure:
         (hour,) = await hours(azure, SUB, NOW - DAY, NOW)
         assert (hour.rows, hour.oldest.microsecond) == (7, 123457)
+
+
+@pytest.mark.parametrize(("name", "text"), [("WORKSPACE", "my-workspace"), ("LOGS", "http://api.loganalytics.example")])
+def test_a_workspace_that_is_no_guid_and_an_endpoint_without_tls_are_refused(name: str, text: str) -> None:
+    said = {"COUNTERSIGN_SUBSCRIPTIONS": SUB, "COUNTERSIGN_EVIDENCE": "memory://"}
+    assert Settings.load(said).workspace == ""
+    with pytest.raises(Misconfigured, match=f"COUNTERSIGN_{name}"):
+        Settings.load({**said, f"COUNTERSIGN_{name}": text})

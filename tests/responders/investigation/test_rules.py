@@ -143,8 +143,8 @@ def test_an_operation_rules_out_what_it_can_not_match() -> None:
     either = rule(detection).condition
     neither = rule({**detection, "condition": "not sel"}).condition
 
-    assert [possible(it, activity("a/write")) for it in (only, either, neither)] == [False, None, True]
-    assert [possible(it, activity("a/delete")) for it in (only, either, neither)] == [None, True, False]
+    assert [possible(it)(activity("a/write")) for it in (only, either, neither)] == [False, None, True]
+    assert [possible(it)(activity("a/delete")) for it in (only, either, neither)] == [None, True, False]
 
 
 def test_a_rule_is_not_evaluated_for_an_operation_that_it_can_not_match(monkeypatch: pytest.MonkeyPatch) -> None:

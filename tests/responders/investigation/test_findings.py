@@ -1,0 +1,261 @@
+"""What an investigation tells."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks import dispatch
+from responders.investigation import findings as module
+from responders.investigation import window as window_module
+from responders.investigation.activity import Activity
+from responders.investigation.findings import told
+from responders.investigation.rules import Rules
+from responders.model import Alert, Case, Finding
+from sandbox.bench_investigation import SAMPLES, Label, labels
+from sandbox.scene import EXERCISES
+from sandbox.world_file import Call
+from tests.laws.stage import attacked
+from tests.responders.investigation.activities import AT, SUBSCRIPTION
+from tests.responders.investigation.weeks import (
+    AWAY,
+    HOME,
+    HOUR,
+    NORA,
+    OMAR,
+    RESTART,
+    RUN,
+    SINCE,
+    did,
+    resource,
+    seen,
+    suspect,
+    weeks,
+)
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+VM = resource("Microsoft.Compute/virtualMachines", "vm-1")
+
+
+def owner_for_all(**fields: Any) -> Activity:
+    asked = {"properties": {"roleDefinitionId": f"/x/{OWNER}", "principalId": OMAR}}
+    where = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/r"
+    return did("microsoft.authorization/roleassignments/write", resource=where, request=asked, **fields)
+
+
+def omar(operation: str, **fields: Any) -> Activity:
+    return did(operation, oid=OMAR, caller="omar@contoso.example", **fields)
+
+
+def findings(*activities: Activity, alert: str = "", **fields: Any) -> tuple[Finding, ...]:
+    return told(seen(activities, **fields), alert).findings
+
+
+def test_all_that_suspects_did_is_told_in_order_of_time() -> None:
+    found = findings(did(after=3), did(RUN, after=1), did(after=2, outcome="failed"), *weeks())
+    assert [(f.operation, f.outcome) for f in found] == [
+        (RUN, "succeeded"),
+        (RESTART, "failed"),
+        (RESTART, "succeeded"),
+    ]
+    assert all(f.suspect for f in found)
+
+
+def test_a_finding_says_who_from_where_by_what_rule_and_why() -> None:
+    (found,) = findings(did(RUN, address=AWAY, tid="t1", resource=VM), *weeks())
+    assert (found.rule, found.level, found.score) == ("vm-command-run", "suspicious", 12)
+    assert (found.caller, found.name, found.address, found.tenant) == (NORA, "nora@contoso.example", AWAY, "t1")
+    assert found.reason == "nora@contoso.example ran a command on a virtual machine"
+    assert found.techniques == ("T1651",)
+    assert [point.signal for point in found.points] == ["rule", "new_operation", "new_network"]
+    assert sum(point.points for point in found.points) == found.score
+    assert all(set(found.events) <= set(point.events) for point in found.points)
+
+
+def test_of_others_only_what_is_suspicious_is_told_and_as_not_the_suspects() -> None:
+    theirs = weeks(oid=OMAR, caller="omar@contoso.example")
+    found = findings(omar(RUN, address=AWAY), omar(RUN, after=2), omar(RESTART), *theirs)
+    assert [(f.operation, f.address, f.suspect) for f in found] == [(RUN, AWAY, False)]
+
+
+def test_suspects_are_known_by_any_of_their_names() -> None:
+    activities = [
+        did(oid="", after=1),
+        did(caller="somebody", after=2),
+        did(oid="", caller="app-1", after=3),
+        omar(RESTART),
+    ]
+    who = suspect(upn="NORA@contoso.example", app_id="app-1")
+    assert len(told(seen(activities, who)).findings) == 3
+
+
+def test_who_became_a_suspect_is_one_from_then_on() -> None:
+    who = suspect(since=SINCE + 5 * HOUR)
+    assert [f.at for f in told(seen([did(after=4), did(after=6)], who)).findings] == [SINCE + 6 * HOUR]
+
+
+def test_what_the_responder_does_is_not_told() -> None:
+    us = "dddddddd-1111-4222-8333-444444444444"
+    assert told(seen([owner_for_all(oid=us, caller=us)], us=us.upper())).findings == ()
+    assert len(told(seen([owner_for_all(oid=us, caller=us)])).findings) == 1
+
+
+def test_the_order_of_the_log_does_not_matter() -> None:
+    activities = [*weeks(), did(RUN, after=1, address=AWAY), owner_for_all(after=2), did(after=3), omar(RUN, after=4)]
+    assert told(seen(activities)) == told(seen(reversed(activities)))
+
+
+def test_too_little_before_is_said_and_nothing_is_new() -> None:
+    known = told(seen([did(RUN, address=AWAY), *weeks(3), *weeks(oid=OMAR, caller="omar")]))
+    assert [point.signal for point in known.findings[0].points] == ["rule"]
+    (note,) = known.notes
+    assert note == (
+        "Of nora@contoso.example the log before the window holds 6 activities of 3 days: too little to tell what is new "
+        "for him."
+    )
+    (note,) = told(seen([did(RUN)])).notes
+    assert "holds 0 activities of 0 days: too little to tell what is new" in note
+    assert told(seen([did(RUN), *weeks()])).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("alert", "unseen"),
+    [
+        ("ARM_MicroBurst.AzDomainInfo", True),
+        ("ARM_MicroBurst.AzureDomainInfo", True),
+        ("ARM_PowerZure.GetAzureTargets", True),
+        ("ARM_Azurite", True),
+        ("arm_azurite", True),
+        ("ARM_MicroBurst.AzVMBulkCMD", False),
+        ("ARM_AnomalousOperation.Persistence", False),
+    ],
+)
+def test_that_the_log_can_not_show_reads_is_said(alert: str, unseen: bool) -> None:  # noqa: FBT001
+    notes = told(seen(weeks()), alert).notes
+    assert any("holds no reads" in note for note in notes) is unseen
+
+
+def test_suspicious_activities_of_others_are_told_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_OTHERS", 3)
+    theirs = weeks(oid=OMAR, caller="omar@contoso.example")
+    many = [omar(RUN, address=AWAY, after=n / 10) for n in range(10)]
+    grave = omar("microsoft.authorization/elevateaccess/action", after=9)
+    known = told(seen([*theirs, *many, grave]))
+    assert len(known.findings) == 3
+    assert grave.operation in {f.operation for f in known.findings}
+    assert "8 more activities of others are suspicious, and are not listed." in known.notes
+
+
+def test_what_is_kept_of_a_window_is_bounded_and_the_gravest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_module, "MOST_OF_SUSPECTS", 50)
+    its = seen([did(RUN, after=1), *(did(after=2 + n / 1000) for n in range(1000)), did(RUN, after=4)])
+    known = told(its)
+    assert len(known.findings) < 100
+    assert sum(f.operation == RUN for f in known.findings) == 2
+    left = 1002 - len(known.findings)
+    assert any(
+        f"more activities of the suspects than are kept: {left} that weigh least" in note for note in known.notes
+    )
+
+
+def test_bodies_are_not_kept() -> None:
+    its = seen([owner_for_all()])
+    ((trace, score),) = its.scored()
+    assert trace.activity.request == {}
+    assert trace.names == (OMAR,)
+    assert score.value == 9
+
+
+def test_only_the_suspects_doings_are_held_against_a_machine() -> None:
+    ran = [did(RUN, resource=VM), omar(RUN, resource=VM.replace("vm-1", "vm-2"), address=AWAY)]
+    ran.append(did(RUN, resource=VM.replace("vm-1", "vm-3"), outcome="failed"))
+    found = findings(*ran, *weeks(oid=OMAR, caller="omar@contoso.example"), *weeks())
+    assert len(found) == 3
+    alert = Alert(name="a", type="t", title="", severity="Low", status="Active", start=AT, end=AT)
+    case = Case(
+        incident="i",
+        alert=alert,
+        subscription=SUBSCRIPTION,
+        tenant="",
+        suspects=(suspect(),),
+        since=SINCE,
+        until=AT,
+        findings=found,
+    )
+    assert [s.name for s in dispatch.subjects(case) if s.kind == "vm"] == ["vm-1"]
+    assert case.did(RUN, VM) is not None
+    assert case.did(RUN, VM.replace("vm-1", "vm-2")) is None
+
+
+def test_hostile_text_is_taken_as_text() -> None:
+    nasty = "<script>' | union \x00\u202e" * 50
+    (found,) = findings(
+        did(f"a{nasty}/b/delete", resource=nasty, address=nasty, appid=nasty, status=nasty, uti=nasty), *weeks()
+    )
+    assert found.resource == nasty
+
+
+WEEKS = EXERCISES / "three-honest-weeks.yaml"
+
+
+def _touched(call: Call) -> str:
+    path = call.target.partition("?")[0].lower()
+    return path.rpartition("/")[0] if call.method == "post" else path
+
+
+async def test_after_three_honest_weeks_an_attack_is_told_whole_and_nothing_else_is_suspicious() -> None:
+    async with attacked(WEEKS, ()) as it:
+        found, notes, scene = it.case.findings, it.case.notes, it.scene
+    attack = scene.exercise.attack
+    theirs = [f for f in found if f.address == attack[0].ip]
+    assert len(attack) >= 30
+    assert Counter(_path(f) for f in theirs) == Counter(map(_touched, attack))
+    for one in theirs:
+        assert one.suspect
+        assert one.level in {"suspicious", "notable"}
+        assert one.points
+        assert all(point.reason and point.events for point in one.points)
+    assert sum(f.level == "suspicious" for f in theirs) >= 25
+    honest = [f for f in found if f.address != attack[0].ip]
+    assert {f.address for f in honest} == {"203.0.113.20"}  # her own work in the window; of others nothing is told
+    assert {f.level for f in honest} == {"none"}
+    assert not any("too little" in note for note in notes)
+
+
+def _path(found: Finding) -> str:
+    path = found.resource.lower()
+    return (
+        path.rpartition("/")[0] if found.operation.endswith(("publish/action",)) and path.endswith("/publish") else path
+    )
+
+
+@pytest.fixture(scope="module")
+def labeled() -> list[Label]:
+    if not SAMPLES.is_dir():
+        pytest.skip("the labeled samples of real logs are not part of this repository")
+    return list(labels())
+
+
+def test_every_malicious_event_of_the_lab_is_named_by_a_rule(labeled: list[Label]) -> None:
+    lab = [one for one in labeled if one.file == "real_rest_attack_lab.jsonl" and one.label == "malicious"]
+    assert lab
+    assert [one.why for one in lab if not one.trace.matches] == []
+    assert all(one.score.points[0].reason.startswith("rule ") for one in lab)
+
+
+def test_of_real_benign_events_at_most_two_are_suspicious_each_with_why(labeled: list[Label]) -> None:
+    benign = [one for one in labeled if one.file.startswith("real") and one.label == "benign"]
+    assert len(benign) > 20
+    suspicious = [one for one in benign if one.score.level == "suspicious"]
+    assert len(suspicious) <= 2
+    assert all(one.score.points for one in suspicious)
+
+
+def test_the_rules_are_loaded_without_complaint() -> None:
+    assert Rules.load().refused == ()
+
+
+def test_the_exercise_is_there() -> None:
+    assert Path(WEEKS).is_file()
+    assert HOME != AWAY
