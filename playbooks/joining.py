@@ -5,7 +5,7 @@ counts the marks it has seen before. Whatever the order, an alert is handled by 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from responders import defender, directory
@@ -48,6 +48,19 @@ async def joined(its: Services, incident: Incident) -> list[str]:
     """The ARM ids of the alerts that joined, as far as they are seen now."""
     ids = [await its.evidence.read(path, str) for path in await its.evidence.list(incident.path("joined"))]
     return [id_ for id_ in ids if id_]
+
+
+async def joiners(its: Services, incident: Incident, answered: Collection[str]) -> list[str]:
+    """The incidents that joined and rely on this one, other than those of the alerts that were answered with it."""
+    marks = {path: await its.evidence.read(path, str) for path in await its.evidence.list(incident.path("joined"))}
+    ids = [path.rsplit("/", 1)[-1] for path, alert in marks.items() if alert not in answered]
+    return [id_ for id_ in ids if await relies(its.incident(id_))]
+
+
+async def relies(incident: Incident) -> bool:
+    """Whether an incident has ended because it joined another."""
+    entry = await incident.journal.find(f"examined {incident.id}")
+    return entry is not None and entry.what["result"] == "joined"
 
 
 async def widened(its: Services, case: Case, at: datetime) -> Case:

@@ -31,12 +31,18 @@ def incident(context: DurableOrchestrationContext) -> Run:
     if "failed" in seen or seen["result"]:
         return (yield from _close(context, order, seen.get("result") or "not_acted_on", seen.get("failed", "")))
     asked = yield from _call(context, "ask", order)
-    if "failed" in asked:
-        return (yield from _close(context, order, "not_acted_on", asked["failed"]))
-    answer = yield from _hear(context, order, asked)
-    if answer == "expected":
-        return (yield from _close(context, order, "dismissed", ""))
-    return (yield from _respond(context, order))
+    # Whom nobody can ask can't say that it was expected.
+    answer = "silence" if "failed" in asked else (yield from _hear(context, order, asked))
+    if answer != "expected":
+        return (yield from _respond(context, order))
+    closed = yield from _call(context, "close", {**order, "result": "dismissed", "reason": ""})
+    # The answer was about this alert. Those that joined it since are asked about by themselves.
+    others = closed.get("others", [])
+    if others:
+        yield context.task_all(
+            [context.call_sub_orchestrator("incident", {"incident": o, "by": ""}, f"{o}-own") for o in others]
+        )
+    return {"result": "dismissed"}
 
 
 def playbook(context: DurableOrchestrationContext) -> Run:

@@ -15,9 +15,14 @@ def question(case: Case) -> str:
     from_ = f" from {', '.join(alert.addresses[:5])}" if alert.addresses else ""
     return (
         f"Microsoft Defender says about {where}: {alert.title} ({alert.severity}). It was {who}{from_}, "
-        f"{alert.start:%Y-%m-%d %H:%M} UTC. Was that expected? If it was, the alert is dismissed. If it was not, or if "
-        "nobody answers in time, the accounts and resources that it touched are treated as compromised."
+        f"{alert.start:%Y-%m-%d %H:%M} UTC. {_more(case)}Was that expected? If it was, the alert is dismissed. If it was "
+        "not, or if nobody answers in time, the accounts and resources that it touched are treated as compromised."
     )
+
+
+def _more(case: Case) -> str:
+    told = [f"{a.title} ({a.severity}), {a.start:%Y-%m-%d %H:%M} UTC" for a in case.joined]
+    return f"And of the same: {'; '.join(told)}. " if told else ""
 
 
 def waiting(plan: Plan, gate: str) -> str:

@@ -32,6 +32,7 @@ class Question(Struct, frozen=True, kw_only=True):
     asked: tuple[str, ...]  # object ids
     suspects: tuple[str, ...]  # object ids
     expires: datetime
+    covers: tuple[str, ...] = ()  # ARM ids of joined alerts that the text tells of too
 
 
 class Answer(Struct, frozen=True, kw_only=True):

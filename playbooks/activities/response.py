@@ -8,6 +8,7 @@ from responders import defender, notify, owners, related, report
 from responders.approvals import Question
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
+from responders.incident import Incident
 from responders.investigation import scope
 from responders.investigation.findings import findings
 from responders.model import Case, Json, digest, plain
@@ -21,6 +22,8 @@ async def examine(order: Json, its: Services) -> Json:
     incident, at = its.incident(order["incident"]), at_of(order)
     if await incident.journal.find(f"closed {order['run']}") is not None:
         return {"result": "known", "reason": "This run has ended before."}
+    if order["run"] == f"{incident.id}-own" and not await joining.relies(incident):
+        return {"result": "known", "reason": "It did not join after all, and has a run of its own."}
     received = await incident.received()
     what = {"alert": received.id or received.name, "type": received.type, "title": received.title, "run": order["run"]}
     await incident.journal.append("alert", what, by=order["by"] or US, at=at, key=f"alert {order['run']}")
@@ -47,8 +50,8 @@ async def examine(order: Json, its: Services) -> Json:
 async def ask(order: Json, its: Services) -> Json:
     """Ask the owner whether what happened was expected."""
     incident, at, run = its.incident(order["incident"]), at_of(order), order["run"]
-    case = await incident.case(run)
     if await incident.journal.find(f"asked {run}") is None:
+        case = await joining.widened(its, await incident.case(run), at)
         state = await _set_alert(its, case.alert.id, "InProgress")
         found = await owners.find(its.azure, case.having(until=at), its.settings)
         question = Question(
@@ -57,6 +60,7 @@ async def ask(order: Json, its: Services) -> Json:
             asked=tuple(owner.person.id for owner in found.owners),
             suspects=tuple(s.id.lower() for s in case.suspects if s.id),
             expires=at + its.settings.owner_wait,
+            covers=tuple(alert.id for alert in case.joined),
         )
         await incident.ask(question)
         told = await _tell(its, incident.id, await incident.question(run), found.owners)
@@ -124,11 +128,20 @@ async def close(order: Json, its: Services) -> Json:
     if result in {"dismissed", "resolved"}:
         alert = (await incident.case(order["run"])).alert
         state = result.capitalize()
+        if result == "dismissed":
+            joined = list(await _covered(incident, order["run"]))
         what["alerts"] = {id_: await _set_alert(its, id_, state) for id_ in (alert.id, *joined)}
         if unset := [said for said in what["alerts"].values() if said != state]:
             what |= {"result": "unfinished", "reason": "; ".join([*filter(None, [what["reason"]]), *unset])}
     await incident.journal.append("closed", what, by=US, at=at, key=f"closed {order['run']}")
-    return {"report": await report.write(incident, order["run"])}
+    others = await joining.joiners(its, incident, joined) if result == "dismissed" else []
+    return {"report": await report.write(incident, order["run"]), "others": others}
+
+
+async def _covered(incident: Incident, run: str) -> tuple[str, ...]:
+    """The joined alerts that the owner was asked about too; none where nobody was asked."""
+    asked = await incident.journal.find(f"asked {run}")
+    return (await incident.question(run)).covers if asked else ()
 
 
 async def _others(its: Services, case: Case) -> tuple[tuple[related.Related, ...], list[str]]:

@@ -43,6 +43,10 @@ class RevokeSessions:
         if _later(user, change):
             return Outcome(status="already_so", reason="The sessions were ended after the plan was made.")
         await azure.graph("POST", account.path(change) + "/revokeSignInSessions")
+        now = await account.read(azure, change.principals[0])
+        if now is not None and not _later(now, change):
+            # Graph counts in seconds: within the second of the last time nothing can be told, so do it once more.
+            raise Temporary(f"That the sessions of {account.label(now)} have ended does not show.")
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

@@ -54,7 +54,23 @@ async def test_of_many_alerts_at_once_one_is_answered_and_the_others_join(its: R
     assert sorted(str(one["result"]) for one in shown) == ["None"] + ["joined"] * 5
     [first] = [one["incident"] for one in shown if one["result"] is None]
     await its.answered(first, expected=True)
+    for other in set(started) - {first}:  # those of which the question didn't tell are asked about by themselves
+        if (await its.show(other))["status"] == "asking":
+            await its.answered(other, expected=True)
     assert {its.state_of(alert) for alert in alerts} == {"Dismissed"}
+
+
+async def test_the_owners_word_about_one_deed_does_not_cover_the_next(its: Responder, asked: str) -> None:
+    later = its.raised()
+    joiner = await its.delivered(later)
+    assert (await its.show(joiner))["result"] == "joined"
+
+    await its.answered(asked, expected=True)
+
+    assert its.state_of(later) != "Dismissed"
+    assert (await its.show(joiner))["status"] == "asking"
+    await its.ended(joiner)
+    assert its.state_of(later) != "Dismissed"
 
 
 async def test_what_a_joined_alert_names_is_answered_too(its: Responder, asked: str) -> None:

@@ -114,5 +114,5 @@ async def _case(its: Services, alert: str, at: datetime) -> Case:
     found = await defender.read(its.azure, alert)
     assert found
     case = await build_case(its, "incident", found, at)
-    found = await findings(its.azure, its.settings, case, now=at)
-    return case.having(findings=found.findings, notes=found.notes)
+    told = await findings(its.azure, its.settings, case, now=at)
+    return case.having(findings=told.findings, notes=told.notes)
