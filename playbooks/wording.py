@@ -15,8 +15,8 @@ def question(case: Case) -> str:
     from_ = f" from {', '.join(alert.addresses[:5])}" if alert.addresses else ""
     return (
         f"Microsoft Defender says about {where}: {alert.title} ({alert.severity}). It was {who}{from_}, "
-        f"{alert.start:%Y-%m-%d %H:%M} UTC. {_more(case)}Was that expected? If it was, the alert is dismissed. If it was "
-        "not, or if nobody answers in time, the accounts and resources that it touched are treated as compromised."
+        f"{alert.start:%Y-%m-%d %H:%M} UTC. {_more(case)}Was that expected? If it was, the alert is dismissed. If it "
+        "was not, or if nobody answers in time, the accounts and resources that it touched are treated as compromised."
     )
 
 

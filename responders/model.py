@@ -101,6 +101,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     suspect: bool = True  # whether a suspect of the incident did it
     outcome: str = ""  # started, accepted, succeeded or failed
     address: str = ""
+    usual: bool = False  # whether the caller used that network before the window
     tenant: str = ""  # of the caller's token
     score: float = 0  # sum of the points
     level: Suspicion = "none"
@@ -142,10 +143,10 @@ class Case(Struct, frozen=True, kw_only=True):
         return None
 
     def did(self, operation: str, resource: str) -> Finding | None:
-        """The suspects' last doing of that kind to that resource, if there was one."""
+        """The suspects' first doing of that kind to that resource that did not fail, if there was one."""
         wanted = operation.lower(), resource.lower()
-        hits = [f for f in self.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted]
-        return max(hits, key=lambda f: f.at, default=None)
+        hits = (f for f in self.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted)
+        return min((f for f in hits if f.outcome != "failed"), key=lambda f: f.at, default=None)
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -64,9 +64,12 @@ class Narrator:
 
     def _findings(self, findings: list[Json]) -> None:
         for finding in findings:
+            if finding["level"] == "none":
+                continue
             self.heading("Findings")
             where = finding["resource"].rpartition("/providers/")[2] or finding["resource"]
-            self._once(f"  {finding['at'][11:16]}  {escape(finding['reason'])}: {escape(where)}")
+            grave = f"{finding['level']} {finding['score']:g}"
+            self._once(f"  {finding['at'][11:16]}  {grave:<13} {escape(finding['reason'])}: {escape(where)}")
 
     def _gate(self, gate: Json) -> None:
         if gate["gate"] in self._said:
@@ -84,7 +87,7 @@ class Narrator:
 
     def _vote(self, what: Json) -> None:
         name = self._names.get(what["by"], what["by"])
-        self._say(f"  {escape(name)} countersigns {what['action']}: [bold]{what['decision']}[/bold]")
+        self._say(f"  {escape(str(name))} countersigns {what['action']}: [bold]{what['decision']}[/bold]")
 
     def _change(self, change: Json) -> None:
         color = _COLORS.get(change["status"], "white")

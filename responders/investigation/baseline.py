@@ -120,6 +120,11 @@ class Baseline:
             self._merged[key] = _merged(one, other)
         return self._merged[key]
 
+    def knows_network(self, activity: Activity) -> bool:
+        """Whether its caller used the network that it came from before the window."""
+        history = self.of(activity)
+        return bool(activity.address and history and network(activity.address) in history.networks)
+
     def enough(self, history: History) -> bool:
         """Whether a caller's history is long enough to tell what is new for him."""
         return history.count >= ENOUGH and self._span(history.days) >= ENOUGH_DAYS

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from responders.investigation.activity import Activity
+from responders.investigation.baseline import Baseline
 from responders.investigation.events import Notes
 from responders.investigation.rules import Match, Rules
 from responders.investigation.scoring import Score
@@ -85,9 +86,9 @@ def told(window: Window, alert_type: str = "") -> Found:
     found, others = [], []
     for one, its in window.scored():
         if one.suspect:
-            found.append(finding(one, its))
+            found.append(finding(one, its, window.baseline))
         elif its.level == "suspicious":
-            others.append(finding(one, its))
+            others.append(finding(one, its, window.baseline))
     notes = list(window.notes())
     if alert_type.lower() in _READS:
         notes.insert(0, _UNSEEN)
@@ -98,7 +99,7 @@ def told(window: Window, alert_type: str = "") -> Found:
     return Found(tuple(sorted([*found, *others], key=lambda f: (f.at, f.operation, f.resource))), tuple(notes))
 
 
-def finding(one: Trace, its: Score) -> Finding:
+def finding(one: Trace, its: Score, baseline: Baseline) -> Finding:
     """One activity with its score, as it is kept."""
     activity, best = one.activity, next(iter(one.matches), None)
     return Finding(
@@ -113,6 +114,7 @@ def finding(one: Trace, its: Score) -> Finding:
         suspect=one.suspect,
         outcome=activity.outcome,
         address=activity.address,
+        usual=baseline.knows_network(activity),
         tenant=activity.tid,
         score=its.value,
         level=its.level,

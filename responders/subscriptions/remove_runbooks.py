@@ -65,7 +65,7 @@ class RemoveRunbooks:
         kept = []
         for runbook in await account.runbooks():
             wrote = case.did(_WRITE, runbook["id"])
-            verdict = familiarity.judge(case, wrote.caller if wrote else None, _made(runbook))
+            verdict = familiarity.judge(case, wrote.caller if wrote else None, _made(runbook), wrote)
             if verdict.familiarity == "unfamiliar":
                 planted[runbook["name"].lower()] = verdict.reasons
             elif wrote:

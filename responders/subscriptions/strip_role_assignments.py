@@ -46,28 +46,26 @@ class StripRoleAssignments:
         scope = f"/subscriptions/{subject.id}"
         client = azure.authorization(subject.id)
         planted: list[tuple[Json, tuple[str, ...]]] = []
-        kept: list[Json] = []
+        kept: list[tuple[Json, tuple[str, ...]]] = []
         async for model in client.role_assignments.list_for_subscription():
             item = rest(model)
             properties = item["properties"]
             if not within(properties["scope"], scope):
                 continue
             made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
-            maker = properties.get("createdBy")
+            maker, deed = properties.get("createdBy"), case.did(_WRITE, item["id"])
             # What an undo put back has our mark on it: the log still knows who first made it.
-            if not case.suspect(maker) and (wrote := case.did(_WRITE, item["id"])):
-                maker, made = wrote.caller, wrote.at
-            verdict = familiarity.judge(case, maker, made)
+            if deed and not case.suspect(maker):
+                maker, made = deed.caller, deed.at
+            verdict = familiarity.judge(case, maker, made, deed)
             if verdict.familiarity == "unfamiliar":
                 planted.append((item, verdict.reasons))
-            elif case.suspect(properties["principalId"]):
-                kept.append(item)
+            elif case.suspect(properties["principalId"]) or case.suspect(maker, made):
+                kept.append((item, verdict.reasons))
         if not planted and not kept:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
         roles = {d.id.lower(): d.role_name async for d in client.role_definitions.list(scope.lstrip("/"))}
-        names = await directory.names(
-            azure, {i["properties"]["principalId"] for i, _ in planted} | {s.id for s in case.suspects}
-        )
+        names = await directory.names(azure, {i["properties"]["principalId"] for i, _ in (*planted, *kept)})
 
         def label(item: Json) -> str:
             properties = item["properties"]
@@ -87,7 +85,7 @@ class StripRoleAssignments:
             )
             for item, reasons in sorted(planted, key=lambda pair: str(pair[0]["id"]).lower())
         )
-        left = tuple(f"{label(item)}: not made by a suspect in the window" for item in kept)
+        left = tuple(f"{label(item)}: {'; '.join(reasons)}" for item, reasons in kept)
         reason = "" if changes else "No assignment here was made by a suspect in the window."
         return Plan(action=self.id, subject=subject, changes=changes, reason=reason, kept=left)
 
