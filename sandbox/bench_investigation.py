@@ -1,4 +1,4 @@
-"""What an investigation costs and what it finds: events a second and memory by stage, and the labeled samples.
+"""What an investigation costs: events a second and memory, by stage and by size of the log.
 
     python -m sandbox.bench_investigation EVENTS SHARE    measure one log, and print its figures as JSON
 
@@ -12,21 +12,20 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from responders.investigation.events import Notes, decoded, page
+from responders.investigation.activity import Activity
+from responders.investigation.events import Notes, page
 from responders.investigation.findings import told
-from responders.investigation.join import Join, join
+from responders.investigation.join import Join
 from responders.investigation.rules import Rules
-from responders.investigation.scoring import Score
-from responders.investigation.trace import Trace
 from responders.investigation.window import Window
 from responders.model import Principal
+from sandbox import bench_detections
 
 Json = dict[str, Any]
 SIZES = (10_000, 100_000, 1_000_000)  # events
@@ -34,7 +33,7 @@ USUAL, ALL = 1 / 22, 1.0  # a day of the window after 21 of the baseline; and no
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAYS = timedelta(days=22)
 PAGE = 200
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "activity"
+PEERS = 40_000  # events, of which a peer gets the activities
 
 _SUBSCRIPTION = "11111111-2222-4333-8444-555555555555"
 _OPERATIONS = (
@@ -240,68 +239,17 @@ def speed() -> Table:
     return table
 
 
-class Label(NamedTuple):
-    """One labeled event, and what came of it by itself: there is no baseline, and nothing is new."""
-
-    file: str
-    label: str
-    why: str
-    trace: Trace
-    score: Score
-
-
-def labels(folder: Path = SAMPLES) -> Iterator[Label]:
-    """The labeled events of a folder of samples that are activities."""
-    rules = Rules.load()
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text("utf-8").splitlines():
-            sample = json.loads(line)
-            event = decoded(json.dumps(sample["event"]).encode(), Notes())
-            for activity in join([event], Notes()) if event else ():
-                window = Window(rules, (_anyone(activity.oid, activity.caller),), activity.at, activity.at)
-                window.take(activity)
-                for trace, its in window.scored():
-                    yield Label(file.name, sample["label"], sample.get("why", ""), trace, its)
-
-
-def _anyone(oid: str, caller: str) -> Principal:
-    return Principal(id=oid or caller or "-", kind="unknown", upn=caller)
-
-
-def precision() -> list[Table]:
-    """What is called suspicious of the labeled samples: in all, and by rule."""
-    found = list(labels())
-    table = Table(
-        "file", "label", "events", "named by a rule", "notable", "suspicious", title="Labeled samples, no baseline"
-    )
-    for file, label in dict.fromkeys((one.file, one.label) for one in found):
-        some = [one.score.level for one in found if (one.file, one.label) == (file, label)]
-        named = sum(bool(one.trace.matches) for one in found if (one.file, one.label) == (file, label))
-        notable, suspicious = some.count("notable"), some.count("suspicious")
-        table.add_row(file, label, str(len(some)), str(named), str(notable), str(suspicious))
-    return [table, _by_rule(found)]
-
-
-def _by_rule(found: Iterable[Label]) -> Table:
-    table = Table("rule", "malicious", "benign", "precision", "suspicious of them", title="By rule")
-    rows: dict[str, list[Label]] = {}
-    for one in found:
-        for match in one.trace.matches:
-            rows.setdefault(match.name, []).append(one)
-    for name, row in sorted(rows.items()):
-        bad = sum(one.label in {"malicious", "matches"} for one in row)
-        good = sum(one.label in {"benign", "does not match"} for one in row)
-        share = f"{bad / (bad + good):.2f}" if bad + good else ""
-        suspicious = sum(one.score.level == "suspicious" for one in row)
-        table.add_row(name, str(bad), str(good), share, str(suspicious))
-    return table
-
-
 def tables() -> Iterator[Table]:
-    """All figures."""
+    """All figures about investigations."""
     yield speed()
-    if SAMPLES.is_dir():
-        yield from precision()
+    yield from bench_detections.tables(activities(PEERS))
+
+
+def activities(events: int) -> list[Activity]:
+    """The activities of a made-up log."""
+    notes, joined = Notes(), Join(Notes())
+    found = [one for content in log(events) for one in joined.take(page(content, notes).value, "azure_monitor")]
+    return [*found, *joined.rest()]
 
 
 if __name__ == "__main__":

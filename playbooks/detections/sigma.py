@@ -185,9 +185,7 @@ def _plain(name: str, op: str, value: str | float) -> Test:
     before, after = op in {"contains", "endswith"}, op in {"contains", "startswith"}
     bare = _unescaped(like)
     if bare is None:
-        # As pySigma has it: a wildcard that is there already is not doubled.
-        like = ("*" if before and not like.startswith("*") else "") + like
-        return Test(name, "like", (like + ("*" if after and not _ends_wild(like) else ""),))
+        return Test(name, "like", ("*" * before + like + "*" * after,))
     return Test(name, op, (bare,))  # type: ignore[arg-type]
 
 
@@ -201,7 +199,3 @@ def _unescaped(like: str) -> str | None:
     if re.search(r"(?<!\\)(?:\\\\)*[*?]", like):
         return None
     return re.sub(r"\\(.)", r"\1", like, flags=re.DOTALL)
-
-
-def _ends_wild(like: str) -> bool:
-    return re.search(r"(?<!\\)(?:\\\\)*\*$", like) is not None

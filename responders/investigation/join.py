@@ -6,7 +6,6 @@ what the last one says. It streams: events may come newest first or oldest first
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
@@ -238,9 +237,10 @@ def _body(said: Any) -> Json:
 
 
 def _decoded(said: str) -> Any:
-    with suppress(msgspec.DecodeError):
+    try:
         return msgspec.json.decode(said)
-    return mended(said.encode(errors="replace"))
+    except msgspec.DecodeError:
+        return mended(said.encode(errors="replace"))
 
 
 def _list(said: str | None) -> tuple[str, ...]:

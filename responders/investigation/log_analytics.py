@@ -5,7 +5,7 @@ service's limits (500,000 rows, 64 MB). No answer that is cut short is taken for
 differs stands in `let` statements, as literals made from parsed values.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ PERMISSIONS = (
     "Microsoft.OperationalInsights/workspaces/query/AzureActivity/read",
 )
 INSTEAD = "Log Analytics could not be read; as far as Azure Monitor goes back, it was read in its place. {error}"
-ROWS = 5_000  # of a slice: 3 KB each
+ROWS = 2_500  # of a slice: 3 KB each
 _SMALLEST = timedelta(milliseconds=1)
 _HOUR = timedelta(hours=1)
 
@@ -106,12 +106,17 @@ class _Answer(Struct):
     error: _Fault | None = None
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def size(self) -> int:
+        """How many rows the first table has."""
+        return len(self.tables[0].rows) if self.tables else 0
+
+    @property
+    def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the first table, by column."""
-        if not self.tables:
-            return []
-        names = [column.name for column in self.tables[0].columns]
-        return [dict(zip(names, row, strict=False)) for row in self.tables[0].rows]
+        for table in self.tables[:1]:
+            names = [column.name for column in table.columns]
+            for row in table.rows:
+                yield dict(zip(names, row, strict=False))
 
 
 _answer = msgspec.json.Decoder(_Answer)
@@ -162,16 +167,17 @@ async def read(
             notes.say(INSTEAD.format(error=error))
             yield Slice(since=spans[-1][0], until=end, events=[], whole=False)
             return
-        too_much = answer.error is not None and "E_QUERY_RESULT_SET_TOO_LARGE" in answer.error.told
-        if (too_much or len(answer.rows) >= ROWS) and end - start > _SMALLEST:
+        full = answer.size >= ROWS
+        too_much = full or (answer.error is not None and "E_QUERY_RESULT_SET_TOO_LARGE" in answer.error.told)
+        if too_much and end - start > _SMALLEST:
             middle = start + (end - start) / 2
             left += [(start, middle), (middle, end)]
             continue
-        whole = answer.error is None and len(answer.rows) < ROWS
         if answer.error:
             notes.say(f"Log Analytics gave only a part of the events {_told(start, end)}: {answer.error.told}")
-        elif not whole:
+        elif full:
             notes.say(f"Log Analytics holds more events than it gives at once {_told(start, end)}.")
+        whole = answer.error is None and not full
         yield Slice(since=start, until=end, events=[event(row) for row in answer.rows], whole=whole)
 
 

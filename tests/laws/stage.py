@@ -1,12 +1,12 @@
 """A world that was attacked, and one action in it, with the rights of that action and no others."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
@@ -50,6 +50,9 @@ class Identity:
     async def close(self) -> None:
         pass
 
+    async def __aenter__(self) -> Self:
+        return self
+
     async def __aexit__(self, *_: object) -> None:
         pass
 
@@ -80,7 +83,7 @@ class Attacked:
             plans = [await action.plan(self.case, s, self.azure) for s in self.subjects(action)]
         return [change for plan in plans for change in plan.changes]
 
-    async def until_settled(self, function: Any, change: Change) -> Outcome:
+    async def until_settled(self, function: Callable[[Change, Azure], Awaitable[Outcome]], change: Change) -> Outcome:
         """Call like the engine does: again while it says Temporary, with time passing in between."""
         for _ in range(_TRIES):
             try:

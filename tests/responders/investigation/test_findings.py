@@ -11,7 +11,7 @@ from responders.investigation import window as window_module
 from responders.investigation.activity import Activity
 from responders.investigation.findings import told
 from responders.model import Alert, Case, Finding
-from sandbox.bench_investigation import SAMPLES, Label, labels
+from sandbox.bench_detections import SAMPLES, Label, labels
 from sandbox.scene import EXERCISES
 from sandbox.world_file import Call
 from tests.laws.stage import attacked
@@ -227,13 +227,13 @@ def labeled() -> list[Label]:
 def test_every_malicious_event_of_the_lab_is_named_by_a_rule(labeled: list[Label]) -> None:
     lab = [one for one in labeled if one.file == "real_rest_attack_lab.jsonl" and one.label == "malicious"]
     assert lab
-    assert [one.why for one in lab if not one.trace.matches] == []
-    assert all(one.score.points[0].reason.startswith("rule ") for one in lab)
+    assert [one.why for one in lab if not one.matches] == []
+    assert all(one.score and one.score.points[0].reason.startswith("rule ") for one in lab)
 
 
 def test_of_real_benign_events_at_most_two_are_suspicious_each_with_why(labeled: list[Label]) -> None:
     benign = [one for one in labeled if one.file.startswith("real") and one.label == "benign"]
     assert benign
-    suspicious = [one for one in benign if one.score.level == "suspicious"]
+    suspicious = [one for one in benign if one.level == "suspicious"]
     assert len(suspicious) <= 2
-    assert all(one.score.points for one in suspicious)
+    assert all(one.score and one.score.points for one in suspicious)

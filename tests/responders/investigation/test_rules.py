@@ -168,6 +168,7 @@ def test_a_rule_is_not_evaluated_for_an_operation_that_it_can_not_match(monkeypa
         rules.match(activity("Microsoft.Authorization/locks/delete"))
 
     assert asked == ["microsoft.authorization/locks/delete"] * 3
+    assert len(rules._by_operation) == 2  # and what they can't match is found out once
 
 
 def test_made_up_operations_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
