@@ -1,6 +1,7 @@
 """What is left of an incident for those who weren't there: a page to read, and the same as JSON. Both written once."""
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 
 from responders.errors import Temporary
 from responders.incident import Incident
@@ -37,7 +38,19 @@ async def _report(incident: Incident, run: str, path: str) -> Json:
 
 
 def _told(entries: list[Entry]) -> list[Json]:
-    return [{"n": e.n, "at": plain(e.at), "kind": e.kind, "by": e.by, "text": _sentence(e)} for e in entries]
+    """The entries in words, and what the timeline needs of them."""
+    return [
+        {
+            "n": e.n,
+            "at": plain(e.at),
+            "kind": e.kind,
+            "by": e.by,
+            "text": _sentence(e),
+            "summary": e.what.get("summary", ""),
+            "outcome": _OUTCOMES[e.kind](e.what) if e.kind in _OUTCOMES else "",
+        }
+        for e in entries
+    ]
 
 
 def _sentence(entry: Entry) -> str:
@@ -69,4 +82,13 @@ _TELL: Mapping[str, Callable[[Json], str]] = {
     "undone": lambda w: f"The undo ended: {w['result']}.{_because(w)}",
     "failed": lambda w: f"{w['activity']} came to nothing: {w['reason']}",
     "closed": lambda w: f"The run ended: {w['result']}.{_because(w)}",
+}
+
+_OUTCOMES: Mapping[str, Callable[[Json], str]] = {
+    "asked": lambda w: ", ".join(w["owners"]),
+    "answered": itemgetter("answer"),
+    "voted": itemgetter("decision"),
+    "applied": itemgetter("status"),
+    "undone_change": itemgetter("status"),
+    "closed": itemgetter("result"),
 }

@@ -4,23 +4,15 @@ An incident has runs: the first, those again ("…-r1") and the undos ("…-u1")
 Evidence that is missing or was altered does not hide the rest: it is told among the failures.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
 
 import msgspec
 
-from responders import approvals
-from responders.actions import ACTIONS
-from responders.errors import Permanent
 from responders.incident import Incident
 from responders.journal import Entry
-from responders.model import Json, Plan, plain
+from responders.model import Json, plain
+from responders.view_steps import Doings, Entries, Reader, gate, steps_of
 
-T = TypeVar("T")
-Entries = list[Entry]
-
-SETTLED = frozenset({"done", "already_so"})
 _OPENS = frozenset({"alert", "asked_again", "closed", "undone"})  # kinds of entry that name a run by itself
 
 
@@ -32,7 +24,7 @@ async def summary(incident: Incident) -> Json:
     title, severity = "", ""
     if {"alert", "examined"} <= told.keys():
         title, severity = told["alert"].what["title"], told["examined"].what["severity"]
-    elif (alert := await _Reader()(incident.received())) is not None:
+    elif (alert := await Reader()(incident.received())) is not None:
         title, severity = alert.title, alert.severity
     started = next((plain(e.at) for e in runs[incident.id]), None)
     brief = {"incident": incident.id, "status": _status(runs), "result": _end(entries)["result"]}
@@ -49,7 +41,7 @@ async def view(incident: Incident) -> Json:
     """
     entries = await incident.journal.entries()
     head = await incident.journal.head()  # read last: it covers all that is shown
-    runs, read, doings = _by_run(incident.id, entries), _Reader(), _Doings.of(entries)
+    runs, read, doings = _by_run(incident.id, entries), Reader(), Doings.of(entries)
     people = [run for run in runs if not _is_undo(run)]
     shown = [await _run(incident, run, runs[run], doings, read) for run in people]
     undo = [await _undo(incident, run, runs[run], doings, read) for run in runs if _is_undo(run)]
@@ -63,7 +55,7 @@ async def view(incident: Incident) -> Json:
         "status": _status(runs),
         **shown[-1],
         "earlier": shown[:-1],
-        "gates": [_gate(step) for step in steps if step["needs"]],
+        "gates": [gate(step) for step in steps if step["needs"]],
         "failures": failures,
         "refusals": [{"at": plain(e.at), "by": e.by, **e.what} for e in entries if e.kind == "refused"],
         "undo": undo,
@@ -72,46 +64,6 @@ async def view(incident: Incident) -> Json:
     }
     seen: Json = msgspec.json.decode(msgspec.json.encode(whole))  # lists for tuples: the same for people and programs
     return seen
-
-
-class _Reader:
-    """Reads evidence; what can't be used is None, and the sentence that says why is kept."""
-
-    def __init__(self) -> None:
-        self.damage: list[str] = []
-
-    async def __call__(self, reading: Awaitable[T]) -> T | None:
-        try:
-            return await reading
-        except Permanent as error:
-            self.damage.append(str(error))
-            return None
-
-
-class _Doings(NamedTuple):
-    """What the journal says of steps and their changes, to be found by id."""
-
-    decided: dict[str, Entry]  # by step
-    failed: dict[str, str]  # by step: the last reason
-    outcomes: dict[str, dict[str, Entry]]  # by step and change
-    verified: dict[str, dict[str, Json]]  # by step and change
-    undone: dict[str, int]  # by change: the number of the entry
-
-    @classmethod
-    def of(cls, entries: Entries) -> "_Doings":
-        its = cls({}, {}, {}, {}, {})
-        for e in entries:
-            if e.kind == "decided":
-                its.decided[e.what["step"]] = e
-            elif e.kind == "failed":
-                its.failed[e.what["step"]] = e.what["reason"]
-            elif e.kind in {"applied", "undone_change"}:
-                its.outcomes.setdefault(e.what["step"], {})[e.what["change"]] = e
-                if e.kind == "undone_change" and e.what["status"] in SETTLED:
-                    its.undone[e.what["change"]] = e.n
-            elif e.kind == "verified":
-                its.verified.setdefault(e.what["step"], {}).update(e.what["changes"])
-        return its
 
 
 def _by_run(incident: str, entries: Entries) -> dict[str, Entries]:
@@ -159,7 +111,7 @@ def _status(runs: dict[str, Entries]) -> str:
     return "responding" if "answered" in kinds else "asking" if "asked" in kinds else "examining"
 
 
-async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, read: _Reader) -> Json:
+async def _run(incident: Incident, run: str, entries: Entries, doings: Doings, read: Reader) -> Json:
     told = {e.kind: e for e in entries}  # the last of each kind
     waves = [e.what for e in entries if e.kind == "investigated"]
     case = None
@@ -179,6 +131,7 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, 
         "alert": plain(alert),
         "joined": plain(case.joined) if case else [],
         "alerts": told["closed"].what.get("alerts", {}) if "closed" in told else {},
+        "since": plain(case.since) if case else None,
         "suspects": plain(case.suspects) if case else [],
         "question": await _question(incident, told, ended=ended, read=read),
         "findings": {"count": len(findings), "list": findings},
@@ -186,14 +139,14 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: _Doings, 
         "others": waves[-1].get("others", []) if waves else [],
         "subjects": [subject for wave in waves for subject in wave["subjects"]],
         "by_hand": list(dict.fromkeys(line for wave in waves for line in wave["by_hand"])),
-        "steps": await _steps(incident, planned, doings, read, ended=ended),
+        "steps": await steps_of(incident, planned, doings, read, ended=ended),
     }
 
 
-async def _undo(incident: Incident, run: str, entries: Entries, doings: _Doings, read: _Reader) -> Json:
+async def _undo(incident: Incident, run: str, entries: Entries, doings: Doings, read: Reader) -> Json:
     end = _end(entries)
     planned = [e for e in entries if e.kind == "planned"]
-    steps = await _steps(incident, planned, doings, read, ended=end["result"] is not None)
+    steps = await steps_of(incident, planned, doings, read, ended=end["result"] is not None)
     return {"run": run, **_asked_for(entries), **end, "steps": steps}
 
 
@@ -205,7 +158,7 @@ def _asked_for(entries: Entries) -> Json:
     return {"started": plain(first.at), "by": first.by, "asked_because": first.what.get("reason", "")}
 
 
-async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, read: _Reader) -> Json | None:
+async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, read: Reader) -> Json | None:
     """The owner's question. An answer counts as given once it is kept, before the run has heard it."""
     if "asked" not in told:
         return None
@@ -225,94 +178,3 @@ async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, 
     if ended:
         question |= {"state": "answered", "answer": "silence", "by": "nobody", "reason": "The run ended before."}
     return question
-
-
-async def _steps(
-    incident: Incident, planned: Iterable[Entry], doings: _Doings, read: _Reader, *, ended: bool
-) -> list[Json]:
-    return list(await asyncio.gather(*(_step(incident, e, doings, read, ended=ended) for e in planned)))
-
-
-async def _step(incident: Incident, planned: Entry, doings: _Doings, read: _Reader, *, ended: bool) -> Json:
-    """One plan of one action for one subject, its countersignatures, and what its changes came to."""
-    what, answer, step = planned.what, planned.what["answer"], planned.what["step"]
-    decided = doings.decided.get(step)
-    state, reason, by, approved = "waiting", what["reason"], "", answer["plan"]
-    chosen: set[str] = set()  # ids; none for all
-    if decided is not None:
-        state, by, approved = decided.what["state"], decided.by, decided.what["digest"]
-        chosen = set(decided.what["chosen"])
-        reason = decided.what["reason"] or reason
-    elif not answer["changes"]:
-        state = "nothing_to_do"
-    elif answer["gate"] == "auto":
-        state = "auto"
-    elif ended:
-        state, by, reason = "expired", "nobody", "The run ended before anybody decided."
-    gated = bool(answer["changes"]) and answer["gate"] != "auto"
-    plan = await read(incident.plan(answer["plan"]))
-    votes = await read(incident.votes(step)) if gated else None
-    return {
-        "step": step,
-        "at": plain(planned.at),
-        "action": what["action"],
-        "subject": what["subject"],
-        "plan": answer["plan"],
-        "state": state,
-        "reason": reason,
-        "kept": what["kept"],
-        "by": by,
-        "decided": plain(decided.at) if decided else None,
-        "approved": approved if state in {"approved", "auto"} else None,
-        "needs": approvals.needs(answer["gate"]) if gated else 0,
-        "expires": answer["expires"],
-        "votes": [_vote(v) for v in sorted(votes or (), key=lambda v: (v.at, v.by.id))],
-        "reversible": next((a.reversible for a in ACTIONS if a.id == what["action"]), None),
-        "changes": _changes(step, state, plan, chosen, doings, ended=ended),
-    }
-
-
-def _vote(vote: approvals.Vote) -> Json:
-    cast = {"by": vote.by.name or vote.by.id, "decision": vote.decision, "at": plain(vote.at)}
-    return {**cast, "digest": vote.digest, "changes": list(vote.changes), "reason": vote.reason}
-
-
-def _changes(step: str, state: str, plan: Plan | None, chosen: set[str], doings: _Doings, *, ended: bool) -> list[Json]:
-    """What a plan's changes came to. Of a plan that can't be read, those that the journal tells of."""
-    outcomes, verified = doings.outcomes.get(step, {}), doings.verified.get(step, {})
-    if plan is None:
-        known = [_described(e.what["change"], e.what) for e in outcomes.values()]
-    else:
-        known = [_described(c.id, plain(c)) for c in plan.changes]
-    may_run = chosen or {c["id"] for c in known}
-    for change in known:
-        id_, status, reason = change["id"], None, ""
-        seen = verified.get(id_)
-        if (outcome := outcomes.get(id_)) is not None:
-            status, reason = outcome.what["status"], outcome.what["reason"]
-        elif state in {"rejected", "expired"} or (state in {"approved", "auto"} and id_ not in may_run):
-            status = "not_approved"
-        elif ended:
-            status, reason = "not_done", doings.failed.get(step, "")
-        if seen and seen["status"] not in SETTLED:
-            reason = seen["reason"]
-        change |= {"status": status, "reason": reason, "verified": seen["status"] if seen else None}
-        change["undone"] = outcome is not None and doings.undone.get(id_, 0) > outcome.n
-    return known
-
-
-def _described(id_: str, what: Json) -> Json:
-    reasons, lasting = what.get("reasons", []), what.get("lasting", "")
-    return {"id": id_, "summary": what["summary"], "resource": what["resource"], "reasons": reasons, "lasting": lasting}
-
-
-def _gate(step: Json) -> Json:
-    """A step as those see it who countersign."""
-    shown = ("id", "summary", "resource", "reasons", "lasting")
-    return {
-        "gate": step["step"],
-        **{name: step[name] for name in ("action", "subject", "needs", "expires", "votes")},
-        "digest": step["plan"],
-        "state": "open" if step["state"] == "waiting" else step["state"],
-        "plan": {"changes": [{name: change[name] for name in shown} for change in step["changes"]]},
-    }

@@ -122,9 +122,9 @@ class _Answer(Struct):
 _answer = msgspec.json.Decoder(_Answer)
 
 
-async def hours(azure: "Azure", subscription: str, since: datetime, until: datetime) -> list[Hour]:
+async def hours(azure: "Azure", workspace: str, subscription: str, since: datetime, until: datetime) -> list[Hour]:
     """The hours that have rows, newest first. Raises Permanent or Temporary, also for an answer that is not whole."""
-    answer = await _query(azure, COUNT, subscription, since, until)
+    answer = await _query(azure, workspace, COUNT, subscription, since, until)
     if answer.error:
         raise Temporary(f"Log Analytics counted only a part of the Activity Log: {answer.error.told}")
     try:
@@ -152,7 +152,7 @@ def spans(counted: list[Hour]) -> list[tuple[datetime, datetime]]:
 
 
 async def read(
-    azure: "Azure", subscription: str, spans: list[tuple[datetime, datetime]], notes: Notes
+    azure: "Azure", workspace: str, subscription: str, spans: list[tuple[datetime, datetime]], notes: Notes
 ) -> AsyncIterator[Slice]:
     """The events of those spans, slice by slice. One that comes back full is halved; newest first all the same.
 
@@ -162,7 +162,7 @@ async def read(
     while left:
         start, end = left.pop()
         try:
-            answer = await _query(azure, fetch(), subscription, start, end)
+            answer = await _query(azure, workspace, fetch(), subscription, start, end)
         except CountersignError as error:
             notes.say(INSTEAD.format(error=error))
             yield Slice(since=spans[-1][0], until=end, events=[], whole=False)
@@ -189,10 +189,12 @@ def asking(query: str, subscription: str, since: datetime, until: datetime) -> s
     return "".join(f"let {name} = {literal};\n" for name, literal in given.items()) + query.strip()
 
 
-async def _query(azure: "Azure", query: str, subscription: str, since: datetime, until: datetime) -> _Answer:
+async def _query(
+    azure: "Azure", workspace: str, query: str, subscription: str, since: datetime, until: datetime
+) -> _Answer:
     query = asking(query, subscription, since, until)
     with explained("querying the Activity Log in Log Analytics"):
-        content = await azure.logs(azure.settings.workspace, query)
+        content = await azure.logs(workspace, query)
     try:
         return _answer.decode(content) if content else _Answer()
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -48,7 +48,7 @@ async def activities(
 
     `notes` gets what the report has to say about it. Raises Permanent or Temporary when Azure Monitor can't be read.
     """
-    log = _Log(azure, subscription, since, until, now, notes)
+    log = _Log(azure, settings.workspace, subscription, since, until, now, notes)
     seen = 0
     joined = Join(notes)
     async for events, source in log.both() if settings.workspace else log.monitor(since, until):
@@ -81,6 +81,7 @@ class _Log:
     """One reading of a subscription's log: its events, from both sources, newest first."""
 
     azure: "Azure"
+    workspace: str  # "" for none
     subscription: str
     since: datetime
     until: datetime
@@ -99,7 +100,9 @@ class _Log:
     async def both(self) -> Some:
         """What Log Analytics has, and what it lacks from Azure Monitor."""
         try:
-            counted = await log_analytics.hours(self.azure, self.subscription, self.since, self.until + _TICK)
+            counted = await log_analytics.hours(
+                self.azure, self.workspace, self.subscription, self.since, self.until + _TICK
+            )
         except CountersignError as error:
             self.notes.say(log_analytics.INSTEAD.format(error=error))
             async for some in self.monitor(self.since, self.until):
@@ -119,7 +122,7 @@ class _Log:
     async def _rows(self, run: list[Hour]) -> Some:
         spans = [(max(a, self.since), min(b, self.until + _TICK)) for a, b in log_analytics.spans(run)]
         begun: datetime | None = None  # when streaming was set up anew: what is next older may be older than it should
-        async for part in log_analytics.read(self.azure, self.subscription, spans, self.notes):
+        async for part in log_analytics.read(self.azure, self.workspace, self.subscription, spans, self.notes):
             if not part.whole and part.until >= azure_monitor.reach(self.now):
                 async for some in self.monitor(part.since, part.until):
                     yield some

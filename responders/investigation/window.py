@@ -11,6 +11,7 @@ from responders.investigation.activity import Activity
 from responders.investigation.baseline import ENOUGH, ENOUGH_DAYS, Baseline, kind, network
 from responders.investigation.bursts import bursts
 from responders.investigation.chains import Chains
+from responders.investigation.join import UNDATED
 from responders.investigation.rules import Rules
 from responders.investigation.scoring import Score, relevant, score, weight
 from responders.investigation.signals import Signal, signals
@@ -41,7 +42,7 @@ class Window:
 
     def take(self, activity: Activity) -> None:
         """See one activity."""
-        if activity.at < self._since:
+        if activity.at < self._since and activity.at != UNDATED:  # one without a time may well be of the window
             self.baseline.add(activity)
             return
         self.count += 1

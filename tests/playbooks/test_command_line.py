@@ -25,6 +25,7 @@ class Sandbox:
         lines = (folder / "serve" / "env").read_text().splitlines()
         pairs = (shlex.split(line)[1].partition("=") for line in lines)
         self.env = {name: value for name, _, value in pairs}
+        self.approved: set[str] = set()
         self.alert = next(word for word in told.split() if "/alerts/" in word)
 
     def ask(self, path: str = "", by: str = "APPROVER_1", body: Json | None = None) -> Json:
@@ -37,7 +38,8 @@ class Sandbox:
 
     def approve(self, by: str = "APPROVER_1") -> None:
         for gate in self.ask()["gates"]:
-            if gate["state"] == "open":
+            if gate["state"] == "open" and gate["gate"] not in self.approved:
+                self.approved.add(gate["gate"])
                 self.ask("/approvals", by, {"gate": gate["gate"], "digest": gate["digest"], "decision": "approve"})
 
 

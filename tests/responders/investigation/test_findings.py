@@ -10,6 +10,7 @@ from responders.investigation import findings as module
 from responders.investigation import window as window_module
 from responders.investigation.activity import Activity
 from responders.investigation.findings import told
+from responders.investigation.join import UNDATED
 from responders.model import Alert, Case, Finding
 from sandbox.bench_detections import SAMPLES, Label, labels
 from sandbox.scene import EXERCISES
@@ -90,6 +91,10 @@ def test_suspects_are_known_by_any_of_their_names() -> None:
 def test_who_became_a_suspect_is_one_from_then_on() -> None:
     who = suspect(since=SINCE + 5 * HOUR)
     assert [f.at for f in told(seen([did(after=4), did(after=6)], who)).findings] == [SINCE + 6 * HOUR]
+
+
+def test_what_has_no_time_is_not_lost() -> None:
+    assert len(findings(did(at=UNDATED), *weeks())) == 1
 
 
 def test_what_the_responder_does_is_not_told() -> None:

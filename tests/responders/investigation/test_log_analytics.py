@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 import pytest
 from aiohttp import web
 from azure.core.pipeline.transport import AioHttpTransport
@@ -22,7 +21,7 @@ from responders.investigation.log_analytics import Hour, Slice, hours, moment, s
 from responders.settings import Settings
 from sandbox.azure.kql_words import words
 from tests import npm
-from tests.responders.investigation.watched import DAY, Watched, watched
+from tests.responders.investigation.watched import DAY, WORKSPACE, Watched, watched
 from tests.sandbox.arm import MALLORY, NOW, SUB
 
 Json = dict[str, Any]
@@ -30,13 +29,8 @@ Json = dict[str, Any]
 HOUR = timedelta(hours=1)
 
 
-def asked(view: Watched) -> Azure:
-    view.azure.settings = msgspec.structs.replace(view.azure.settings, workspace="cccccccc-1111-4222-8333-444444444444")
-    return view.azure
-
-
 async def slices(view: Watched, since: datetime = NOW - DAY, until: datetime = NOW + DAY) -> list[Slice]:
-    return [one async for one in log_analytics.read(asked(view), SUB, [(since, until)], view.notes)]
+    return [one async for one in log_analytics.read(view.azure, WORKSPACE, SUB, [(since, until)], view.notes)]
 
 
 def ids(found: list[Slice]) -> list[str | None]:
@@ -48,7 +42,7 @@ async def test_rows_are_counted_by_the_hour_and_fetched_newest_first() -> None:
         view.clock.set(NOW - timedelta(hours=5))
         await view.done(3)
 
-        counted = await hours(asked(view), SUB, NOW - DAY, NOW)
+        counted = await hours(view.azure, WORKSPACE, SUB, NOW - DAY, NOW)
         (found,) = await slices(view)
 
         assert [(h.rows, h.newest) for h in counted] == [(2, NOW - n * HOUR) for n in (2, 3, 4)]
@@ -71,7 +65,7 @@ async def test_neither_other_subscriptions_nor_what_shows_nobodys_doing_is_fetch
         ]
 
         assert len(ids(await slices(view))) == 2
-        assert [hour.rows for hour in await hours(asked(view), SUB, NOW, NOW + DAY)] == [2]
+        assert [hour.rows for hour in await hours(view.azure, WORKSPACE, SUB, NOW, NOW + DAY)] == [2]
 
 
 def counted(*rows: int) -> list[Hour]:
@@ -149,7 +143,7 @@ async def test_a_partial_answer_is_not_taken_for_whole() -> None:
         assert note.startswith("Log Analytics gave only a part of the events from 2026-03-01 09:00:00")
         assert note.endswith("A shard did not answer.")
         with pytest.raises(Temporary, match="counted only a part"):
-            await hours(asked(view), SUB, NOW - DAY, NOW)
+            await hours(view.azure, WORKSPACE, SUB, NOW - DAY, NOW)
 
 
 async def test_when_it_fails_the_rest_is_one_slice_that_is_not_whole() -> None:
@@ -158,7 +152,7 @@ async def test_when_it_fails_the_rest_is_one_slice_that_is_not_whole() -> None:
         view.sandbox.faults.on("POST", "/query", "internal", times=9)
         asked_for = [(NOW, NOW + DAY), (NOW - DAY, NOW)]
 
-        (found,) = [one async for one in log_analytics.read(asked(view), SUB, asked_for, view.notes)]
+        (found,) = [one async for one in log_analytics.read(view.azure, WORKSPACE, SUB, asked_for, view.notes)]
 
         assert (found.since, found.until, found.events, found.whole) == (NOW - DAY, NOW + DAY, [], False)
         (note,) = view.notes
@@ -177,13 +171,13 @@ async def test_a_passing_fault_is_waited_out_though_it_is_a_post(fault: str) -> 
 async def test_who_may_not_query_is_told_so() -> None:
     async with watched([]) as view:
         with pytest.raises(Permanent, match="403 InsufficientAccessError"):
-            await hours(asked(view), SUB, NOW - DAY, NOW)
+            await hours(view.azure, WORKSPACE, SUB, NOW - DAY, NOW)
 
 
 async def test_something_that_is_no_subscription_never_reaches_a_query() -> None:
     async with watched() as view:
         with pytest.raises(Permanent, match="is no subscription"):
-            await hours(asked(view), '" or true //', NOW - DAY, NOW)
+            await hours(view.azure, WORKSPACE, '" or true //', NOW - DAY, NOW)
         assert view.asked("logs") == []
 
 
@@ -254,7 +248,7 @@ async def answering(status: int, body: bytes, kind: str = "application/json") ->
 
     async with watched() as view:
         transport = Redirecting(answer)
-        yield Azure(asked(view).settings, view.azure.credential, transport)
+        yield Azure(view.azure.settings, view.azure.credential, transport)
 
 
 class Redirecting(AioHttpTransport):  # type: ignore[misc]  # azure-core leaves its base untyped
@@ -279,15 +273,15 @@ class Redirecting(AioHttpTransport):  # type: ignore[misc]  # azure-core leaves 
 @pytest.mark.parametrize("status", [200, 204])
 async def test_an_empty_answer_is_no_rows(status: int) -> None:
     async with answering(status, b"") as azure:
-        assert await hours(azure, SUB, NOW - DAY, NOW) == []
-        (found,) = [one async for one in log_analytics.read(azure, SUB, [(NOW - DAY, NOW)], Notes())]
+        assert await hours(azure, WORKSPACE, SUB, NOW - DAY, NOW) == []
+        (found,) = [one async for one in log_analytics.read(azure, WORKSPACE, SUB, [(NOW - DAY, NOW)], Notes())]
         assert (found.events, found.whole) == ([], True)
 
 
 async def test_the_page_of_a_proxy_is_no_answer() -> None:
     async with answering(403, b"<html>blocked</html>", "text/html") as azure:
         with pytest.raises(Permanent, match="Azure answered 403"):
-            await hours(azure, SUB, NOW - DAY, NOW)
+            await hours(azure, WORKSPACE, SUB, NOW - DAY, NOW)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +296,7 @@ async def test_the_page_of_a_proxy_is_no_answer() -> None:
 async def test_an_answer_that_makes_no_sense_is_tried_again(body: bytes) -> None:
     async with answering(200, body) as azure:
         with pytest.raises(Temporary, match="can't be read"):
-            await hours(azure, SUB, NOW - DAY, NOW)
+            await hours(azure, WORKSPACE, SUB, NOW - DAY, NOW)
 
 
 async def test_values_that_come_as_texts_are_read() -> None:
@@ -311,7 +305,7 @@ async def test_values_that_come_as_texts_are_read() -> None:
         b'"rows": [["7", "2026-03-01T10:00:00.1234567Z", "2026-03-01T10:59:59Z"]]}]}'
     )
     async with answering(200, body) as azure:
-        (hour,) = await hours(azure, SUB, NOW - DAY, NOW)
+        (hour,) = await hours(azure, WORKSPACE, SUB, NOW - DAY, NOW)
         assert (hour.rows, hour.oldest.microsecond) == (7, 123457)
 
 

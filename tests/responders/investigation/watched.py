@@ -82,7 +82,6 @@ class Watched:
     ) -> list[Activity]:
         """What the log says, oldest first."""
         settings = msgspec.structs.replace(self.azure.settings, workspace=workspace)
-        self.azure.settings = settings
         now = self.clock.now()
         read = sources.activities(
             self.azure, settings, SUB, since or now - 30 * DAY, until or now, now=now, notes=self.notes
