@@ -34,7 +34,7 @@ check: setup ## format, lint, types, layers, and whether all that is generated i
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
 
-bench: .venv/sandbox ## measure: time and calls of a response, cold start, redelivery
+bench: setup ## measure: time and calls of a response, cold start, redelivery
 	$(BIN)/python -m sandbox bench
 
 docs: setup ## write anew what is generated
