@@ -9,6 +9,7 @@ import pytest
 from responders.evidence import Evidence
 from tests.azurite import Azurite, Identity, running
 from tests.npm import Unavailable
+from tests.responders.story import Story
 
 Opener = Callable[[], Evidence]  # opens the same store anew, as another process would
 
@@ -51,3 +52,13 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
 @pytest.fixture
 def evidence(reopen: Opener) -> Evidence:
     return reopen()
+
+
+@pytest.fixture
+def store() -> Evidence:
+    return Evidence.at("memory://")
+
+
+@pytest.fixture
+def story(store: Evidence) -> Story:
+    return Story(store)

@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from responders.approvals import Vote, selection
-from responders.evidence import Evidence
 from responders.model import Json, Plan, digest
 from responders.view import summary, view
 from tests.responders.story import (
@@ -23,16 +22,6 @@ from tests.responders.story import (
     WHO,
     Story,
 )
-
-
-@pytest.fixture
-def store() -> Evidence:
-    return Evidence.at("memory://")
-
-
-@pytest.fixture
-def story(store: Evidence) -> Story:
-    return Story(store)
 
 
 async def changes(story: Story) -> list[Json]:

@@ -27,16 +27,6 @@ from tests.responders.story import (
 )
 
 
-@pytest.fixture
-def store() -> Evidence:
-    return Evidence.at("memory://")
-
-
-@pytest.fixture
-def story(store: Evidence) -> Story:
-    return Story(store)
-
-
 async def test_a_rerun_stands_in_front_and_the_first_run_is_kept(story: Story) -> None:
     first = await story.approved(PLAN)
     await story.applied(first, ONE)
