@@ -51,7 +51,7 @@ def playbook(context: DurableOrchestrationContext) -> Run:
     steps = []
     for n, step in enumerate(order.pop("steps")):
         result = yield from _step(context, {**order, **step, "step": f"{context.instance_id}-{n}"})
-        steps.append({"action": step["action"], "result": result})
+        steps.append({"action": step["action"], **result})
     return {"steps": steps}
 
 
@@ -70,6 +70,7 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         ]
         for done in (yield context.task_all(playbooks)) if playbooks else []:
             results += [step["result"] for step in done["steps"]]
+            by_hand += sum(step["by_hand"] for step in done["steps"])
         open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
         refused = "rejected" in results and "done" not in results
         left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
@@ -100,24 +101,32 @@ def undo(context: DurableOrchestrationContext) -> Run:
     return {"result": result}
 
 
-def _step(context: DurableOrchestrationContext, order: Json) -> Generator[Any, Any, str]:
-    """Plan, ask, apply, verify. Returns done, nothing_to_do, rejected, expired or unfinished."""
+def _step(context: DurableOrchestrationContext, order: Json) -> Run:
+    """Plan, ask, apply, verify. Returns {"result", "by_hand": how many things only a person can do}.
+
+    The result is done, nothing_to_do, rejected, expired or unfinished.
+    """
+    plan: Json = {}
+    result = "unfinished"
     for again in range(REPLANS):
-        gate = f"{order['step']}-{again}"
-        plan = yield from _call(context, "plan", {**order, "step": gate})
+        gate = {**order, "step": f"{order['step']}-{again}"}
+        plan = yield from _call(context, "plan", gate)
         if "failed" in plan:
-            return "unfinished"
+            break
         if not plan["changes"]:
-            return "nothing_to_do"
-        result, chosen = yield from _countersign(context, {**order, "step": gate}, plan)
-        if result != "approved":
-            return result
-        work = {**order, "step": gate, **chosen}
-        applied = yield from _in_batches(context, "apply", work, RETRY)
-        verified = yield from _in_batches(context, "verify", work, VERIFY)
+            result = "nothing_to_do"
+            break
+        decision, chosen = yield from _countersign(context, gate, plan)
+        if decision != "approved":
+            result = decision
+            break
+        applied = yield from _in_batches(context, "apply", {**gate, **chosen}, RETRY)
+        verified = yield from _in_batches(context, "verify", {**gate, **chosen}, VERIFY)
         if "drifted" not in applied:
-            return "done" if all(s in {"done", "already_so"} for s in (*applied, *verified)) else "unfinished"
-    return "unfinished"
+            settled = all(s in {"done", "already_so"} for s in (*applied, *verified))
+            result = "done" if settled else "unfinished"
+            break
+    return {"result": result, "by_hand": plan.get("by_hand", 0)}
 
 
 def _countersign(

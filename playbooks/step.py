@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from responders.actions import action
-from responders.model import Gate
+from responders.model import Gate, Plan
 
 
 class Step(Struct, frozen=True):
@@ -14,12 +14,13 @@ class Step(Struct, frozen=True):
     action: str
     gate: Gate
 
-    def gate_for(self, chosen: Mapping[str, Gate], changes: int, limit: int) -> Gate:
-        """The gate that holds for a plan of so many changes, with the gates that the settings chose.
+    def gate_for(self, chosen: Mapping[str, Gate], plan: Plan, limit: int) -> Gate:
+        """The gate that holds for a plan, with the gates that the settings chose.
 
-        An irreversible action is never `auto`; a plan above the limit needs two people.
+        An irreversible action is never `auto`, nor is one with something unknown in it, which a person has to name; a
+        plan of more changes than the limit needs two people.
         """
         gate = chosen.get(self.action, self.gate)
-        if gate == "auto" and not action(self.action).reversible:
+        if gate == "auto" and (not action(self.action).reversible or plan.proposed != plan.changes):
             gate = "one"
-        return "two" if changes > limit else gate
+        return "two" if len(plan.changes) > limit else gate

@@ -2,7 +2,7 @@
 
 from responders.approvals import Question
 from responders.links import Link, token
-from responders.model import Case, Plan
+from responders.model import Case, Change, Plan
 from responders.owners import Owner
 from responders.settings import Settings
 
@@ -27,10 +27,14 @@ def _more(case: Case) -> str:
 
 def waiting(plan: Plan, gate: str) -> str:
     """The approvers' call."""
-    lines = "\n".join(f"- {c.summary} ({'; '.join(c.reasons)})" for c in plan.changes[:20])
+    lines = "\n".join(f"- {_only_if_named(c)}{c.summary} ({'; '.join(c.reasons)})" for c in plan.changes[:20])
     more = f"\n… and {len(plan.changes) - 20} more" if len(plan.changes) > 20 else ""  # noqa: PLR2004
     need = "two people's approval" if gate == "two" else "one person's approval"
     return f"{plan.action} waits for {need}. It would:\n{lines}{more}"
+
+
+def _only_if_named(change: Change) -> str:
+    return "only if you name it: " if change.familiarity == "unknown" else ""
 
 
 def mail(settings: Settings, incident: str, text: str) -> tuple[str, str]:

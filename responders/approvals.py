@@ -62,7 +62,7 @@ class Vote(Struct, frozen=True, kw_only=True):
     at: datetime
     decision: Literal["approve", "reject"]
     digest: str  # `selection` of exactly the chosen changes
-    changes: tuple[str, ...] = ()  # their ids; none for the whole plan
+    changes: tuple[str, ...] = ()  # their ids; none for all that the plan proposes
     reason: str = ""
 
 
@@ -90,9 +90,17 @@ def barred(case: Case, plan: Plan, requester: str) -> dict[str, str]:
 
 
 def subset(plan: Plan, changes: Iterable[str]) -> Plan:
-    """The plan with only the changes of those ids; with all of them for none. Raises Refused for an unknown id."""
+    """The plan with only the changes of those ids; for none with those that it proposes. Raises Refused.
+
+    What is unknown is not proposed: it runs only where somebody names it.
+    """
     wanted = set(changes)
-    chosen = tuple(c for c in plan.changes if c.id in wanted or not wanted)
+    chosen = tuple(c for c in plan.changes if c.id in wanted) if wanted else plan.proposed
+    if not chosen and not wanted:
+        raise Refused(
+            "Nothing in this plan is known to be unfamiliar, so nothing was chosen. Name the changes to make by their "
+            "ids, or reject the plan; nothing was done."
+        )
     if unknown := wanted - {c.id for c in chosen}:
         raise Refused(
             f"The plan has no change {', '.join(sorted(unknown))[:200]}. Read the incident again; nothing was done."

@@ -148,6 +148,27 @@ class Azure:
             self._same_host(following, self.settings.graph)
             page = await self._send(self._graph_pipeline, "GET", following, None)
 
+    async def keep_secret(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+        """Keep a secret in the Key Vault of the settings (PUT /secrets/{name}). Returns the id of the new version.
+
+        Nothing may be said of `value` elsewhere, and the answer, which repeats it, goes no further than here.
+        """
+        url = f"{self.settings.vault}/secrets/{segment(name)}?api-version=7.5"
+        body = {"value": value, "tags": dict(tags)}
+        return str((await self._send(self._vault_pipeline, "PUT", url, body))["id"])
+
+    async def secret_versions(self, name: str) -> list[Json]:
+        """What is known of a secret's versions, without their values (GET /secrets/{name}/versions); [] for none."""
+        found: list[Json] = []
+        following = f"{self.settings.vault}/secrets/{segment(name)}/versions?api-version=7.5"
+        with absent_is_fine():
+            while following:
+                self._same_host(following, self.settings.vault)
+                page = await self._send(self._vault_pipeline, "GET", following, None)
+                found += page["value"]
+                following = page.get("nextLink") or ""
+        return found
+
     async def own_id(self) -> str:
         """Object id of the identity that we are, from our own token; "" where the token doesn't say."""
         if self._own is None:
@@ -225,6 +246,11 @@ class Azure:
     @cached_property
     def _graph_pipeline(self) -> Any:
         return self._pipeline(self.settings.graph, self.settings.graph)
+
+    @cached_property
+    def _vault_pipeline(self) -> Any:
+        # The audience of a vault is its host's domain: vault.azure.net, and others in other clouds.
+        return self._pipeline(self.settings.vault, self.settings.vault_audience)
 
     def _pipeline(self, url: str, audience: str) -> Any:
         from azure.core import AsyncPipelineClient

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+UNDO = "undo"  # what plans of an undo have for an action
 Json = dict[str, Any]
 Severity = Literal["Informational", "Low", "Medium", "High"]
 SubjectKind = Literal["user", "guest", "service_principal", "managed_identity", "subscription", "vm"]
@@ -159,6 +160,7 @@ class Change(Struct, frozen=True, kw_only=True):
     before: Json = {}  # what apply compares with, and undo restores
     principals: tuple[str, ...] = ()  # object ids it concerns: they may not countersign it
     lasting: str = ""  # what undo can't bring back
+    familiarity: Familiarity = "unfamiliar"  # of what would be changed; `unknown` runs only where an approver names it
 
     @property
     def id(self) -> str:
@@ -173,10 +175,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     reason: str = ""
     kept: tuple[str, ...] = ()  # what was looked at and left alone, with the reason: for the approver to see
+    by_hand: tuple[str, ...] = ()  # what only a person can do, and who
 
     def __post_init__(self) -> None:
         if not self.changes and not self.reason:
             raise ValueError("A plan without changes needs a reason.")
+
+    @property
+    def proposed(self) -> tuple[Change, ...]:
+        """What runs when the plan is approved as a whole: all but what is unknown. What was done is known to undo."""
+        return tuple(c for c in self.changes if c.familiarity != "unknown" or self.action == UNDO)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

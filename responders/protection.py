@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
+from msgspec.structs import replace
+
 from responders.ids import within
 from responders.model import Change, Plan, Subject
 
@@ -28,13 +30,8 @@ def withhold(plan: Plan, guarded: Collection[str], own: str) -> Plan:
         return plan
     pairs = list(zip(plan.changes, reasons, strict=True))
     changes = tuple(change for change, why in pairs if not why)
-    return Plan(
-        action=plan.action,
-        subject=plan.subject,
-        changes=changes,
-        reason=plan.reason or ("" if changes else "All that would be changed is protected."),
-        kept=(*plan.kept, *_withheld(pairs)),
-    )
+    reason = plan.reason or ("" if changes else "All that would be changed is protected.")
+    return replace(plan, changes=changes, reason=reason, kept=(*plan.kept, *_withheld(pairs)))
 
 
 def _withheld(pairs: Iterable[tuple[Change, str]]) -> tuple[str, ...]:

@@ -132,7 +132,8 @@ def _step(step: Json) -> Element:
 
 def _change(change: Json, *, read_again: bool) -> Iterator[Node]:
     lasting = el("p", change["lasting"], class_="lasting") if change["lasting"] else None
-    yield el("div", el("p", change["summary"]), el("p", code(change["resource"])), lasting)
+    unknown = el("p", "offered only: it is not known to be unfamiliar") if change["familiarity"] == "unknown" else None
+    yield el("div", el("p", change["summary"]), el("p", code(change["resource"])), unknown, lasting)
     yield items(change["reasons"]) if change["reasons"] else ""
     undone = el("p", "undone since") if change["undone"] else None
     yield el("div", badge(change["status"] or "waiting"), el("p", change["reason"]), undone)

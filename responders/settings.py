@@ -56,6 +56,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     link_key: str = ""
     # The address under which people reach the API; used in mails.
     url: str = ""
+    # The Key Vault that new passwords are kept in: https://<name>.vault.azure.net. Empty: no password is set, and the
+    # report says who has to.
+    vault: str = ""
+    # What tokens for the vault are asked for: other clouds have others.
+    vault_audience: str = "https://vault.azure.net"
     # Azure Resource Manager, and Microsoft Graph: other clouds have others.
     arm: str = "https://management.azure.com"
     graph: str = "https://graph.microsoft.com"
@@ -119,6 +124,11 @@ def _check(settings: Settings) -> None:
     for name, text in [*guids, *([("WORKSPACE", settings.workspace)] if settings.workspace else [])]:
         if not is_guid(text):
             raise Misconfigured(f"Setting {PREFIX}{name} holds {text!r}, which is no GUID.")
-    for name, url in (("ARM", settings.arm), ("GRAPH", settings.graph), ("LOGS", settings.logs)):
-        if not url.startswith("https://"):
+    for name, url in (
+        ("ARM", settings.arm),
+        ("GRAPH", settings.graph),
+        ("LOGS", settings.logs),
+        ("VAULT", settings.vault),
+    ):
+        if url and not url.startswith("https://"):
             raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")

@@ -138,7 +138,9 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: Doings, r
         "notes": plain(case.notes) if case else [],
         "others": waves[-1].get("others", []) if waves else [],
         "subjects": [subject for wave in waves for subject in wave["subjects"]],
-        "by_hand": list(dict.fromkeys(line for wave in waves for line in wave["by_hand"])),
+        "by_hand": list(
+            dict.fromkeys(line for said in (*waves, *(e.what for e in planned)) for line in said["by_hand"])
+        ),
         "steps": await steps_of(incident, planned, doings, read, ended=ended),
     }
 

@@ -9,7 +9,7 @@ from responders.actions import ACTIONS
 from responders.errors import Permanent
 from responders.incident import Incident
 from responders.journal import Entry
-from responders.model import Json, Plan, plain
+from responders.model import UNDO, Json, Plan, plain
 
 T = TypeVar("T")
 Entries = list[Entry]
@@ -114,7 +114,7 @@ def _changes(step: str, state: str, plan: Plan | None, chosen: set[str], doings:
         known = [_described(e.what["change"], e.what) for e in outcomes.values()]
     else:
         known = [_described(c.id, plain(c)) for c in plan.changes]
-    may_run = chosen or {c["id"] for c in known}
+    may_run = chosen or {c["id"] for c in known if plan is None or plan.action == UNDO or c["familiarity"] != "unknown"}
     for change in known:
         id_, status, reason = change["id"], None, ""
         seen = verified.get(id_)
@@ -133,12 +133,13 @@ def _changes(step: str, state: str, plan: Plan | None, chosen: set[str], doings:
 
 def _described(id_: str, what: Json) -> Json:
     reasons, lasting = what.get("reasons", []), what.get("lasting", "")
-    return {"id": id_, "summary": what["summary"], "resource": what["resource"], "reasons": reasons, "lasting": lasting}
+    said = {"id": id_, "summary": what["summary"], "resource": what["resource"], "reasons": reasons}
+    return {**said, "lasting": lasting, "familiarity": what.get("familiarity", "unfamiliar")}
 
 
 def gate(step: Json) -> Json:
     """A step as those see it who countersign."""
-    shown = ("id", "summary", "resource", "reasons", "lasting")
+    shown = ("id", "summary", "resource", "reasons", "lasting", "familiarity")
     return {
         "gate": step["step"],
         **{name: step[name] for name in ("action", "subject", "needs", "expires", "votes")},

@@ -113,6 +113,8 @@ class Answering:
             self._done.add(gate["gate"])
             answered = True
             reject = isinstance(approvals, dict) and approvals.get(gate["action"]) == "reject"
+            # Of what is not known to be unfamiliar nobody here names anything.
+            reject |= not undo and all(c["familiarity"] == "unknown" for c in gate["plan"]["changes"])
             await self._vote(gate, "reject" if reject else "approve")
         return answered
 

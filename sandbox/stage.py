@@ -21,6 +21,12 @@ Json = dict[str, Any]
 # How old the world is. Older than any window in which suspects are held to account, younger than the log keeps.
 AGE = timedelta(days=365)
 ROLE = "Countersign Responder"
+# What a deployment makes besides, in a subscription of its own: a vault for new passwords.
+HOME = f"/subscriptions/{made_up_id('subscription', 'countersign')}"
+GROUP = f"{HOME}/resourceGroups/rg-countersign"
+VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-countersign"
+DESK = "service-desk"  # the identity that hands new passwords out
+_SECRETS = "Microsoft.KeyVault/vaults/secrets/"
 _NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
 
 
@@ -36,8 +42,9 @@ def build(scene: Scene, others: Mapping[str, Iterable[str]] = {}) -> World:
             value = entry[field]
             entry[field] = scene.who(value) if isinstance(value, str) else [scene.who(name) for name in value]
     responder = scene.world.responder
-    for who, rights in ((responder.name, permissions()), *others.items()):
-        for name, entries in _responder(who, rights, responder.subscriptions).items():
+    parties = [_responder(who, its, responder.subscriptions) for who, its in others.items()]
+    for party in (_deployment(), _responder(responder.name, permissions(), responder.subscriptions), *parties):
+        for name, entries in party.items():
             data[name] = [*data.get(name, ()), *entries]
     world = World()
     try:
@@ -56,6 +63,7 @@ def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
         **sandbox.environment(_app_id(responder.name)),
         "COUNTERSIGN_SUBSCRIPTIONS": ",".join(responder.subscriptions),
         "COUNTERSIGN_EVIDENCE": str(folder / "evidence"),
+        "COUNTERSIGN_VAULT": f"{sandbox.endpoints.vault}/{VAULT.rsplit('/', 1)[-1]}",
         "COUNTERSIGN_OWNERS": ",".join(names[id_] for id_ in scene.role("Owner") if id_ in names),
         "COUNTERSIGN_APPROVERS": ",".join(approvers),
         **responder.settings,
@@ -89,9 +97,29 @@ def _responder(name: str, rights: Iterable[str], subscriptions: Iterable[str]) -
     rights = tuple(rights)
     scopes = [f"/subscriptions/{subscription}" for subscription in subscriptions]
     graph = [right for right in rights if "/" not in right]
-    client, role = _app_id(name), f"{ROLE} ({name})"
+    secrets = [right for right in rights if right.startswith(_SECRETS)]
+    arm = [right for right in rights if "/" in right and right not in secrets]
+    client, role, keeper = _app_id(name), f"{ROLE} ({name})", f"{ROLE}, secrets ({name})"
     return {
         "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
-        "role_definitions": [{"name": role, "scopes": scopes, "actions": [right for right in rights if "/" in right]}],
-        "role_assignments": [{"scope": scope, "role": role, "principal": client} for scope in scopes],
+        "role_definitions": [
+            {"name": role, "scopes": scopes, "actions": arm},
+            {"name": keeper, "scopes": [VAULT], "data_actions": secrets},
+        ],
+        "role_assignments": [
+            *({"scope": scope, "role": role, "principal": client} for scope in scopes),
+            {"scope": VAULT, "role": keeper, "principal": client},
+        ],
+    }
+
+
+def _deployment() -> dict[str, list[Json]]:
+    """What a deployment makes besides the responder's identity."""
+    properties = {"sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": True, "enableSoftDelete": True}
+    return {
+        "subscriptions": [{"id": HOME.rsplit("/", 1)[-1], "name": "Countersign"}],
+        "resource_groups": [{"id": GROUP, "location": "westeurope"}],
+        "resources": [{"id": VAULT, "location": "westeurope", "properties": properties}],
+        "service_principals": [{"name": DESK, "appId": _app_id(DESK)}],
+        "role_assignments": [{"scope": VAULT, "role": "Key Vault Secrets User", "principal": _app_id(DESK)}],
     }

@@ -22,9 +22,7 @@ async def plan(order: Json, its: Services) -> Json:
     subject = msgspec.convert(order["subject"], Subject)
     made = await action(order["action"]).plan(case, subject, its.azure)
     made = withhold(made, await its.guarded(), await its.azure.own_id())
-    gate = Step(order["action"], order["gate"]).gate_for(
-        its.settings.gates, len(made.changes), its.settings.max_changes
-    )
+    gate = Step(order["action"], order["gate"]).gate_for(its.settings.gates, made, its.settings.max_changes)
     return await present(order, its, case, made, gate)
 
 
@@ -32,7 +30,8 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
     """Keep a plan, open its gate and tell the approvers. Returns {"changes", "plan", "gate", "expires"}."""
     incident, at, step = its.incident(order["incident"]), at_of(order), order["step"]
     expires = at + its.settings.approval_wait
-    answer = {"changes": len(made.changes), "plan": await incident.save_plan(made), "gate": gate}
+    answer: Json = {"changes": len(made.changes), "plan": await incident.save_plan(made), "gate": gate}
+    answer["by_hand"] = len(made.by_hand)
     answer["expires"] = expires.isoformat()
     told = ""
     if made.changes and gate != "auto":
@@ -49,7 +48,7 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
         told = await notify.mail(its.azure, its.settings, its.settings.approvers, *mail)
         told = "; ".join(filter(None, [told, await notify.channels(its.settings, *mail)]))
     what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
-    what |= {"reason": made.reason, "kept": list(made.kept), "told": told}
+    what |= {"reason": made.reason, "kept": list(made.kept), "by_hand": list(made.by_hand), "told": told}
     await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")
     return answer
 

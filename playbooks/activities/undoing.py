@@ -4,7 +4,7 @@ from playbooks import changes
 from playbooks.activities.response import US, at_of
 from playbooks.activities.steps import present
 from responders import report
-from responders.model import Json, Plan, Subject
+from responders.model import UNDO, Json, Plan, Subject
 from responders.services import Services
 
 
@@ -17,7 +17,7 @@ async def plan_undo(order: Json, its: Services) -> Json:
     found = await changes.undoable(incident)
     subject = Subject(kind="subscription", id=case.subscription, reason=order["reason"])
     reason = "" if found else "Nothing that was done here can be undone, or is not undone already."
-    return await present(order, its, case, Plan(action="undo", subject=subject, changes=found, reason=reason), "one")
+    return await present(order, its, case, Plan(action=UNDO, subject=subject, changes=found, reason=reason), "one")
 
 
 async def undo_changes(order: Json, its: Services) -> Json:

@@ -44,8 +44,8 @@ class Identity:
         self._sandbox, self._who = sandbox, who
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        graph = scopes[0].startswith(self._sandbox.endpoints.graph)
-        return AccessToken(self._sandbox.token(self._who, "graph" if graph else "arm"), 2**40)
+        graph, vault = scopes[0].startswith(self._sandbox.endpoints.graph), "vault" in scopes[0]
+        return AccessToken(self._sandbox.token(self._who, "graph" if graph else "vault" if vault else "arm"), 2**40)
 
     async def close(self) -> None:
         pass

@@ -159,7 +159,7 @@ class Story:
             await self.incident.open_gate(record)
         run = step if plan.action == "undo" else step.rsplit("-", 2)[0]
         what = {"step": step, "run": run, "action": plan.action, "subject": plain(plan.subject), "answer": answer}
-        what |= {"reason": plan.reason, "kept": list(plan.kept), "told": ""}
+        what |= {"reason": plan.reason, "kept": list(plan.kept), "by_hand": [], "told": ""}
         await self.note("planned", what, f"planned {step}")
         return step
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from responders import approvals
@@ -36,6 +37,21 @@ def refusal(given: Vote, earlier: tuple[Vote, ...] = (), gate: GateRecord = GATE
 
 def test_an_approver_countersigns_the_whole_plan() -> None:
     approvals.check_vote(GATE, PLAN, vote(), ())
+
+
+def test_what_is_unknown_runs_only_where_somebody_names_it() -> None:
+    known, unknown = CHANGES[0], msgspec.structs.replace(CHANGES[1], familiarity="unknown")
+    plan = msgspec.structs.replace(PLAN, changes=(known, unknown))
+
+    assert approvals.subset(plan, ()).changes == (known,)
+    assert approvals.subset(plan, (unknown.id,)).changes == (unknown,)
+
+
+def test_a_plan_of_unknown_things_alone_can_not_be_approved_as_a_whole() -> None:
+    plan = msgspec.structs.replace(PLAN, changes=(msgspec.structs.replace(CHANGES[0], familiarity="unknown"),))
+
+    with pytest.raises(Refused, match="Name the changes"):
+        approvals.subset(plan, ())
 
 
 def test_who_is_no_approver_is_refused() -> None:
