@@ -16,6 +16,9 @@ from sandbox.azure import (
     insights,
     locks,
     operations,
+    pim,
+    pim_policies,
+    pim_requests,
     resources,
     role_definitions,
     security,
@@ -35,6 +38,9 @@ ROOMS = (
     resources.room,
     authorization.room,
     role_definitions.room,
+    pim.room,
+    pim_requests.room,
+    pim_policies.room,
     locks.room,
     delegations.room,
     security.room,
@@ -63,6 +69,7 @@ class Arm:
             if open_ is None:
                 sign_in(call)
             operations.settle(call.world, call.clock)
+            pim.settle(call.world, call.clock)
             subscription = ids.parse(call.path).subscription.lower()
             limits = self.throttle.take(subscription, call.caller.oid, call.method, call.clock.now())
             reply = await (open_ or self._answer)(call)

@@ -16,10 +16,11 @@ TYPE = rbac.ASSIGNMENT
 OWNER = roles.BY_NAME["owner"].id
 ACCESS_ADMINISTRATOR = roles.BY_NAME["user access administrator"].id
 _ASSIGNMENTS = "/{scope}/providers/Microsoft.Authorization/roleAssignments"
+_SCHEDULES = "Microsoft.Authorization/roleAssignmentSchedules"  # of PIM, see pim.py
 _ELEVATE = "Microsoft.Authorization/elevateAccess/action"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _FIELDS = ("condition", "conditionVersion", "description", "delegatedManagedIdentityResourceId")
-_IMMUTABLE = ("roleDefinitionId", "principalId", "scope")
+IMMUTABLE = ("roleDefinitionId", "principalId", "scope")
 
 room = Room("Microsoft.Authorization", providers.PROVIDERS["Microsoft.Authorization"])
 
@@ -56,7 +57,7 @@ async def put_assignment(call: Call) -> Reply:
     if ids.parse(scope).names and scope not in call.world:
         parts = ids.parse(scope)
         raise resource_not_found(parts.type, parts.name, parts.group)
-    given = _checked(call, call.body.get("properties") or {}, scope)
+    given = checked(call, call.body.get("properties") or {}, scope)
     now = stamp(call.clock.now())
     old = _clash(call.world, name, given)
     stamps = {"createdOn": now, "updatedOn": now, "createdBy": call.caller.oid, "updatedBy": call.caller.oid}
@@ -76,7 +77,8 @@ async def delete_assignment(call: Call) -> Reply:
     found = call.world.get(call.path)
     if found is None:
         return Reply(204)
-    _keep_last_owner(call, found)
+    keep_last_owner(call, found)
+    _keep_timed(call.world, found)
     call.world.delete(found.id)
     return Reply(200, found.body)
 
@@ -173,7 +175,7 @@ def _wanted(call: Call) -> set[str]:
     return wanted
 
 
-def _checked(call: Call, given: Json, scope: str) -> Json:
+def checked(call: Call, given: Json, scope: str) -> Json:
     """The properties of an assignment, complete and in order. Raises ApiError for whatever is wrong."""
     role, principal = str(given.get("roleDefinitionId") or ""), str(given.get("principalId") or "").lower()
     if not role or not _GUID.fullmatch(principal):
@@ -227,7 +229,7 @@ def _clash(world: World, name: str, given: Json) -> Resource | None:
     """The assignment of the same name, if it gives the same. Raises ApiError when name or gift are taken."""
     same = None
     for entry in world.list(TYPE):
-        equal = all(str(entry.properties[k]).lower() == given[k].lower() for k in _IMMUTABLE)
+        equal = all(str(entry.properties[k]).lower() == given[k].lower() for k in IMMUTABLE)
         if entry.name.lower() == name.lower():
             if not equal:
                 message = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
@@ -242,7 +244,17 @@ def _clash(world: World, name: str, given: Json) -> Resource | None:
     return same
 
 
-def _keep_last_owner(call: Call, entry: Resource) -> None:
+def _keep_timed(world: World, entry: Resource) -> None:
+    """Refuse to end by an ordinary delete what PIM made. Azure's own words for it are not documented."""
+    if f"{entry.id.rpartition('/providers/')[0]}/providers/{_SCHEDULES}/{entry.name}" in world:
+        message = (
+            f"The role assignment '{entry.name}' is managed by Privileged Identity Management and cannot be deleted. "
+            "Remove it by a role assignment schedule request."
+        )
+        raise bad_request("RoleAssignmentManagedByPIM", message)
+
+
+def keep_last_owner(call: Call, entry: Resource) -> None:
     """Refuse to leave a subscription without a direct Owner; who has access to everything may do even that."""
     scope = str(entry.properties["scope"]).lower()
     if not entry.properties["roleDefinitionId"].lower().endswith(OWNER) or scope.count("/") != 2:  # noqa: PLR2004

@@ -7,6 +7,7 @@ from sandbox.azure.errors import ApiError, bad_request
 from sandbox.azure.lists import page
 from sandbox.azure.resources import need, need_parent, rendered
 from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.world import World
 
 Json = dict[str, Any]
 
@@ -28,12 +29,7 @@ def check(call: Call) -> None:
     if reads or own or call.caller.tenant != call.world.tenant:
         return
     deletes = call.method == "DELETE"
-    hit = []
-    for lock in call.world.list(TYPE):
-        scope = _scope(lock.id)
-        if deletes or lock.properties["level"] == "ReadOnly":
-            covered = ids.within(call.scope, scope) or (deletes and ids.within(scope, call.scope))
-            hit += [scope] if covered else []
+    hit = holding(call.world, call.scope) if deletes else _read_only(call.world, call.scope)
     if hit:
         verb = "delete" if deletes else "write"
         message = (
@@ -41,6 +37,17 @@ def check(call: Call) -> None:
             f"'{','.join(sorted(set(hit)))}'. Please remove the lock and try again."
         )
         raise ApiError(409, "ScopeLocked", message)
+
+
+def holding(world: World, scope: str) -> list[str]:
+    """The locked scopes that forbid to delete one: its own, those above and those below it."""
+    found = (_scope(lock.id) for lock in world.list(TYPE))
+    return [at for at in found if ids.within(scope, at) or ids.within(at, scope)]
+
+
+def _read_only(world: World, scope: str) -> list[str]:
+    found = (_scope(lock.id) for lock in world.list(TYPE) if lock.properties["level"] == "ReadOnly")
+    return [at for at in found if ids.within(scope, at)]
 
 
 @room.on("GET", _LOCKS, f"{TYPE}/read")

@@ -34,6 +34,8 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "roleEligibilityScheduleInstances": ("2020-10-01",),
         "roleEligibilitySchedules": ("2020-10-01",),
         "roleEligibilityScheduleRequests": ("2020-10-01",),
+        "roleManagementPolicies": ("2020-10-01",),
+        "roleManagementPolicyAssignments": ("2020-10-01",),
     },
     "Microsoft.Automation": {
         "automationAccounts": _AUTOMATION,

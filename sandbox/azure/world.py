@@ -28,7 +28,12 @@ STAMPS = frozenset(
     | {"lastStatusModifiedTime", "etag", "systemData", "signInSessionsValidFromDateTime"}
 )
 # Records of what happened, not part of how the world is.
-RECORDS = frozenset({"microsoft.automation/automationaccounts/jobs", "microsoft.security/locations/alerts"})
+RECORDS = frozenset(
+    {"microsoft.automation/automationaccounts/jobs", "microsoft.security/locations/alerts"}
+    | {f"microsoft.authorization/role{what}schedulerequests" for what in ("eligibility", "assignment")}
+)
+# What the platform decides when a PIM schedule is made again: its beginning, and what made it.
+_AGAIN = ("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId")
 
 
 @dataclass(slots=True)
@@ -205,8 +210,18 @@ class World:
 
         Two snapshots are equal exactly when the world is as it was before.
         """
-        found = {r.key: _plain(r.body) for r in self if r.type.lower() not in RECORDS}
+        found = dict(self._plainly(r) for r in self if r.type.lower() not in RECORDS)
         return found | self.directory.snapshot()
+
+    def _plainly(self, resource: Resource) -> tuple[str, Json]:
+        """A resource's key and body without stamps; of what PIM made again under another name, the first name."""
+        body = _plain(resource.body)
+        first = self.state.get("pim", {}).get(resource.name)
+        if first is None or not resource.type.lower().startswith("microsoft.authorization/role"):
+            return resource.key, body
+        id_ = f"{resource.id.rpartition('/')[0]}/{first}"
+        properties = {k: v for k, v in body["properties"].items() if k not in _AGAIN}
+        return id_.lower(), {**body, "id": id_, "name": first, "properties": properties}
 
     def dump(self) -> Json:
         """All state as plain JSON."""

@@ -156,17 +156,9 @@ async def test_the_last_owner_stays_unless_somebody_rules_over_everything() -> N
         assert (await call("DELETE", own.id, who=NOBODY)).status == 200
 
 
-async def test_classic_administrators_and_pim_have_nothing_to_say() -> None:
+async def test_nothing_is_denied_and_nobody_waits_for_pim_in_a_new_world() -> None:
     async with client() as (sdk, _):
-        assert [a async for a in sdk.classic_administrators.list()] == []
-        for group in (
-            sdk.role_eligibility_schedule_instances,
-            sdk.role_assignment_schedule_instances,
-            sdk.role_eligibility_schedules,
-            sdk.role_assignment_schedules,
-            sdk.role_eligibility_schedule_requests,
-            sdk.role_assignment_schedule_requests,
-        ):
+        for group in (sdk.role_eligibility_schedules, sdk.role_assignment_schedule_requests):
             assert [a async for a in group.list_for_scope(S, filter="atScope()")] == []
         assert [a async for a in sdk.deny_assignments.list_for_scope(S)] == []
 
