@@ -1,7 +1,7 @@
 """Microsoft Graph v1.0 as a service: sign-in, routing, errors, $batch. What it answers is in graph_*.py.
 
 Changes show at once, unless the fault "eventual" hits one: then some more reads show the object as it was. The audit
-log (auditLogs/directoryAudits) is made by what is done.
+log (auditLogs/directoryAudits) is made by what is done: see graph_audit.py.
 """
 
 import base64
@@ -11,8 +11,18 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from sandbox.azure import graph_apps, graph_grants, graph_groups, graph_users
-from sandbox.azure.directory import iso
+from sandbox.azure import (
+    graph_apps,
+    graph_audit,
+    graph_credentials,
+    graph_deleted,
+    graph_grants,
+    graph_groups,
+    graph_methods,
+    graph_objects,
+    graph_roles,
+    graph_users,
+)
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_access import allow
 from sandbox.azure.router import Call, Caller, Reply, Router
@@ -21,7 +31,8 @@ from sandbox.azure.tokens import Invalid
 Json = dict[str, Any]
 
 MOST_IN_BATCH = 20
-_router = Router((graph_users.room, graph_groups.room, graph_apps.room, graph_grants.room))
+_ROOMS = (graph_users, graph_methods, graph_deleted, graph_groups, graph_roles, graph_apps, graph_credentials)
+_router = Router(tuple(part.room for part in (*_ROOMS, graph_grants, graph_objects, graph_audit)))
 _BY_APP_ID = re.compile(r"^/(servicePrincipals|applications)\(appId='([^']*)'\)", re.IGNORECASE)
 _BY_KEY = re.compile(r"^/(\w+)\('([^']*)'\)")
 _CAST = re.compile(r"/microsoft\.graph\.(user|group|servicePrincipal|application|directoryRole)$", re.IGNORECASE)
@@ -74,14 +85,14 @@ async def _answer(call: Call) -> Reply:
     if call.method == "GET":
         with directory.lagging():
             return await route.handler(call)
-    before = directory.objects.get(str(target.get("id")))
+    before, recorded = directory.objects.get(str(target.get("id"))), len(directory.audits)
     reply = await route.handler(call)
     if before and call.world.lag:
         directory.remember(before, call.world.lag)
-    if route.action not in _READING:
+    if route.action not in _READING and len(directory.audits) == recorded:
         made = reply.body if isinstance(reply.body, dict) else {}
         made = directory.objects.get(str(made.get("invitedUser", made).get("id"))) or made
-        _audit(call, route.template, target or made)
+        graph_audit.plainly(call, route.template, target or made)
     return reply
 
 
@@ -165,68 +176,3 @@ def _headers(call: Call) -> dict[str, str]:
         "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Sandbox","Slice":"E","Ring":"1"}}',
         "OData-Version": "4.0",
     }
-
-
-# What Entra calls these in its audit log. Others are logged by method and path.
-_ACTIVITIES = {
-    ("POST", "/users"): ("UserManagement", "Add user"),
-    ("PATCH", "/users/{id}"): ("UserManagement", "Update user"),
-    ("DELETE", "/users/{id}"): ("UserManagement", "Delete user"),
-    ("POST", "/users/{id}/revokeSignInSessions"): ("UserManagement", "Update StsRefreshTokenValidFrom Timestamp"),
-    ("POST", "/invitations"): ("UserManagement", "Invite external user"),
-    ("POST", "/directory/deletedItems/{id}/restore"): ("UserManagement", "Restore user"),
-    ("POST", "/groups"): ("GroupManagement", "Add group"),
-    ("POST", "/groups/{id}/members/$ref"): ("GroupManagement", "Add member to group"),
-    ("DELETE", "/groups/{id}/members/{member}/$ref"): ("GroupManagement", "Remove member from group"),
-    ("POST", "/roleManagement/directory/roleAssignments"): ("RoleManagement", "Add member to role"),
-    ("DELETE", "/roleManagement/directory/roleAssignments/{assignment}"): ("RoleManagement", "Remove member from role"),
-    ("POST", "/applications"): ("ApplicationManagement", "Add application"),
-    ("POST", "/servicePrincipals"): ("ApplicationManagement", "Add service principal"),
-    ("POST", "/applications/{id}/addPassword"): ("ApplicationManagement", "Add password to application"),
-    ("POST", "/servicePrincipals/{id}/addPassword"): ("ApplicationManagement", "Add service principal credentials"),
-    ("POST", "/servicePrincipals/{id}/removePassword"): (
-        "ApplicationManagement",
-        "Remove service principal credentials",
-    ),
-    ("POST", "/servicePrincipals/{id}/appRoleAssignments"): (
-        "ApplicationManagement",
-        "Add app role assignment to service principal",
-    ),
-    ("POST", "/servicePrincipals/{id}/appRoleAssignedTo"): (
-        "ApplicationManagement",
-        "Add app role assignment to service principal",
-    ),
-    ("POST", "/oauth2PermissionGrants"): ("ApplicationManagement", "Add delegated permission grant"),
-}
-
-
-def _audit(call: Call, template: str, target: Json) -> None:
-    category, name = _ACTIVITIES.get((call.method, template), ("Core Directory", f"{call.method} {template}"))
-    caller, directory = call.caller, call.world.directory
-    user = {"id": caller.oid, "userPrincipalName": caller.upn, "displayName": caller.upn, "ipAddress": caller.ip}
-    app = {"appId": caller.appid, "servicePrincipalId": caller.oid}
-    app["displayName"] = (directory.find(caller.oid) or {}).get("displayName", "")
-    kind = str(target.get("@odata.type", "")).rpartition(".")[2]
-    entry = {
-        "id": f"Directory_{call.world.new_id('audit')}",
-        "category": category,
-        "correlationId": call.correlation or call.request,
-        "result": "success",
-        "resultReason": "",
-        "activityDisplayName": name,
-        "activityDateTime": iso(call.clock.now()),
-        "loggedByService": "Core Directory",
-        "operationType": {"POST": "Add", "DELETE": "Delete"}.get(call.method, "Update"),
-        "initiatedBy": {"user": user, "app": None} if caller.kind == "User" else {"user": None, "app": app},
-        "targetResources": [
-            {
-                "id": target.get("id", call.params.get("id", "")),
-                "displayName": target.get("displayName"),
-                "type": {"servicePrincipal": "ServicePrincipal"}.get(kind, kind.title() or "Other"),
-                "userPrincipalName": target.get("userPrincipalName"),
-                "modifiedProperties": [],
-            }
-        ],
-        "additionalDetails": [],
-    }
-    directory.audits.append(entry)

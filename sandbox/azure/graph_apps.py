@@ -1,10 +1,11 @@
-"""Applications, service principals and their secrets in Microsoft Graph."""
+"""Applications and service principals in Microsoft Graph. Their secrets are in graph_credentials.py."""
 
 from typing import Any
 
 from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
-from sandbox.azure.directory_file import add_secret, new_application, new_service_principal
+from sandbox.azure.directory_file import new_application, new_service_principal
 from sandbox.azure.graph_access import denied
+from sandbox.azure.graph_audit import edge
 from sandbox.azure.graph_groups import reference, roles_and_groups
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
@@ -134,78 +135,27 @@ async def application_owners(call: Call) -> Reply:
 
 
 @room.on("POST", _APP + "/owners/$ref", "apps.write")
-async def add_owner(call: Call) -> Reply:
+async def add_application_owner(call: Call) -> Reply:
     """Add an owner by reference."""
-    held = call.world.directory.owners.setdefault(fetch(call, APPLICATION)["id"], [])
-    owner = reference(call)["id"]
-    if owner in held:
-        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
-    held.append(owner)
-    return Reply(204)
+    return _add_owner(call, APPLICATION)
+
+
+@room.on("POST", _SP + "/owners/$ref", "apps.write")
+async def add_principal_owner(call: Call) -> Reply:
+    """Add an owner by reference."""
+    return _add_owner(call, SERVICE_PRINCIPAL)
 
 
 @room.on("DELETE", _APP + "/owners/{owner}/$ref", "apps.write")
-async def remove_owner(call: Call) -> Reply:
+async def remove_application_owner(call: Call) -> Reply:
     """Remove an owner. Absent: 404."""
-    held = call.world.directory.owners.get(fetch(call, APPLICATION)["id"], [])
-    if call.params["owner"].lower() not in held:
-        raise missing(call.params["owner"])
-    held.remove(call.params["owner"].lower())
-    return Reply(204)
+    return _remove_owner(call, APPLICATION)
 
 
-@room.on("POST", _APP + "/addPassword", "apps.write")
-async def add_application_password(call: Call) -> Reply:
-    """Make a client secret: its text is in this answer, and never again."""
-    return _add_password(call, APPLICATION)
-
-
-@room.on("POST", _SP + "/addPassword", "apps.write")
-async def add_principal_password(call: Call) -> Reply:
-    """Make a client secret on the service principal: the application's own list doesn't show it."""
-    return _add_password(call, SERVICE_PRINCIPAL)
-
-
-@room.on("POST", _APP + "/removePassword", "apps.write")
-async def remove_application_password(call: Call) -> Reply:
-    """Remove a client secret by its keyId."""
-    return _remove_password(call, APPLICATION)
-
-
-@room.on("POST", _SP + "/removePassword", "apps.write")
-async def remove_principal_password(call: Call) -> Reply:
-    """Remove a client secret by its keyId."""
-    return _remove_password(call, SERVICE_PRINCIPAL)
-
-
-@room.on("GET", _APP + "/federatedIdentityCredentials", "apps.read")
-async def federated(call: Call) -> Reply:
-    """List who may sign in as the application with a token of another issuer."""
-    found = call.world.directory.federated.get(fetch(call, APPLICATION)["id"], [])
-    return many(call, found, "federatedIdentityCredentials", "federatedIdentityCredential")
-
-
-@room.on("POST", _APP + "/federatedIdentityCredentials", "apps.write")
-async def add_federated(call: Call) -> Reply:
-    """Trust another issuer."""
-    body, directory, oid = payload(call), call.world.directory, fetch(call, APPLICATION)["id"]
-    for name in ("name", "issuer", "subject", "audiences"):
-        if not body.get(name):
-            raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
-    entry = {"description": None, **body, "id": directory.new_id("federated", oid)}
-    directory.federated.setdefault(oid, []).append(entry)
-    return Reply(201, entry)
-
-
-@room.on("DELETE", _APP + "/federatedIdentityCredentials/{credential}", "apps.write")
-async def remove_federated(call: Call) -> Reply:
-    """Trust it no more. Absent: 404."""
-    held, name = call.world.directory.federated.get(fetch(call, APPLICATION)["id"], []), call.params["credential"]
-    found = [c for c in held if name in {c["id"], c["name"]}]
-    if not found:
-        raise missing(name)
-    held.remove(found[0])
-    return Reply(204)
+@room.on("DELETE", _SP + "/owners/{owner}/$ref", "apps.write")
+async def remove_principal_owner(call: Call) -> Reply:
+    """Remove an owner. Absent: 404."""
+    return _remove_owner(call, SERVICE_PRINCIPAL)
 
 
 def _owners(call: Call, kind: str) -> Reply:
@@ -214,19 +164,30 @@ def _owners(call: Call, kind: str) -> Reply:
     return many(call, found, "directoryObjects")
 
 
-def _add_password(call: Call, kind: str) -> Reply:
-    directory, entry, body = call.world.directory, fetch(call, kind), call.body
-    name = (body.get("passwordCredential") or {}).get("displayName") if isinstance(body, dict) else None
-    text = f"sandbox~{directory.new_id('secret text', entry['id'])}"
-    credential = add_secret(directory, entry, text, call.clock.now(), name)
-    return Reply(200, {**credential, "secretText": text})
-
-
-def _remove_password(call: Call, kind: str) -> Reply:
-    directory, entry, key = call.world.directory, fetch(call, kind), str(payload(call).get("keyId", ""))
-    kept = [c for c in entry["passwordCredentials"] if c["keyId"] != key]
-    if len(kept) == len(entry["passwordCredentials"]):
-        raise bad(f"No password credential found with keyId '{key}'.")
-    directory.put({**entry, "passwordCredentials": kept})
-    directory.private.get(entry["id"], {}).get("secrets", {}).pop(key, None)
+def _add_owner(call: Call, kind: str) -> Reply:
+    entry, owner = fetch(call, kind), reference(call)
+    held = call.world.directory.owners.setdefault(entry["id"], [])
+    if owner["id"] in held:
+        raise bad("One or more added object references already exist for the following modified properties: 'owners'.")
+    held.append(owner["id"])
+    _log_owner(call, "Add owner to", owner, entry)
     return Reply(204)
+
+
+def _remove_owner(call: Call, kind: str) -> Reply:
+    entry, owner, directory = fetch(call, kind), call.params["owner"].lower(), call.world.directory
+    held = directory.owners.get(entry["id"], [])
+    if owner not in held or owner not in directory.objects:
+        raise missing(owner)
+    held.remove(owner)
+    _log_owner(call, "Remove owner from", directory.objects[owner], entry)
+    return Reply(204)
+
+
+def _log_owner(call: Call, activity: str, owner: Json, entry: Json) -> None:
+    """As the live log has it: "Add owner to application" with Application.ObjectID, and the like."""
+    kind = "Application" if entry["@odata.type"] == APPLICATION else "ServicePrincipal"
+    names = {f"{kind}_ObjectID": entry["id"], f"{kind}_DisplayName": entry["displayName"]}
+    names[f"{kind}_AppId"] = entry["appId"]
+    what = {"Application": "application", "ServicePrincipal": "service principal"}[kind]
+    edge(call, f"{activity} {what}", "ApplicationManagement", owner, entry, **names)

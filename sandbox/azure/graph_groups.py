@@ -1,19 +1,21 @@
-"""Groups, directory objects of any type, directory roles, the organization and the audit log in Microsoft Graph."""
+"""Groups in Microsoft Graph: who is in them, and who owns them."""
 
 from typing import Any
 
 from sandbox.azure.directory import COLLECTIONS, GROUP, USER
 from sandbox.azure.directory_file import new_group
+from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_access import allow
+from sandbox.azure.graph_audit import edge
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
-from sandbox.azure.well_known import DIRECTORY_ROLES, ROLE_NAMES, made_up_id
+from sandbox.azure.well_known import ROLE_NAMES, made_up_id
 
 Json = dict[str, Any]
 
 room = Room("")
 
-_ROLES = "/roleManagement/directory/"
+_MEMBERS, _OWNERS = "/groups/{id}/members", "/groups/{id}/owners"
 
 
 @room.on("GET", "/groups", "groups.read")
@@ -92,26 +94,54 @@ async def owners(call: Call) -> Reply:
     return many(call, found, "directoryObjects")
 
 
-@room.on("POST", "/groups/{id}/members/$ref", "groups.members")
+@room.on("POST", _MEMBERS + "/$ref", "groups.members")
 async def add_member(call: Call) -> Reply:
     """Add a member by reference."""
-    entry = _changeable(call)
-    member = reference(call)
+    entry, member = _changeable(call), reference(call)
     held = call.world.directory.members.get(entry["id"], [])
     if member["id"] in held:
-        raise bad("One or more added object references already exist for the following modified properties: 'members'.")
+        raise _held_already("members")
     call.world.directory.set_members(entry["id"], [*held, member["id"]])
+    _log(call, "Add member to group", member, entry)
     return Reply(204)
 
 
-@room.on("DELETE", "/groups/{id}/members/{member}/$ref", "groups.members")
+@room.on("DELETE", _MEMBERS + "/{member}/$ref", "groups.members")
 async def remove_member(call: Call) -> Reply:
     """Remove a member. Absent: 404."""
-    group, member = _changeable(call)["id"], call.params["member"].lower()
-    held = call.world.directory.members.get(group, [])
-    if member not in held:
+    entry, member = _changeable(call), call.params["member"].lower()
+    held = call.world.directory.members.get(entry["id"], [])
+    if member not in held or member not in call.world.directory.objects:
         raise missing(member)
-    call.world.directory.set_members(group, [m for m in held if m != member])
+    call.world.directory.set_members(entry["id"], [m for m in held if m != member])
+    _log(call, "Remove member from group", call.world.directory.objects[member], entry)
+    return Reply(204)
+
+
+@room.on("POST", _OWNERS + "/$ref", "groups.members")
+async def add_owner(call: Call) -> Reply:
+    """Add an owner by reference."""
+    entry, owner = _changeable(call), reference(call)
+    held = call.world.directory.owners.setdefault(entry["id"], [])
+    if owner["id"] in held:
+        raise _held_already("owners")
+    held.append(owner["id"])
+    _log(call, "Add owner to group", owner, entry)
+    return Reply(204)
+
+
+@room.on("DELETE", _OWNERS + "/{owner}/$ref", "groups.members")
+async def remove_owner(call: Call) -> Reply:
+    """Remove an owner. Absent: 404. The last one who is a user stays: 400."""
+    entry, owner = _changeable(call), call.params["owner"].lower()
+    directory = call.world.directory
+    held = directory.owners.get(entry["id"], [])
+    if owner not in held or owner not in directory.objects:
+        raise missing(owner)
+    if held == [owner] and directory.objects[owner]["@odata.type"] == USER:
+        raise bad("The group must have at least one owner, hence this owner cannot be removed.")
+    held.remove(owner)
+    _log(call, "Remove owner from group", directory.objects[owner], entry)
     return Reply(204)
 
 
@@ -119,91 +149,6 @@ async def remove_member(call: Call) -> Reply:
 async def member_of(call: Call) -> Reply:
     """List the groups and roles that a group holds."""
     return many(call, roles_and_groups(call, fetch(call, GROUP)["id"], direct=True), "directoryObjects")
-
-
-@room.on("GET", "/directoryObjects/{id}", "directory.read")
-async def directory_object(call: Call) -> Reply:
-    """Read an object of any type."""
-    entry = call.world.directory.objects.get(call.params["id"].lower())
-    if entry is None:
-        raise missing(call.params["id"])
-    return one(call, entry, typed=True)
-
-
-@room.on("POST", "/directoryObjects/getByIds", "directory.read")
-async def by_ids(call: Call) -> Reply:
-    """Read up to 1000 objects at once; those that don't exist are left out."""
-    body, directory = payload(call), call.world.directory
-    asked = [str(i).lower() for i in body.get("ids", ())]
-    if not asked or len(asked) > 1000:  # noqa: PLR2004
-        raise bad("The ids collection must hold between 1 and 1000 ids.")
-    kinds = {f"#microsoft.graph.{t}".lower() for t in body.get("types", ())}
-    found = [o for i in dict.fromkeys(asked) if (o := directory.objects.get(i))]
-    found = [o for o in found if not kinds or o["@odata.type"].lower() in kinds]
-    return many(call, found, "directoryObjects")
-
-
-@room.on("GET", "/organization", "organization.read")
-async def organization(call: Call) -> Reply:
-    """Read the tenant itself."""
-    domains = {u["userPrincipalName"].partition("@")[2] for u in call.world.directory.of_type(USER)}
-    verified = [
-        {"name": d, "isDefault": i == 0, "isInitial": i == 0, "type": "Managed"} for i, d in enumerate(sorted(domains))
-    ]
-    name = verified[0]["name"] if verified else "sandbox"
-    entry = {"id": call.world.tenant, "displayName": name, "verifiedDomains": verified, "tenantType": "AAD"}
-    return many(call, [entry], "organization", "organization")
-
-
-@room.on("GET", _ROLES + "roleDefinitions", "roles.read")
-async def role_definitions(call: Call) -> Reply:
-    """List the built-in directory roles."""
-    found = [_definition(template) for template in ROLE_NAMES]
-    return many(call, found, "roleManagement/directory/roleDefinitions", "unifiedRoleDefinition")
-
-
-@room.on("GET", _ROLES + "roleDefinitions/{definition}", "roles.read")
-async def role_definition(call: Call) -> Reply:
-    """Read one, by its template id."""
-    if call.params["definition"].lower() not in ROLE_NAMES:
-        raise missing(call.params["definition"])
-    return Reply(200, _definition(call.params["definition"].lower()))
-
-
-@room.on("GET", _ROLES + "roleAssignments", "roles.read")
-async def role_assignments(call: Call) -> Reply:
-    """List who holds which directory role."""
-    found = call.world.directory.role_assignments.values()
-    return many(call, found, "roleManagement/directory/roleAssignments", "unifiedRoleAssignment")
-
-
-@room.on("POST", _ROLES + "roleAssignments", "roles.write")
-async def assign_role(call: Call) -> Reply:
-    """Give a directory role."""
-    body, directory = payload(call), call.world.directory
-    principal, role = str(body.get("principalId", "")).lower(), str(body.get("roleDefinitionId", "")).lower()
-    if principal not in directory.objects:
-        raise missing(principal)
-    if role not in ROLE_NAMES:
-        raise bad("The provided roleDefinitionId does not exist.")
-    if any((a["principalId"], a["roleDefinitionId"]) == (principal, role) for a in directory.role_assignments.values()):
-        raise bad("A conflicting object with one or more of the specified property values is present in the directory.")
-    assignment = directory.assign_role(principal, role, directory.new_id("role assignment", principal, role))
-    return Reply(201, dict(assignment))
-
-
-@room.on("DELETE", _ROLES + "roleAssignments/{assignment}", "roles.write")
-async def remove_role(call: Call) -> Reply:
-    """Take a directory role away. Absent: 404."""
-    if call.world.directory.role_assignments.pop(call.params["assignment"], None) is None:
-        raise missing(call.params["assignment"])
-    return Reply(204)
-
-
-@room.on("GET", "/auditLogs/directoryAudits", "audits.read")
-async def audits(call: Call) -> Reply:
-    """List what was changed in the directory, and by whom."""
-    return many(call, call.world.directory.audits, "auditLogs/directoryAudits", "directoryAudit")
 
 
 def roles_and_groups(call: Call, oid: str, *, direct: bool) -> list[Json]:
@@ -239,9 +184,17 @@ def _changeable(call: Call) -> Json:
     return entry
 
 
-def _definition(template: str) -> Json:
-    name = ROLE_NAMES[template]
-    privileged = name in {n for n in DIRECTORY_ROLES if "Administrator" in n}
-    return {"id": template, "templateId": template, "displayName": name, "isBuiltIn": True, "isEnabled": True} | {
-        "isPrivileged": privileged
-    }
+def _held_already(what: str) -> ApiError:
+    return bad(f"One or more added object references already exist for the following modified properties: '{what}'.")
+
+
+def _log(call: Call, activity: str, who: Json, group: Json) -> None:
+    edge(
+        call,
+        activity,
+        "GroupManagement",
+        who,
+        group,
+        Group_ObjectID=group["id"],
+        Group_DisplayName=group["displayName"],
+    )

@@ -8,14 +8,13 @@ from sandbox.azure.directory_file import new_user
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_access import above, allow, denied, holds
 from sandbox.azure.graph_groups import roles_and_groups
-from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
+from sandbox.azure.graph_reply import bad, fetch, many, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
 
 Json = dict[str, Any]
 
 room = Room("")
 
-_METHOD = "28c10230-6103-485e-b985-444c60001490"  # the same for every user
 _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 SHORTEST, CLASSES = 8, 3
 
@@ -41,7 +40,7 @@ async def create(call: Call) -> Reply:
         if name not in body:
             raise bad(f"A value is required for property '{name}' of resource 'User'.")
     directory, now = call.world.directory, call.clock.now()
-    _free(call, body["userPrincipalName"])
+    free(call, body["userPrincipalName"])
     password = _password(body.pop("passwordProfile"))
     entry = new_user({"id": directory.new_id("user", body["userPrincipalName"])}, now)
     entry = directory.put(patch(entry, {k: v for k, v in body.items() if k != "@odata.type"}))
@@ -59,7 +58,7 @@ async def invite(call: Call) -> Reply:
     directory = call.world.directory
     domain = next((u["userPrincipalName"] for u in directory.of_type(USER)), "@sandbox.example").partition("@")[2]
     upn = f"{mail.replace('@', '_')}#EXT#@{domain}"
-    _free(call, upn)
+    free(call, upn)
     guest = {"id": directory.new_id("user", upn), "userPrincipalName": upn, "mail": mail, "userType": "Guest"}
     guest |= {"displayName": body.get("invitedUserDisplayName") or mail, "creationType": "Invitation"}
     directory.put(new_user(guest | {"externalUserState": "PendingAcceptance"}, call.clock.now()))
@@ -92,7 +91,7 @@ async def update(call: Call) -> Reply:
         raise bad("Invalid value specified for property 'accountEnabled' of resource 'User'.")
     upn = str(body.get("userPrincipalName") or entry["userPrincipalName"])
     if upn.lower() != entry["userPrincipalName"].lower():
-        _free(call, upn)
+        free(call, upn)
     profile = body.pop("passwordProfile", None)
     call.world.directory.put(patch(entry, body))
     if profile is not None:
@@ -113,39 +112,6 @@ async def delete(call: Call) -> Reply:
     entry = fetch(call, USER)
     above(call, entry["id"])
     call.world.directory.delete(entry["id"], call.clock.now())
-    return Reply(204)
-
-
-@room.on("GET", "/directory/deletedItems")
-async def deleted_items(call: Call) -> Reply:
-    """List what was deleted, of the type cast in the path."""
-    cast = call.query.get("cast", "")
-    if not cast:
-        raise bad("The type of the deleted items must be specified.")
-    allow(call, {"user": "users.read", "group": "groups.read"}.get(cast, "apps.read"))
-    return many(call, call.world.directory.deleted.values(), "directoryObjects", f"#microsoft.graph.{cast}")
-
-
-@room.on("GET", "/directory/deletedItems/{id}")
-async def deleted_item(call: Call) -> Reply:
-    """Read what was deleted."""
-    return one(call, _deleted(call, "users.read", "apps.read"), typed=True)
-
-
-@room.on("POST", "/directory/deletedItems/{id}/restore")
-async def restore(call: Call) -> Reply:
-    """Bring it back, with its object id."""
-    entry = _deleted(call, "users.delete", "apps.write")
-    if entry["@odata.type"] == USER:
-        _free(call, entry["userPrincipalName"])
-    return one(call, call.world.directory.undelete(entry["id"]), typed=True)
-
-
-@room.on("DELETE", "/directory/deletedItems/{id}")
-async def purge(call: Call) -> Reply:
-    """Delete for good."""
-    entry = _deleted(call, "users.delete", "apps.write")
-    call.world.directory.purge(entry["id"])
     return Reply(204)
 
 
@@ -197,22 +163,6 @@ async def check_member_groups(call: Call) -> Reply:
     )
 
 
-@room.on("GET", "/users/{id}/appRoleAssignments", "directory.read")
-async def app_roles(call: Call) -> Reply:
-    """List the app roles it was given."""
-    oid = fetch(call, USER)["id"]
-    found = [a for a in call.world.directory.app_roles.values() if a["principalId"] == oid]
-    return many(call, found, f"users('{oid}')/appRoleAssignments", "appRoleAssignment")
-
-
-@room.on("GET", "/users/{id}/oauth2PermissionGrants", "consents.read")
-async def consents(call: Call) -> Reply:
-    """List the consents it gave."""
-    oid = fetch(call, USER)["id"]
-    found = [g for g in call.world.directory.consents.values() if g["principalId"] == oid]
-    return many(call, found, "oauth2PermissionGrants", "oauth2PermissionGrant")
-
-
 @room.on("GET", "/users/{id}/ownedObjects", "directory.read")
 async def owned(call: Call) -> Reply:
     """List the groups, applications and service principals it owns."""
@@ -221,45 +171,7 @@ async def owned(call: Call) -> Reply:
     return many(call, found, "directoryObjects")
 
 
-@room.on("GET", "/users/{id}/authentication/methods", "methods.read")
-async def methods(call: Call) -> Reply:
-    """List how it can sign in."""
-    entry = fetch(call, USER)
-    password = {
-        "@odata.type": "#microsoft.graph.passwordAuthenticationMethod",
-        "id": _METHOD,
-        "password": None,
-    }
-    password |= {"createdDateTime": entry["createdDateTime"]}
-    return many(
-        call,
-        [password, *call.world.directory.methods.get(entry["id"], ())],
-        f"users('{entry['id']}')/authentication/methods",
-    )
-
-
-@room.on("DELETE", "/users/{id}/authentication/{kind}/{method}", "methods.write")
-async def delete_method(call: Call) -> Reply:
-    """Remove a method, by its kind: fido2Methods, phoneMethods."""
-    entry = fetch(call, USER)
-    kept = call.world.directory.methods.get(entry["id"], [])
-    kind = f"#microsoft.graph.{call.params['kind'].removesuffix('Methods')}authenticationmethod".lower()
-    found = [m for m in kept if m["id"] == call.params["method"] and m["@odata.type"].lower() == kind]
-    if not found:
-        raise missing(call.params["method"])
-    call.world.directory.methods[entry["id"]] = [m for m in kept if m is not found[0]]
-    return Reply(204)
-
-
-def _deleted(call: Call, for_users: str, for_others: str) -> Json:
-    entry = call.world.directory.deleted.get(call.params["id"].lower())
-    allow(call, for_users if entry is None or entry["@odata.type"] == USER else for_others)
-    if entry is None:
-        raise missing(call.params["id"])
-    return entry
-
-
-def _free(call: Call, upn: str) -> None:
+def free(call: Call, upn: str) -> None:
     if call.world.directory.find(upn):
         raise bad("Another object with the same value for property userPrincipalName already exists.")
 
