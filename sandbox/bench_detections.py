@@ -5,7 +5,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,17 +29,34 @@ _BAD, _GOOD = "malicious", "benign"
 
 
 class Label(NamedTuple):
-    """One labeled event, and what came of it by itself: there is no baseline, and nothing is new."""
+    """One labeled event, and what comes of it by itself: there is no baseline, and nothing is new.
+
+    Of a suspect all is told in an incident, whatever it scores: there `found` is what a rule names and explains.
+    """
 
     file: str
     label: str  # malicious, benign, neutral; of events made for somebody's rule "matches" or "does not match"
     why: str
     matches: tuple[Match, ...]
-    score: Score | None  # None for what is no activity of anybody: policies, health, other logs
+    score: Score | None  # as somebody's; None for what is no activity of anybody: policies, health, other logs
+    suspects: Score | None  # as a suspect's
 
     @property
     def level(self) -> str:
         return self.score.level if self.score else "none"
+
+    @property
+    def suspects_level(self) -> str:
+        return self.suspects.level if self.suspects else "none"
+
+
+_CALLED: tuple[tuple[str, Callable[[Label], bool]], ...] = (
+    ("found: named by a rule", lambda one: bool(one.matches)),
+    ("notable or more, of a suspect", lambda one: one.suspects_level != "none"),
+    ("suspicious, of a suspect", lambda one: one.suspects_level == "suspicious"),
+    ("notable or more, of anybody", lambda one: one.level != "none"),
+    ("suspicious, of anybody", lambda one: one.level == "suspicious"),
+)
 
 
 def labels(folder: Path = SAMPLES) -> Iterator[Label]:
@@ -52,11 +69,14 @@ def labels(folder: Path = SAMPLES) -> Iterator[Label]:
             event = decoded(json.dumps(sample["event"]).encode(), Notes())
             activity = next(join([event], Notes()), None) if event else None
             if activity is None:
-                yield Label(file.name, label, sample["why"], (), None)
+                yield Label(file.name, label, sample["why"], (), None, None)
                 continue
             matches = relevant(activity, rules.match(activity))
-            found = signals(activity, matches, Baseline(activity.at, activity.at))
-            yield Label(file.name, label, sample["why"], matches, score(activity, matches, found))
+            none = Baseline(activity.at, activity.at)
+            its, suspects = (
+                score(activity, matches, signals(activity, matches, none, suspect=suspect)) for suspect in (False, True)
+            )
+            yield Label(file.name, label, sample["why"], matches, its, suspects)
 
 
 def tables(activities: Sequence[Activity]) -> Iterator[Table]:
@@ -70,46 +90,51 @@ def tables(activities: Sequence[Activity]) -> Iterator[Table]:
 
 
 def _by_file(found: Sequence[Label]) -> Table:
-    table = Table(
-        "file", "label", "events", "named by a rule", "notable", "suspicious", title="Labeled samples, no baseline"
-    )
+    """How many of each file are called what."""
+    table = Table("file", "label", "events", *(name for name, _ in _CALLED), title="Labeled samples, no baseline")
     for file, label in dict.fromkeys((one.file, one.label) for one in found):
         some = [one for one in found if (one.file, one.label) == (file, label)]
-        levels = [one.level for one in some]
-        counts = (
-            len(some),
-            sum(bool(one.matches) for one in some),
-            levels.count("notable"),
-            levels.count("suspicious"),
-        )
-        table.add_row(file, label, *map(str, counts))
+        table.add_row(file, label, str(len(some)), *(str(sum(map(called, some))) for _, called in _CALLED))
     return table
 
 
 def _as_a_whole(found: Sequence[Label]) -> Table:
-    """Precision and recall of what is called suspicious, of what is at least notable, and of what a rule names."""
+    """Precision and recall of what is called so."""
     table = Table("called", "of malicious", "of benign", "precision", "recall", title="Precision and recall")
-    bad, good = ([one for one in found if one.label == label] for label in (_BAD, _GOOD))
-    for name, called in (
-        ("suspicious", lambda one: one.level == "suspicious"),
-        ("notable or suspicious", lambda one: one.level != "none"),
-        ("named by a rule", lambda one: bool(one.matches)),
-    ):
+    bad, good = _labeled(found)
+    for name, called in _CALLED:
         right, wrong = sum(map(called, bad)), sum(map(called, good))
-        precision = f"{right / (right + wrong):.2f}" if right + wrong else ""
-        table.add_row(name, f"{right}/{len(bad)}", f"{wrong}/{len(good)}", precision, f"{right / len(bad):.2f}")
+        table.add_row(
+            name, f"{right}/{len(bad)}", f"{wrong}/{len(good)}", _ratio(right, right + wrong), _ratio(right, len(bad))
+        )
     return table
 
 
 def _by_rule(found: Sequence[Label]) -> Table:
-    heads = ("rule", "malicious", "of them suspicious", "benign", "of them suspicious", "precision")
-    table = Table(*heads, title="By rule: malicious and benign samples that it names")
-    for name in sorted({match.name for one in found for match in one.matches if one.label in {_BAD, _GOOD}}):
-        its = [one for one in found if any(match.name == name for match in one.matches)]
-        bad, good = ([one.level for one in its if one.label == label] for label in (_BAD, _GOOD))
-        counts = (len(bad), bad.count("suspicious"), len(good), good.count("suspicious"))
-        table.add_row(name, *map(str, counts), f"{len(bad) / (len(bad) + len(good)):.2f}")
+    """The same of each rule's part in it: precision, and recall of all that is malicious."""
+    title = "By rule, of malicious and of benign samples: how many, precision, recall"
+    table = Table("rule", *(name for name, _ in _CALLED), title=title)
+    bad, good = _labeled(found)
+    for rule in sorted({match.name for one in (*bad, *good) for match in one.matches}):
+        cells = []
+        for _, called in _CALLED:
+            right, wrong = (
+                sum(called(one) and any(match.name == rule for match in one.matches) for one in some)
+                for some in (bad, good)
+            )
+            precision, recall = _ratio(right, right + wrong), _ratio(right, len(bad))
+            cells.append(f"{right}, {wrong}; {precision}; {recall}" if right + wrong else "")
+        table.add_row(rule, *cells)
     return table
+
+
+def _labeled(found: Sequence[Label]) -> tuple[list[Label], list[Label]]:
+    """What is malicious, and what is benign."""
+    return [one for one in found if one.label == _BAD], [one for one in found if one.label == _GOOD]
+
+
+def _ratio(part: int, whole: int) -> str:
+    return f"{part / whole:.2f}" if whole else "none"
 
 
 def _beside(activities: Sequence[Activity]) -> Table:

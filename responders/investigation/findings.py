@@ -11,7 +11,7 @@ from responders.investigation.scoring import Score
 from responders.investigation.sources import activities, tenant_activities
 from responders.investigation.trace import Trace
 from responders.investigation.window import Window
-from responders.model import Case, Finding
+from responders.model import Case, Finding, Suspicion
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -62,39 +62,50 @@ class Found(NamedTuple):
     notes: tuple[str, ...]
 
 
-async def findings(azure: "Azure", settings: "Settings", case: Case, *, now: datetime) -> Found:
+async def findings(
+    azure: "Azure",
+    settings: "Settings",
+    case: Case,
+    *,
+    now: datetime,
+    least: Suspicion = "suspicious",
+    ours: bool = False,
+) -> Found:
     """Read the log once, baseline and window together, and tell what the suspects did and what others did suspiciously.
 
-    Raises Permanent or Temporary when the Activity Log can't be read.
+    Of others what is at `least` so suspicious; of what we did ourselves nothing, unless `ours`. Raises Permanent or
+    Temporary when the Activity Log can't be read.
     """
     notes = Notes()
     rules = Rules.load(settings.rules)
     for refused in rules.refused:
         notes.say(f"A rule is not used: {refused}")
     began = case.since - settings.baseline
-    window = Window(rules, case.suspects, began, case.since, await azure.own_id())
-    async for one in activities(azure, settings, case.subscription, began, case.until, now=now, notes=notes):
+    window = Window(rules, case.suspects, began, case.since, "" if ours else await azure.own_id())
+    log = activities(azure, settings, case.subscription, began, case.until, window=case.since, now=now, notes=notes)
+    async for one in log:
         window.take(one)
     async for one in tenant_activities(azure, case.since, case.until, now=now, notes=notes):
         window.take(one)
-    found = told(window, case.alert.type)
+    found = told(window, case.alert.type, least)
     return Found(found.findings, (*notes, *found.notes))
 
 
-def told(window: Window, alert_type: str = "") -> Found:
-    """What a window that has seen the whole log comes to."""
+def told(window: Window, alert_type: str = "", least: Suspicion = "suspicious") -> Found:
+    """What a window that has seen the whole log comes to; of others what is at `least` so suspicious."""
+    called = {"suspicious", least}
     found, others = [], []
     for one, its in window.scored():
         if one.suspect:
             found.append(finding(one, its, window.baseline))
-        elif its.level == "suspicious":
+        elif its.level in called:
             others.append(finding(one, its, window.baseline))
     notes = list(window.notes())
     if alert_type.lower() in _READS:
         notes.insert(0, _UNSEEN)
     if left := len(others) - MOST_OF_OTHERS:
         if left > 0:
-            notes.append(f"{left} more activities of others are suspicious, and are not listed.")
+            notes.append(f"{left} more activities of others are {least}, and are not listed.")
         others = sorted(others, key=lambda f: -f.score)[:MOST_OF_OTHERS]
     return Found(tuple(sorted([*found, *others], key=lambda f: (f.at, f.operation, f.resource))), tuple(notes))
 

@@ -13,7 +13,8 @@ from responders.investigation.signals import RANDOM_NAME, Signal, is_drawn
 from responders.model import Point, Suspicion
 
 # From here on an activity is called suspicious, or notable. A high rule alone is notable; it takes something new about
-# the caller, or a second thing, to call it suspicious. So does a medium rule with two of them.
+# the caller, or a second thing, to call it suspicious; that he is a suspect is one where nothing is known of him. So
+# does a medium rule with two of them.
 SUSPICIOUS, NOTABLE = 8.0, 5.0
 _LEVELS: Mapping[Level, float] = {"informational": 0, "low": 1, "medium": 3, "high": 6, "critical": 9}
 _POINTS: Mapping[str, float] = {
@@ -29,6 +30,7 @@ _POINTS: Mapping[str, float] = {
     "token_elsewhere": 2,
     "failed_before": 2,
     "no_mfa": 2,
+    "suspect": 2,
     "other_tenant": 1,
     "off_hours": 1,
 }

@@ -54,16 +54,20 @@ class Signal(Struct, frozen=True):
     events: tuple[str, ...] = ()
 
 
-def signals(activity: Activity, matches: tuple[Match, ...], baseline: Baseline) -> Iterator[Signal]:
-    """All that speaks for or against one activity."""
+def signals(
+    activity: Activity, matches: tuple[Match, ...], baseline: Baseline, *, suspect: bool = False
+) -> Iterator[Signal]:
+    """All that speaks for or against one activity; `suspect`: whether a suspect of the incident did it."""
     history = baseline.of(activity)
     yield from _itself(activity, matches)
     yield from _token(activity, matches, history, sure=history is not None and baseline.enough(history))
-    if history is None:
-        if baseline.covers and _lasting(matches) and not quiet(activity):
-            yield Signal("dormant", f"the caller did nothing in the {baseline.span} days before the window")
-    elif baseline.enough(history):
+    if history is not None and baseline.enough(history):
         yield from _new(activity, history)
+    elif history is None and baseline.covers and _lasting(matches) and not quiet(activity):
+        yield Signal("dormant", f"the caller did nothing in the {baseline.span} days before the window")
+    elif suspect and matches:
+        # What is usual for him is unknown, which is not the same as usual: then the word of who suspects him counts.
+        yield Signal("suspect", "a suspect did it, and too little is known of him to tell whether it is usual")
 
 
 def quiet(activity: Activity) -> str:

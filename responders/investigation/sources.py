@@ -1,8 +1,10 @@
 """What was done: the activities of a subscription, from the best sources there are.
 
-Where a workspace is set, Log Analytics is read, and what it lacks is filled from Azure Monitor: what came after its
-newest rows, what was before its oldest, long silences, the time before streaming was set up anew, and slices that it
-doesn't give whole. Events that both have are kept once, by their ids.
+The window of an incident is read from Azure Monitor, which nobody can alter: who owns a workspace can purge rows of it,
+a few in the middle just as well, and nothing shows that. Log Analytics, where a workspace is set, tells what was usual
+before the window, and what is older than Azure Monitor keeps. There what it lacks is filled from Azure Monitor: what
+came after its newest rows, what was before its oldest, long silences, the time before streaming was set up anew, and
+slices that it doesn't give whole. Events that both have are kept once, by their ids.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 PERMISSIONS = (*azure_monitor.PERMISSIONS, *log_analytics.PERMISSIONS)
 # Rows arrive out of order: what is older than the newest one by this is held to be complete.
 LATE = timedelta(minutes=15)
+# So long after they were logged rows may still be on their way.
+_LAG = timedelta(hours=1)
 # So long without any row, and Azure Monitor is asked whether there was nothing.
 HOLE = timedelta(hours=12)
 # An intruder may stop the stream, and set it up again: what was done in between is not in it.
@@ -41,14 +45,16 @@ async def activities(
     since: datetime,
     until: datetime,
     *,
+    window: datetime,
     now: datetime,
     notes: Notes,
 ) -> AsyncIterator[Activity]:
     """Everything done to a subscription from `since` to `until`, newest first as a rule; nothing of it stays in memory.
 
-    `notes` gets what the report has to say about it. Raises Permanent or Temporary when Azure Monitor can't be read.
+    From `window` on it must be whole: that is never left to Log Analytics. `notes` gets what the report has to say
+    about it. Raises Permanent or Temporary when Azure Monitor can't be read.
     """
-    log = _Log(azure, settings.workspace, subscription, since, until, now, notes)
+    log = _Log(azure, settings.workspace, subscription, since, window, until, now, notes)
     seen = 0
     joined = Join(notes)
     async for events, source in log.both() if settings.workspace else log.monitor(since, until):
@@ -84,6 +90,7 @@ class _Log:
     workspace: str  # "" for none
     subscription: str
     since: datetime
+    window: datetime
     until: datetime
     now: datetime
     notes: Notes
@@ -98,29 +105,34 @@ class _Log:
                 yield events, "azure_monitor"
 
     async def both(self) -> Some:
-        """What Log Analytics has, and what it lacks from Azure Monitor."""
+        """The window from Azure Monitor; before it what Log Analytics has, and what that lacks from Azure Monitor."""
+        end = min(self.until, max(self.window, azure_monitor.reach(self.now)))
+        if end < self.until:
+            async for some in self.monitor(end, self.until):
+                yield some
+        if end <= self.since:
+            return
         try:
-            counted = await log_analytics.hours(
-                self.azure, self.workspace, self.subscription, self.since, self.until + _TICK
-            )
+            counted = await log_analytics.hours(self.azure, self.workspace, self.subscription, self.since, end + _TICK)
         except CountersignError as error:
             self.notes.say(log_analytics.INSTEAD.format(error=error))
-            async for some in self.monitor(self.since, self.until):
+            async for some in self.monitor(self.since, end):
                 yield some
             return
-        left = self.until  # what is after it has been read
+        left = end  # what is after it has been read
         for run in _runs(counted):
             newest = run[0].newest
-            async for some in self.monitor(newest - LATE, left) if left == self.until else self._gap(newest, left):
+            arriving = left == end and self.now - end < _LAG
+            async for some in self.monitor(newest - LATE, left) if arriving else self._gap(newest, left):
                 yield some
-            async for some in self._rows(run):
+            async for some in self._rows(run, end):
                 yield some
             left = max(run[-1].oldest, self.since)
         async for some in self._gap(self.since, left):
             yield some
 
-    async def _rows(self, run: list[Hour]) -> Some:
-        spans = [(max(a, self.since), min(b, self.until + _TICK)) for a, b in log_analytics.spans(run)]
+    async def _rows(self, run: list[Hour], end: datetime) -> Some:
+        spans = [(max(a, self.since), min(b, end + _TICK)) for a, b in log_analytics.spans(run)]
         begun: datetime | None = None  # when streaming was set up anew: what is next older may be older than it should
         async for part in log_analytics.read(self.azure, self.workspace, self.subscription, spans, self.notes):
             if not part.whole and part.until >= azure_monitor.reach(self.now):

@@ -65,7 +65,7 @@ class Window:
         grave: dict[tuple[str, str], Activity] = {}  # the first suspicious one of a caller from a network new for him
         scores = []
         for one in traces:
-            for signal in signals(one.activity, one.matches, self.baseline):
+            for signal in signals(one.activity, one.matches, self.baseline, suspect=one.suspect):
                 one.found(signal)
             its = score(one.activity, one.matches, one.signals.values())
             scores.append(its)

@@ -110,12 +110,33 @@ def test_the_order_of_the_log_does_not_matter() -> None:
 
 def test_too_little_before_is_said_and_nothing_is_new() -> None:
     known = told(seen([did(RUN, address=AWAY), *weeks(3), *weeks(oid=OMAR, caller="omar")]))
-    assert [point.signal for point in known.findings[0].points] == ["rule"]
+    assert [point.signal for point in known.findings[0].points] == ["rule", "suspect"]
     (note,) = known.notes
     assert note.startswith("Of nora@contoso.example the log before the window holds 6 activities of 3 days: too little")
     (note,) = told(seen([did(RUN)])).notes
     assert "holds 0 activities of 0 days: too little to tell what is new" in note
     assert told(seen([did(RUN), *weeks()])).notes == ()
+
+
+def test_what_a_rule_knows_weighs_more_of_a_suspect_of_whom_nothing_else_is_known() -> None:
+    high, medium, low = (
+        did(operation, outcome="succeeded", after=n)
+        for n, operation in enumerate(
+            (RUN, "microsoft.authorization/roleassignments/write", "microsoft.compute/disks/delete")
+        )
+    )
+    assert [f.level for f in findings(high, medium, low)] == ["suspicious", "notable", "none"]
+    assert [point.signal for point in findings(high)[0].points] == ["rule", "suspect"]
+    known = findings(high, *weeks(), *weeks(operation=RUN))  # what is usual for him is known, and speaks for itself
+    assert [point.signal for point in known[0].points] == ["rule", "routine"]
+    others = told(seen([omar(RUN)]), least="notable").findings  # nobody's suspect
+    assert [(f.level, [p.signal for p in f.points]) for f in others] == [("notable", ["rule"])]
+
+
+def test_less_than_suspicious_of_others_is_told_where_it_is_asked_for() -> None:
+    its = seen([omar(RUN, after=1), omar("microsoft.authorization/elevateaccess/action", after=2), omar(RESTART)])
+    assert [f.level for f in told(its).findings] == ["suspicious"]
+    assert [f.level for f in told(its, least="notable").findings] == ["notable", "suspicious"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +184,7 @@ def test_bodies_are_not_kept() -> None:
     ((trace, score),) = its.scored()
     assert trace.activity.request == {}
     assert trace.names == (OMAR,)
-    assert score.value == 9
+    assert score.value == 11
 
 
 def test_only_the_suspects_doings_are_held_against_a_machine() -> None:

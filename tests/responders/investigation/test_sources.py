@@ -11,7 +11,7 @@ import pytest
 from responders.errors import Permanent
 from responders.investigation import azure_monitor, log_analytics, sources
 from responders.investigation.activity import Activity
-from tests.responders.investigation.watched import DAY, SETTING, STREAM, Watched, watched
+from tests.responders.investigation.watched import DAY, HOME, SETTING, SITE, STREAM, Watched, watched
 from tests.sandbox.arm import MALLORY, NOW, OPS
 
 HOURS = timedelta(hours=1)
@@ -182,6 +182,51 @@ async def test_log_analytics_needs_no_azure_monitor_call_for_what_it_has() -> No
 
         assert len(await view.activities()) == 40
         assert (len(view.asked("logs")), len(view.asked("arm"))) == (2, 2)
+
+
+async def test_rows_that_an_owner_purged_from_the_workspace_are_found_all_the_same() -> None:
+    async with watched() as view:
+        await view.history()
+        view.clock.set(NOW - timedelta(hours=6))
+        await view.done(12, every=timedelta(minutes=5))  # every five minutes: no hole shows
+        view.clock.set(NOW)
+        rows = view.sandbox.world.activity.streams[HOME.lower()]
+        rows[:] = [row for row in rows if f"{SITE}5" not in row["resourceId"]]
+
+        found = await view.activities(window=NOW - DAY)
+
+        assert f"{SITE}5" in {a.resource for a in found if a.at > NOW - DAY}
+        assert same(found) == await view.activities(workspace="")
+        assert whence([a for a in found if a.at > NOW - DAY]) == {"azure_monitor": 14}
+        assert whence(found)["log_analytics"] >= 4  # of the days before
+
+
+async def test_the_window_costs_a_call_for_every_two_hundred_events_whatever_the_workspace_has() -> None:
+    async with watched() as view:
+        view.clock.set(NOW - 12 * DAY)
+        await view.done(400, every=timedelta(minutes=30))  # 800 events before the window
+        view.clock.set(NOW - DAY)
+        await view.done(300, every=timedelta(minutes=4))  # 600 in it
+        view.clock.set(NOW)
+
+        found = await view.activities(NOW - 22 * DAY, window=NOW - DAY)
+
+        assert len(found) == 700
+        # Three pages of the window; one for the days from the newest row to it, one for those before the oldest.
+        assert (len(view.asked("logs")), len(view.asked("arm"))) == (2, 3 + 2)
+
+
+async def test_what_is_older_than_azure_monitor_keeps_is_of_log_analytics_in_the_window_too() -> None:
+    async with watched() as view:
+        view.clock.set(NOW - 120 * DAY)
+        await view.done(3)
+        view.clock.set(NOW - 2 * DAY)
+        await view.done(2)
+        view.clock.set(NOW)
+
+        found = await view.activities(NOW - 200 * DAY, window=NOW - 150 * DAY)
+
+        assert whence(found) == {"log_analytics": 3, "azure_monitor": 2}
 
 
 async def test_without_a_right_on_the_workspace_the_log_is_read_all_the_same() -> None:

@@ -45,14 +45,14 @@ def world(rights: Iterable[str], scopes: Iterable[str] = (S,)) -> Json:
 
 
 class Identity(AsyncTokenCredential):
-    """Signs in as the responder, to whatever it asks for."""
+    """Signs in as the responder, or as somebody else, to whatever it asks for."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, who: str = RESPONDER) -> None:
+        self._sandbox, self._who = sandbox, who
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         audience = self._sandbox.tokens.audience(scopes[0]) or scopes[0]
-        return AccessToken(self._sandbox.token(RESPONDER, audience), 2**40)
+        return AccessToken(self._sandbox.token(self._who, audience), 2**40)
 
     async def close(self) -> None: ...
 
@@ -78,13 +78,25 @@ class Watched:
         return [r.path for r in self.sandbox.requests if r.service == service and r.caller == oid]
 
     async def activities(
-        self, since: datetime | None = None, until: datetime | None = None, *, workspace: str = WORKSPACE
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        window: datetime | None = None,
+        workspace: str = WORKSPACE,
     ) -> list[Activity]:
-        """What the log says, oldest first."""
+        """What the log says, oldest first. Where no window is given, all of it lies before one."""
         settings = msgspec.structs.replace(self.azure.settings, workspace=workspace)
         now = self.clock.now()
         read = sources.activities(
-            self.azure, settings, SUB, since or now - 30 * DAY, until or now, now=now, notes=self.notes
+            self.azure,
+            settings,
+            SUB,
+            since or now - 30 * DAY,
+            until or now,
+            window=window or until or now,
+            now=now,
+            notes=self.notes,
         )
         return sorted([a async for a in read], key=lambda a: (a.at, a.operation, a.resource))
 
