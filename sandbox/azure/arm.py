@@ -15,6 +15,7 @@ from sandbox.azure import (
     ids,
     insights,
     locks,
+    management_groups,
     operations,
     pim,
     pim_policies,
@@ -35,6 +36,7 @@ Json = dict[str, Any]
 ROOMS = (
     subscriptions.room,
     groups.room,
+    management_groups.room,
     resources.room,
     authorization.room,
     role_definitions.room,

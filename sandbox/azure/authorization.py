@@ -16,6 +16,7 @@ TYPE = rbac.ASSIGNMENT
 OWNER = roles.BY_NAME["owner"].id
 ACCESS_ADMINISTRATOR = roles.BY_NAME["user access administrator"].id
 _ASSIGNMENTS = "/{scope}/providers/Microsoft.Authorization/roleAssignments"
+_DENIALS = "/{scope}/providers/Microsoft.Authorization/denyAssignments"
 _SCHEDULES = "Microsoft.Authorization/roleAssignmentSchedules"  # of PIM, see pim.py
 _ELEVATE = "Microsoft.Authorization/elevateAccess/action"
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -83,10 +84,18 @@ async def delete_assignment(call: Call) -> Reply:
     return Reply(200, found.body)
 
 
-@room.on("GET", "/{scope}/providers/Microsoft.Authorization/denyAssignments", f"{rbac.DENIAL}/read")
+@room.on("GET", _DENIALS, f"{rbac.DENIAL}/read")
 async def list_denials(call: Call) -> Reply:
     """List deny assignments at a scope, inherited ones and those below."""
     return page(call, [entry.body for entry in _at(call, rbac.DENIAL)])
+
+
+@room.on("PUT", f"{_DENIALS}/{{name}}", f"{rbac.DENIAL}/write")
+@room.on("DELETE", f"{_DENIALS}/{{name}}", f"{rbac.DENIAL}/delete")
+async def refuse_denial(call: Call) -> Reply:
+    """Refuse: deny assignments are made by Azure itself, for managed applications and deployment stacks."""
+    message = f"The requested resource does not support http method '{call.method}'."
+    raise ApiError(405, "MethodNotAllowed", message)
 
 
 @room.on("GET", "/{scope}/providers/Microsoft.Authorization/permissions")

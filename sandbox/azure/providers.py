@@ -68,7 +68,9 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "registrationAssignments": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
         "registrationDefinitions": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
     },
-    "Microsoft.Management": {"managementGroups": ("2023-04-01", "2021-04-01", "2020-05-01", "2020-02-01")},
+    "Microsoft.Management": {
+        "managementGroups": ("2023-04-01", "2021-04-01", "2020-05-01", "2020-02-01", "2018-03-01-preview")
+    },
     "Microsoft.Network": {
         "virtualNetworks": _NETWORK,
         "networkInterfaces": _NETWORK,

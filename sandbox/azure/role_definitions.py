@@ -23,13 +23,18 @@ room = Room("Microsoft.Authorization")
 
 @room.on("GET", _DEFINITIONS)
 async def list_definitions(call: Call) -> Reply:
-    """List the roles that can be given at a scope."""
+    """List the roles that can be given at a scope; with atScopeAndBelow() also those for scopes beneath it."""
     scope, text = call.params["scope"], call.query.get("$filter", "")
     _check_read(call)
     test = clauses(text, _clause) if text else (lambda _: True)
-    above = set(call.world.scopes(scope))
+    above, below = set(call.world.scopes(scope)), "atscopeandbelow()" in text.lower()
+
+    def here(properties: Json) -> bool:
+        spread = _spread(properties)
+        return bool(spread & above) or (below and any(scope.lower() in call.world.scopes(s) for s in spread))
+
     built_in = [_shown(scope, r.id, rbac.built_in_properties(r)) for r in roles.BUILT_IN]
-    custom = [_shown(scope, r.name, r.properties) for r in call.world.list(TYPE) if _spread(r.properties) & above]
+    custom = [_shown(scope, r.name, r.properties) for r in call.world.list(TYPE) if here(r.properties)]
     return page(call, [d for d in built_in + custom if test(d)])
 
 
