@@ -12,7 +12,6 @@ from responders.investigation.activity import Activity
 from responders.investigation.findings import told
 from responders.investigation.join import UNDATED
 from responders.model import Alert, Case, Finding
-from sandbox.bench_detections import SAMPLES, Label, labels
 from sandbox.scene import EXERCISES
 from sandbox.world_file import Call
 from tests.laws.stage import attacked
@@ -241,25 +240,3 @@ async def test_after_three_honest_weeks_an_attack_is_told_whole_and_nothing_else
     assert {f.address for f in honest} == {"203.0.113.20"}  # her own work in the window; of others nothing is told
     assert {f.level for f in honest} == {"none"}
     assert not any("too little" in note for note in notes)
-
-
-@pytest.fixture(scope="module")
-def labeled() -> list[Label]:
-    if not SAMPLES.is_dir():
-        pytest.skip("the labeled samples of real logs are not part of this repository")
-    return list(labels())
-
-
-def test_every_malicious_event_of_the_lab_is_named_by_a_rule(labeled: list[Label]) -> None:
-    lab = [one for one in labeled if one.file == "real_rest_attack_lab.jsonl" and one.label == "malicious"]
-    assert lab
-    assert [one.why for one in lab if not one.matches] == []
-    assert all(one.score and one.score.points[0].reason.startswith("rule ") for one in lab)
-
-
-def test_of_real_benign_events_at_most_two_are_suspicious_each_with_why(labeled: list[Label]) -> None:
-    benign = [one for one in labeled if one.file.startswith("real") and one.label == "benign"]
-    assert benign
-    suspicious = [one for one in benign if one.level == "suspicious"]
-    assert len(suspicious) <= 2
-    assert all(one.score and one.score.points for one in suspicious)
