@@ -59,18 +59,16 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
     """Investigate and run the playbooks, again for as long as alerts join that bring new subjects."""
     results: list[str] = []
     by_hand = 0
+    early = yield from _call(context, "contain", order)
+    yield from _playbooks(context, order, early.get("subjects", []), "c")
     for wave in range(WAVES):
         found = yield from _call(context, "investigate", {**order, "wave": wave})
         if "failed" in found:
             return (yield from _close(context, order, "unfinished", found["failed"]))
         by_hand += found["by_hand"] if wave == 0 else 0
-        playbooks = [
-            context.call_sub_orchestrator("playbook", {**order, **subject}, f"{context.instance_id}-{wave}-{n}")
-            for n, subject in enumerate(found["subjects"])
-        ]
-        for done in (yield context.task_all(playbooks)) if playbooks else []:
-            results += [step["result"] for step in done["steps"]]
-            by_hand += sum(step["by_hand"] for step in done["steps"])
+        steps = yield from _playbooks(context, order, found["subjects"], str(wave))
+        results += [step["result"] for step in steps]
+        by_hand += sum(step["by_hand"] for step in steps)
         open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
         refused = "rejected" in results and "done" not in results
         left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
@@ -85,6 +83,18 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         if not closed.get("again"):
             return {"result": result}
     return (yield from _close(context, order, "unfinished", "alerts kept joining; run the incident again"))
+
+
+def _playbooks(
+    context: DurableOrchestrationContext, order: Json, subjects: list[Json], name: str
+) -> Generator[Any, Any, list[Json]]:
+    """A sub-orchestration for each subject, side by side. Returns what all their steps came to."""
+    books = [
+        context.call_sub_orchestrator("playbook", {**order, **subject}, f"{context.instance_id}-{name}-{n}")
+        for n, subject in enumerate(subjects)
+    ]
+    done = (yield context.task_all(books)) if books else []
+    return [step for book in done for step in book["steps"]]
 
 
 def undo(context: DurableOrchestrationContext) -> Run:

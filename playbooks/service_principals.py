@@ -2,4 +2,4 @@
 
 from playbooks.step import Step
 
-STEPS = (Step("service_principals.disable", "one"),)
+STEPS = (Step("service_principals.disable", "one", contains=True),)

@@ -9,10 +9,14 @@ from responders.model import Gate, Plan
 
 
 class Step(Struct, frozen=True):
-    """`gate`: `auto` needs no approval, `one` and `two` need that many people's."""
+    """`gate`: `auto` needs no approval, `one` and `two` need that many people's.
+
+    `contains`: it stops whoever the alert names, and where its gate is `auto` it does so before the log is read.
+    """
 
     action: str
     gate: Gate
+    contains: bool = False
 
     def gate_for(self, chosen: Mapping[str, Gate], plan: Plan, limit: int) -> Gate:
         """The gate that holds for a plan, with the gates that the settings chose.

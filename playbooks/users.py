@@ -3,7 +3,7 @@
 from playbooks.step import Step
 
 STEPS = (
-    Step("users.disable", "one"),
+    Step("users.disable", "one", contains=True),
     # Irreversible, but all that is lost is a session; and after blocking sign-in, so that no new one begins.
     Step("users.revoke_sessions", "one"),
 )

@@ -17,6 +17,7 @@ ACTIVITIES: tuple[Activity, ...] = (
     response.examine,
     response.ask,
     response.hear,
+    response.contain,
     response.investigate,
     response.close,
     response.record_failure,

@@ -1,9 +1,11 @@
 """The activities of an incident as a whole."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from playbooks import dispatch, joining, wording
 from playbooks.case import build
+from playbooks.step import Step
 from responders import defender, notify, owners, related, report
 from responders.approvals import Question
 from responders.azure import explained
@@ -86,6 +88,19 @@ async def hear(order: Json, its: Services) -> Json:
     return {"answer": said}
 
 
+async def contain(order: Json, its: Services) -> Json:
+    """Whom the alert names, with the steps that stop them and that the deployment lets run unasked."""
+    case = await its.incident(order["incident"]).case(order["run"])
+    subjects = []
+    for subject in dispatch.subjects(case):
+        steps = [
+            s for s in dispatch.PLAYBOOKS[subject.kind] if s.contains and its.settings.gates.get(s.action) == "auto"
+        ]
+        if steps:
+            subjects.append({"case": order["run"], "subject": plain(subject), "steps": _ordered(steps)})
+    return {"subjects": subjects}
+
+
 async def investigate(order: Json, its: Services) -> Json:
     """Find what the suspects did, and whom and what they touched that no playbook has had yet in this run."""
     incident, at, name = its.incident(order["incident"]), at_of(order), f"{order['run']}-{order['wave']}"
@@ -113,9 +128,13 @@ async def investigate(order: Json, its: Services) -> Json:
     what = {"run": order["run"], "case": name, "subjects": plain(fresh), "findings": len(case.findings)}
     what |= {"by_hand": by_hand, "others": plain(others)}
     await incident.journal.append("investigated", what, by=US, at=at, key=f"investigated {name}")
-    books = {kind: [{"action": s.action, "gate": s.gate} for s in book] for kind, book in dispatch.PLAYBOOKS.items()}
-    subjects = [{"case": name, "subject": plain(s), "steps": books[s.kind]} for s in fresh]
+    subjects = [{"case": name, "subject": plain(s), "steps": _ordered(dispatch.PLAYBOOKS[s.kind])} for s in fresh]
     return {"subjects": subjects, "by_hand": len(by_hand), "joined": len(case.joined)}
+
+
+def _ordered(steps: Iterable[Step]) -> list[Json]:
+    """Steps as the engine's orders hold them."""
+    return [{"action": step.action, "gate": step.gate} for step in steps]
 
 
 async def close(order: Json, its: Services) -> Json:
