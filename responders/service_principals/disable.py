@@ -3,10 +3,13 @@ from typing import TYPE_CHECKING
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan
+from responders.service_principals.registration import spared
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
+
+_SELECT = "id,appId,displayName,accountEnabled,appOwnerOrganizationId"
 
 
 class Disable:
@@ -26,6 +29,10 @@ class Disable:
             return Plan(action=self.id, subject=subject, reason=f"The directory has no service principal {subject.id}.")
         if not found["accountEnabled"]:
             return Plan(action=self.id, subject=subject, reason=f"{found['displayName']} is disabled already.")
+        if why := spared(found):
+            return Plan(
+                action=self.id, subject=subject, reason="It is no application of yours to disable.", kept=(why,)
+            )
         change = Change(
             action=self.id,
             resource=f"/servicePrincipals/{found['id']}",
@@ -65,9 +72,7 @@ class Disable:
 
 async def _read(azure: "Azure", id_: str) -> Json | None:
     with absent_is_fine():
-        return await azure.graph(
-            "GET", f"/servicePrincipals/{segment(id_)}", {"$select": "id,appId,displayName,accountEnabled"}
-        )
+        return await azure.graph("GET", f"/servicePrincipals/{segment(id_)}", {"$select": _SELECT})
     return None
 
 
