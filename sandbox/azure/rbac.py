@@ -167,6 +167,8 @@ def _delegated(world: "World", caller: "Caller") -> "Iterator[Grant]":
     """What Lighthouse gives to people of another tenant."""
     for entry in world.list(DELEGATION, lag=False):
         contract = world.get(str(entry.properties["registrationDefinitionId"]))
+        if entry.properties.get("provisioningState") == "Creating":
+            continue
         if contract is None or str(contract.properties.get("managedByTenantId", "")).lower() != caller.tenant:
             continue
         scope = entry.id.lower().rpartition("/providers/")[0]

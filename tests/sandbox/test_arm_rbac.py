@@ -28,6 +28,7 @@ from tests.sandbox.arm import (
 )
 
 SITE = f"{G}/providers/Microsoft.Web/sites/shop"
+BLOBS = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"  # Storage Blob Data Contributor
 
 
 def held(principal: str, role: str, scope: str, **more: str) -> Json:
@@ -153,8 +154,47 @@ async def test_a_delegation_gives_people_of_another_tenant_their_roles_until_it_
         shown = listed.body["value"][0]["properties"]["registrationDefinition"]["properties"]
         assert shown["managedByTenantId"] == PROVIDER
         assert (await call("GET", f"{S}{AUTH}/roleAssignments", filter=f"principalId eq '{tech['id']}'")).ids == set()
-        assert (await call("DELETE", delegation, version="2022-10-01")).status == 200
+        assert (await call("DELETE", definition, version="2022-10-01")).code == (
+            "InvalidRegistrationDefinitionDeleteRequest"
+        )
+        ending = await call("DELETE", delegation, version="2022-10-01")
+        assert ending.status == 202
+        assert (await call("GET", ending.headers["Location"])).status == 200
         assert (await call("GET", SITE, who=TECH)).status == 401
+        assert (await call("DELETE", delegation, version="2022-10-01")).status == 204
+        assert (await call("DELETE", definition, version="2022-10-01")).status == 200
+
+
+async def test_a_delegation_counts_only_when_it_is_made() -> None:
+    async with arm() as call:
+        tech = call.azure.world.directory.anyone(TECH)
+        assert tech
+        call.azure.world.pace.polls = 1
+        base = f"{S}/providers/Microsoft.ManagedServices"
+        definition = f"{base}/registrationDefinitions/{an_id(1)}"
+        contract = {
+            "managedByTenantId": PROVIDER,
+            "authorizations": [{"principalId": tech["id"], "roleDefinitionId": CONTRIBUTOR}],
+        }
+        await call("PUT", definition, {"properties": contract}, version="2022-10-01")
+        body = {"properties": {"registrationDefinitionId": definition}}
+        delegation = f"{base}/registrationAssignments/{an_id(2)}"
+        making = await call("PUT", delegation, body, version="2022-10-01")
+        assert (making.status, making.body["properties"]["provisioningState"]) == (201, "Creating")
+        assert (await call("GET", STORE, who=TECH)).status == 401
+        assert (await call("GET", making.headers["Location"])).status == 202
+        assert (await call("GET", making.headers["Location"])).body["properties"]["provisioningState"] == "Succeeded"
+        assert (await call("GET", STORE, who=TECH)).status == 200
+
+
+@pytest.mark.parametrize("change", [{"managedByTenantId": ""}, {"role": OWNER}, {"role": BLOBS}])
+async def test_what_lighthouse_never_delegates_is_refused(change: dict[str, str]) -> None:
+    async with arm() as call:
+        role = {"principalId": an_id(1), "roleDefinitionId": change.get("role", CONTRIBUTOR)}
+        contract = {"managedByTenantId": change.get("managedByTenantId", PROVIDER), "authorizations": [role]}
+        path = f"{S}/providers/Microsoft.ManagedServices/registrationDefinitions/{an_id(1)}"
+        answer = await call("PUT", path, {"properties": contract}, version="2022-10-01")
+        assert answer.code == "InvalidRegistrationDefinitionCreateRequest"
 
 
 async def test_a_role_with_a_condition_gives_only_what_the_condition_allows() -> None:
