@@ -3,12 +3,18 @@
     python -m playbooks list                 the playbooks, and their actions
     python -m playbooks show ID              one action: what it changes, what it may, who must agree
     python -m playbooks plan ALERT           what the response to an alert would change now; writes nothing
+    python -m playbooks investigate …        what a subscription's log shows of a time, without an alert; writes nothing
     python -m playbooks run ALERT            hand an alert to the deployed responder, and follow it
     python -m playbooks undo INCIDENT        ask for an incident's changes to be undone, and follow it
 
-ALERT is an alert's Resource Manager id, or a file that holds an alert in any shape. `plan` reads Azure as you, by the
-ordinary credential chain (az login, environment, managed identity). `run` and `undo` go to the responder at
-COUNTERSIGN_URL, with the token in COUNTERSIGN_TOKEN.
+ALERT is an alert's Resource Manager id, or a file that holds an alert in any shape. `plan` and `investigate` read Azure
+as you, by the ordinary credential chain (az login, environment, managed identity). `run` and `undo` go to the responder
+at COUNTERSIGN_URL, with the token in COUNTERSIGN_TOKEN.
+
+`investigate --subscription GUID --since WHEN [--until WHEN] [--account WHO]…` needs no settings. Those that are set
+count: COUNTERSIGN_BASELINE, _RULES, _WORKSPACE; and where COUNTERSIGN_SUBSCRIPTIONS is set, any other subscription is
+refused. WHEN is a time (2026-03-01T08:00Z), or for how long back (PT6H, P3D). WHO is a suspect: a user principal name,
+or an object id. Without one all are judged by what they did.
 
 Exit status: 0 done, 1 not done (the reason is printed), 2 called wrongly.
 """
@@ -22,9 +28,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playbooks import catalogue, dispatch, remote
+from playbooks import catalogue, dispatch, investigate, investigated, remote
 from playbooks.case import build
 from playbooks.step import Step
+from playbooks.terminal import shown
 from responders import alerts, defender
 from responders.actions import action
 from responders.azure import explained
@@ -52,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--json", action="store_true", help="for machines")
         if name == "undo":
             command.add_argument("--reason", default="", help="why; kept in the journal")
+    _investigate_arguments(commands.add_parser("investigate"))
     given = parser.parse_args(arguments)
     if not given.command:
         parser.print_help()
@@ -59,8 +67,25 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _perform(given)
     except CountersignError as error:
-        print(error, file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 1
+
+
+def _investigate_arguments(command: argparse.ArgumentParser) -> None:
+    when = "a time (2026-03-01T08:00Z), or for how long back (PT6H, P3D)"
+    command.add_argument("--subscription", required=True, type=investigate.subscription, metavar="GUID")
+    command.add_argument("--since", required=True, type=investigate.moment, metavar="WHEN", help=when)
+    command.add_argument("--until", type=investigate.moment, metavar="WHEN", help="now, if it isn't given")
+    command.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        type=investigate.account,
+        metavar="WHO",
+        help="a suspect: a user principal name, or an object id; may be given more than once",
+    )
+    command.add_argument("--json", action="store_true", help="for machines")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, with a picture of the timeline")
 
 
 def _perform(given: argparse.Namespace) -> int:
@@ -72,6 +97,8 @@ def _perform(given: argparse.Namespace) -> int:
         case "plan":
             plans = asyncio.run(_plan(given.alert))
             print(json.dumps([plain(p) for p in plans], indent=2) if given.json else "\n\n".join(map(_told, plans)))
+        case "investigate":
+            _investigate(given)
         case "run":
             return asyncio.run(remote.run(_payload(given.alert)))
         case "undo":
@@ -86,6 +113,23 @@ def _show(id_: str) -> None:
     print(f"Reversible: {'yes' if one.reversible else 'no'}")
     print(f"Approvals by default: {', '.join(dict.fromkeys(gates)) or 'in no playbook'}")
     print("Permissions:\n" + "\n".join(f"  {p}" for p in one.permissions))
+
+
+def _investigate(given: argparse.Namespace) -> None:
+    now = datetime.now(UTC)
+    until = min(given.until or now, now)
+    if given.since >= until:
+        raise Permanent(f"There is nothing between {given.since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC.")
+    asked = investigate.Asked(
+        subscription=given.subscription, since=given.since, until=until, accounts=tuple(given.account)
+    )
+    report = asyncio.run(investigate.investigate(asked, now))
+    if given.html:
+        try:
+            given.html.write_bytes(investigated.page(report))
+        except OSError as error:
+            raise Permanent(f"The page can't be written to {given.html}: {error.strerror}.") from error
+    print(json.dumps(report, indent=2) if given.json else investigated.text(report))
 
 
 async def _plan(text: str) -> list[Plan]:
@@ -138,7 +182,7 @@ def _told(plan: Plan) -> str:
         lines += [f"  - {change.summary}", *(f"      because {r}" for r in change.reasons)]
         lines += [f"      {change.lasting}"] if change.lasting else []
     lines += [f"  {plan.reason}"] if not plan.changes else []
-    return "\n".join(lines + [f"  kept: {line}" for line in plan.kept])
+    return "\n".join(map(shown, lines + [f"  kept: {line}" for line in plan.kept]))
 
 
 def _steps(plan: Plan) -> list[Step]:

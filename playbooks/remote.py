@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any
 
+from playbooks.terminal import shown
 from responders.errors import Permanent, Temporary
 from responders.model import Json
 
@@ -64,7 +65,7 @@ async def _follow(api: Api, incident: str) -> bool:
         for line in _lines(now):
             if line not in seen:
                 seen.add(line)
-                print(line)
+                print(shown(line))
         if now["status"] == "closed":
             return now["result"] in {"dismissed", "resolved", "joined", "sample"}
         sys.stdout.flush()

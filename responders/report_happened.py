@@ -41,7 +41,7 @@ def happened(report: Json) -> Iterator[Node]:
         heads = ("Name", "Sign-in name", "Object id", "Kind", "Tenant", "Suspected because")
         yield table("Suspects", heads, [_suspect(s) for s in report["suspects"]])
     else:
-        yield el("p", "The alert names no suspect.")
+        yield el("p", "The alert names no suspect." if alert else "Nobody was named: all are judged by what they did.")
     if report["subjects"]:
         held = [
             (s["name"] or s["id"], s["kind"].replace("_", " "), code(s["id"]), s["reason"]) for s in report["subjects"]
