@@ -89,6 +89,8 @@ def _merge(base: WorldFile, extend: Additions) -> WorldFile:
     def key(item: Any) -> object:
         if isinstance(item, dict):
             return str(item.get("id", "")).lower()
+        if isinstance(item, str):
+            return item
         if isinstance(item, RoleAssignment):
             return item.name or (item.scope.lower(), item.role.lower(), item.principal.lower())
         if isinstance(item, Lock):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
-from sandbox.azure.directory_file import GroupEntry, ServicePrincipalEntry, UserEntry
+from sandbox.azure.directory_file import GroupEntry, ServicePrincipalEntry, UnitEntry, UserEntry
 
 Json = dict[str, Any]
 METHODS = ("put", "patch", "post", "delete", "get")
@@ -135,6 +135,13 @@ class Additions(Part, frozen=True, kw_only=True):
         tuple[ServicePrincipalEntry, ...], Meta(description="Applications and managed identities.")
     ] = ()
     groups: Annotated[tuple[GroupEntry, ...], Meta(description="Groups of people and applications.")] = ()
+    administrative_units: Annotated[
+        tuple[UnitEntry, ...], Meta(description="Administrative units: restricted or with hidden members, perhaps.")
+    ] = ()
+    licenses: Annotated[
+        tuple[Literal["P1", "P2"], ...],
+        Meta(description="Of Entra ID: sign-in logs take P1, Identity Protection takes P2. Left out: none."),
+    ] = ()
     resource_groups: Annotated[tuple[ResourceGroup, ...], Meta(description="Resource groups.")] = ()
     resources: Annotated[
         tuple[Json, ...], Meta(description="Resources: the body that a GET answers, with its id.")

@@ -3,8 +3,6 @@
 Objects are kept in Microsoft Graph's own shape with "@odata.type". What no API ever gives back lies in `private`.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,19 @@ Json = dict[str, Any]
 
 USER, GROUP = "#microsoft.graph.user", "#microsoft.graph.group"
 APPLICATION, SERVICE_PRINCIPAL = "#microsoft.graph.application", "#microsoft.graph.servicePrincipal"
-COLLECTIONS = {USER: "users", GROUP: "groups", APPLICATION: "applications", SERVICE_PRINCIPAL: "servicePrincipals"}
+UNIT = "#microsoft.graph.administrativeUnit"
+COLLECTIONS = {
+    USER: "users",
+    GROUP: "groups",
+    APPLICATION: "applications",
+    SERVICE_PRINCIPAL: "servicePrincipals",
+    UNIT: "administrativeUnits",
+}
+_METHODS = ("phone", "microsoftAuthenticator", "fido2", "softwareOath", "temporaryAccessPass", "email")
+METHOD_COLLECTIONS = {
+    f"#microsoft.graph.{kind}AuthenticationMethod": f"{kind}Methods"
+    for kind in (*_METHODS, "windowsHelloForBusiness", "platformCredential")
+}
 _PRINCIPAL_TYPES = {USER: "User", GROUP: "Group", SERVICE_PRINCIPAL: "ServicePrincipal"}
 _GRAPH = {
     "@odata.type": SERVICE_PRINCIPAL,
@@ -34,8 +44,6 @@ _GRAPH = {
     "servicePrincipalNames": [GRAPH_APP_ID, "https://graph.microsoft.com"],
     "servicePrincipalType": "Application",
 }
-# What the platform stamps on writes: no part of "the world as before".
-_STAMPS = {"signInSessionsValidFromDateTime", "lastPasswordChangeDateTime", "deletedDateTime"}
 
 
 def iso(at: datetime) -> str:
@@ -50,12 +58,20 @@ class Directory:
         self.tenant = tenant.lower()
         self.objects: dict[str, Json] = {}  # by object id
         self.deleted: dict[str, Json] = {}  # soft-deleted, by object id
-        # By object id: {"password", "revocations"} of a user, {"secrets": {keyId: text}} of an application.
+        # By object id: {"password", "must_change", "revocations", "passes": {method id: text}} of a user,
+        # {"secrets": {keyId: text}} of an application.
         self.private: dict[str, Json] = {}
         # Edges outlive a soft delete of either end, and so are there again after a restore.
         self.members: dict[str, list[str]] = {}  # group id -> object ids; written by `set_members` alone
         self.owners: dict[str, list[str]] = {}  # group, application or principal id -> object ids
         self.role_assignments: dict[str, Json] = {}  # directory roles, as unifiedRoleAssignment, by id
+        self.eligible: dict[str, Json] = {}  # roles one may activate, as unifiedRoleEligibilitySchedule, by id
+        self.role_requests: list[Json] = []  # what was asked of PIM: a record, no part of a snapshot
+        self.units: dict[str, list[str]] = {}  # administrative unit id -> object ids
+        self.managers: dict[str, str] = {}  # user id -> user id
+        self.licenses: list[str] = []  # "P1", "P2"
+        self.risky: dict[str, Json] = {}  # riskyUser, by user id
+        self.sign_ins: list[Json] = []  # signIn, in order: a record, no part of a snapshot
         self.app_roles: dict[str, Json] = {}  # appRoleAssignment, by id
         self.consents: dict[str, Json] = {}  # oauth2PermissionGrant, by id
         self.federated: dict[str, list[Json]] = {}  # application id -> federatedIdentityCredential
@@ -104,10 +120,11 @@ class Directory:
                     todo.append(group)
         return found
 
-    def roles_of(self, oid: str) -> set[str]:
-        """Names of the directory roles that a principal holds, also through role-assignable groups."""
+    def roles_of(self, oid: str, scope: str = "/") -> set[str]:
+        """Names of the directory roles that a principal holds at a scope, also through role-assignable groups."""
         holders = {oid, *self.groups_of(oid)}
-        held = (a for a in self.role_assignments.values() if a["principalId"] in holders)
+        found = (a for a in self.role_assignments.values() if a["principalId"] in holders)
+        held = (a for a in found if a["directoryScopeId"] == scope)
         return {str(ROLE_NAMES.get(a["roleDefinitionId"], a["roleDefinitionId"])) for a in held}
 
     def app_roles_of(self, oid: str, app_id: str) -> set[str]:
@@ -179,12 +196,16 @@ class Directory:
         self.serial += 1
         return made_up_id(*seed, str(self.serial))
 
-    def assign_role(self, principal: str, role: str, assignment: str = "") -> Json:
-        """Give a directory role, by its name or template id, over the whole tenant."""
+    def assign_role(self, principal: str, role: str, assignment: str = "", scope: str = "/") -> Json:
+        """Give a directory role, by its name or template id, over the whole tenant or an administrative unit."""
         template = DIRECTORY_ROLES.get(role, role)
-        assignment = assignment or made_up_id("directory role", principal, template)
-        body = {"id": assignment, "principalId": principal, "roleDefinitionId": template, "directoryScopeId": "/"}
+        assignment = assignment or made_up_id("directory role", principal, template, scope)
+        body = {"id": assignment, "principalId": principal, "roleDefinitionId": template, "directoryScopeId": scope}
         return self.role_assignments.setdefault(assignment, body)
+
+    def units_of(self, oid: str) -> list[Json]:
+        """The administrative units that an object is in."""
+        return [self.objects[unit] for unit, held in self.units.items() if oid in held and unit in self.objects]
 
     def assign_app_role(self, principal: str, resource: str, app_role: str, at: datetime) -> Json:
         """Give an app role (by its id) of the service principal `resource` to a user, group or service principal."""
@@ -236,31 +257,10 @@ class Directory:
     # -- whole -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Json]:
-        """Every directory object and grant by its Graph path, without stamps; passwords and secrets as their hashes."""
-        found: dict[str, Json] = {}
-        for oid, entry in self.objects.items():
-            body = {k: v for k, v in entry.items() if k not in _STAMPS}
-            body |= {
-                "members": sorted(self.members.get(oid, ())),
-                "owners": sorted(self.owners.get(oid, ())),
-                "federatedIdentityCredentials": self.federated.get(oid, []),
-                "authenticationMethods": self.methods.get(oid, []),
-                "private": _hashed({k: v for k, v in self.private.get(oid, {}).items() if k != "revocations"}),
-            }
-            found[f"/{COLLECTIONS[entry['@odata.type']]}/{oid}"] = {k: v for k, v in body.items() if v not in ([], {})}
-        for oid, entry in self.deleted.items():
-            found[f"/directory/deletedItems/{oid}"] = {k: v for k, v in entry.items() if k not in _STAMPS}
-        for a in self.role_assignments.values():
-            # By what it gives to whom: a grant that was taken away and given back has a new id.
-            key = f"{a['principalId']}/{a['roleDefinitionId']}"
-            found[f"/roleManagement/directory/roleAssignments/{key}"] = {k: v for k, v in a.items() if k != "id"}
-        for a in self.app_roles.values():
-            key = f"{a['principalId']}/{a['resourceId']}/{a['appRoleId']}"
-            found[f"/appRoleAssignments/{key}"] = {k: v for k, v in a.items() if k not in {"id", "createdDateTime"}}
-        for a in self.consents.values():
-            key = f"{a['clientId']}/{a['resourceId']}/{a.get('principalId')}"
-            found[f"/oauth2PermissionGrants/{key}"] = {k: v for k, v in a.items() if k != "id"}
-        return found
+        """Every object, credential, membership, role and grant by its Graph path: see directory_snapshot.py."""
+        from sandbox.azure.directory_snapshot import snapshot
+
+        return snapshot(self)
 
     def dump(self) -> Json:
         """All state as plain JSON."""
@@ -287,8 +287,3 @@ def _keys(entry: Json) -> set[str]:
     if entry.get("@odata.type") == SERVICE_PRINCIPAL:
         names.add(entry["appId"])
     return {name.lower() for name in names if name}
-
-
-def _hashed(private: Json) -> Json:
-    text = json.dumps(private, sort_keys=True).encode()
-    return {"sha256": hashlib.sha256(text).hexdigest()} if private else {}

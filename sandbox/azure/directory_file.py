@@ -5,7 +5,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandbox.azure.directory import APPLICATION, GROUP, SERVICE_PRINCIPAL, USER, Directory, iso
+from sandbox.azure.directory import GROUP, METHOD_COLLECTIONS, USER, Directory
+from sandbox.azure.directory_new import (
+    add_secret,
+    method_name,
+    new_application,
+    new_audit,
+    new_eligibility,
+    new_group,
+    new_risk,
+    new_service_principal,
+    new_unit,
+    new_user,
+)
 from sandbox.azure.well_known import DIRECTORY_ROLES, made_up_id
 
 Json = dict[str, Any]
@@ -36,7 +48,12 @@ class UserEntry(Entry, kw_only=True):
     tenant: str = ""
     department: str | None = None
     title: str | None = None
-    methods: list[dict[str, Any]] = []  # authentication methods, in Graph's shape
+    # Authentication methods in Graph's shape; the first that is a second factor is the default one. `registered` (a
+    # moment) and `from` (an address) aren't Graph's: they say that the user registered it then, for the audit log.
+    methods: list[dict[str, Any]] = []
+    manager: str = ""  # upn or object id
+    eligible_roles: list[str] = []  # directory roles that one may activate
+    risk: Literal["", "low", "medium", "high"] = ""  # what Identity Protection says; shown where there is P2
 
 
 class ServicePrincipalEntry(Entry, kw_only=True):
@@ -63,8 +80,22 @@ class GroupEntry(Entry, kw_only=True):
     role_assignable: bool = False
 
 
+class UnitEntry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An administrative unit. Members as in a group."""
+
+    name: str
+    id: str = ""
+    members: list[str] = []
+    restricted: bool = False  # only those who hold a role over this very unit may change its members
+    hidden: bool = False  # who is in it is shown to its members alone, and to Member.Read.Hidden
+    administrators: dict[str, str] = {}  # directory role over this unit -> upn, appId or object id
+
+
 class Section(msgspec.Struct, kw_only=True):
     """The part of a world file that is the directory's."""
+
+    licenses: list[Literal["P1", "P2"]] = []
+    administrative_units: list[UnitEntry] = []
 
     users: list[UserEntry] = []
     service_principals: list[ServicePrincipalEntry] = []
@@ -91,121 +122,12 @@ def load(directory: Directory, data: Json, now: datetime) -> None:
         directory.set_members(oid, [_id(directory, key) for key in group.members])
         directory.owners[oid] = [_id(directory, key) for key in group.owners]
         _load_roles(directory, oid, group, now)
-
-
-def new_user(body: Json, at: datetime) -> Json:
-    """Build a whole user from the properties that a client gave."""
-    user: Json = {
-        "@odata.type": USER,
-        "businessPhones": [],
-        "displayName": None,
-        "givenName": None,
-        "jobTitle": None,
-        "mail": None,
-        "mobilePhone": None,
-        "officeLocation": None,
-        "preferredLanguage": None,
-        "surname": None,
-        "userPrincipalName": None,
-        "id": None,
-        "accountEnabled": True,
-        "createdDateTime": iso(at),
-        "creationType": None,
-        "department": None,
-        "externalUserState": None,
-        "mailNickname": None,
-        "onPremisesSyncEnabled": None,
-        "signInSessionsValidFromDateTime": iso(at),
-        "userType": "Member",
-    }
-    return user | body
-
-
-def new_group(body: Json, at: datetime) -> Json:
-    """Build a whole security group from the properties that a client gave."""
-    group: Json = {
-        "@odata.type": GROUP,
-        "id": None,
-        "createdDateTime": iso(at),
-        "description": None,
-        "displayName": None,
-        "groupTypes": [],
-        "isAssignableToRole": None,
-        "mail": None,
-        "mailEnabled": False,
-        "mailNickname": "",
-        "membershipRule": None,
-        "onPremisesSyncEnabled": None,
-        "securityEnabled": True,
-        "visibility": None,
-    }
-    return group | body
-
-
-def new_application(body: Json, at: datetime) -> Json:
-    """Build a whole application from the properties that a client gave."""
-    application: Json = {
-        "@odata.type": APPLICATION,
-        "id": None,
-        "appId": None,
-        "appRoles": [],
-        "createdDateTime": iso(at),
-        "displayName": None,
-        "identifierUris": [],
-        "keyCredentials": [],
-        "passwordCredentials": [],
-        "requiredResourceAccess": [],
-        "signInAudience": "AzureADMyOrg",
-        "tags": [],
-    }
-    return application | body
-
-
-def new_service_principal(body: Json, at: datetime) -> Json:
-    """Build a whole service principal from the properties that a client gave."""
-    principal: Json = {
-        "@odata.type": SERVICE_PRINCIPAL,
-        "id": None,
-        "accountEnabled": True,
-        "alternativeNames": [],
-        "appDisplayName": body.get("displayName"),
-        "appId": None,
-        "appOwnerOrganizationId": None,
-        "appRoleAssignmentRequired": False,
-        "appRoles": [],
-        "createdDateTime": iso(at),
-        "displayName": None,
-        "keyCredentials": [],
-        "oauth2PermissionScopes": [],
-        "passwordCredentials": [],
-        "servicePrincipalNames": [body.get("appId")],
-        "servicePrincipalType": "Application",
-        "signInAudience": "AzureADMyOrg",
-        "tags": [],
-    }
-    return principal | body
-
-
-def new_managed_identity(directory: Directory, resource: str, at: datetime, name: str = "") -> Json:
-    """Add the service principal of a managed identity: each time another one, as when a machine is made anew."""
-    body = {
-        "id": directory.new_id("managed identity", resource),
-        "appId": directory.new_id("managed identity", resource, "app"),
-        "displayName": name or resource.rpartition("/")[2],
-        "alternativeNames": ["isExplicit=False", resource],
-        "servicePrincipalType": "ManagedIdentity",
-    }
-    return directory.put(new_service_principal(body, at))
-
-
-def add_secret(directory: Directory, entry: Json, text: str, at: datetime, name: str | None = None) -> Json:
-    """Give an application or service principal a client secret. Returns its passwordCredential without the text."""
-    key = directory.new_id("secret", entry["id"])
-    credential = {"displayName": name, "endDateTime": iso(at.replace(year=at.year + 2, day=1)), "hint": text[:3]}
-    credential |= {"keyId": key, "startDateTime": iso(at)}
-    directory.put({**entry, "passwordCredentials": [*entry["passwordCredentials"], credential]})
-    directory.private.setdefault(entry["id"], {}).setdefault("secrets", {})[key] = text
-    return credential
+    for user in section.users:
+        if user.manager:
+            directory.managers[_id(directory, user.upn)] = _id(directory, user.manager)
+    for unit in section.administrative_units:
+        _load_unit(directory, unit)
+    directory.licenses = sorted({*directory.licenses, *section.licenses})
 
 
 def _load_user(directory: Directory, user: UserEntry, now: datetime) -> None:
@@ -233,8 +155,45 @@ def _load_user(directory: Directory, user: UserEntry, now: datetime) -> None:
     if user.password:
         directory.private[oid] = {"password": user.password}
     if user.methods:
-        directory.methods[oid] = user.methods
+        directory.methods[oid] = [_load_method(directory, oid, user.upn, method) for method in user.methods]
+    for role in user.eligible_roles:
+        new_eligibility(directory, oid, _role(role), "/", user.created or now)
+    if user.risk:
+        directory.risky[oid] = new_risk(directory.objects[oid], user.risk, user.created or now)
     _load_roles(directory, oid, user, now)
+
+
+def _load_method(directory: Directory, oid: str, upn: str, method: Json) -> Json:
+    body = {k: v for k, v in method.items() if k not in {"registered", "from"}}
+    kind = str(body.get("@odata.type"))
+    if kind not in METHOD_COLLECTIONS:
+        raise LookupError(f"No authentication method {kind!r}. Known: {', '.join(METHOD_COLLECTIONS)}.")
+    body.setdefault("id", made_up_id("method", oid, kind))
+    if at := method.get("registered"):
+        user = {"id": oid, "displayName": None, "userPrincipalName": upn, "ipAddress": method.get("from", "")}
+        whom = {"id": oid, "displayName": None, "type": "User", "userPrincipalName": upn}
+        audit = new_audit(
+            "User registered security info",
+            datetime.fromisoformat(str(at)),
+            {"user": user, "app": None},
+            [{**whom, "groupType": None, "modifiedProperties": []}],
+            id=f"AuthMethods_{made_up_id('audit', oid, body['id'])}",
+            category="UserManagement",
+            operationType="Add",
+            loggedByService="Authentication Methods",
+            resultReason=f"User registered {method_name(body)}",
+        )
+        directory.audits.append(audit)
+    return body
+
+
+def _load_unit(directory: Directory, unit: UnitEntry) -> None:
+    body: Json = {"id": unit.id.lower() or made_up_id("administrative unit", unit.name), "displayName": unit.name}
+    body |= {"isMemberManagementRestricted": unit.restricted, "visibility": "HiddenMembership" if unit.hidden else None}
+    entry = directory.put(new_unit(body))
+    directory.units[entry["id"]] = [_id(directory, key) for key in unit.members]
+    for role, who in unit.administrators.items():
+        directory.assign_role(_id(directory, who), _role(role), scope=f"/administrativeUnits/{entry['id']}")
 
 
 def _load_service_principal(directory: Directory, entry: ServicePrincipalEntry, now: datetime) -> None:
@@ -266,14 +225,18 @@ def _load_service_principal(directory: Directory, entry: ServicePrincipalEntry, 
 
 def _load_roles(directory: Directory, oid: str, entry: Entry, now: datetime) -> None:
     for role in entry.directory_roles:
-        if role not in DIRECTORY_ROLES:
-            raise LookupError(f"No directory role {role!r}. Known: {', '.join(DIRECTORY_ROLES)}.")
-        directory.assign_role(oid, role)
+        directory.assign_role(oid, _role(role))
     for role in entry.app_roles:
         if role not in APP_ROLES:
             raise LookupError(f"{APP_NAME} has no app role {role!r}. Known: {', '.join(APP_ROLES)}.")
         app = directory.find(made_up_id("app", APP_NAME)) or _load_app(directory, now)
         directory.assign_app_role(oid, app["id"], made_up_id("app role", role), entry.created or now)
+
+
+def _role(name: str) -> str:
+    if name not in DIRECTORY_ROLES:
+        raise LookupError(f"No directory role {name!r}. Known: {', '.join(DIRECTORY_ROLES)}.")
+    return DIRECTORY_ROLES[name]
 
 
 def _load_app(directory: Directory, now: datetime) -> Json:

@@ -18,6 +18,7 @@ from sandbox.azure import (
     graph_deleted,
     graph_grants,
     graph_groups,
+    graph_links,
     graph_methods,
     graph_objects,
     graph_roles,
@@ -31,11 +32,12 @@ from sandbox.azure.tokens import Invalid
 Json = dict[str, Any]
 
 MOST_IN_BATCH = 20
-_ROOMS = (graph_users, graph_methods, graph_deleted, graph_groups, graph_roles, graph_apps, graph_credentials)
-_router = Router(tuple(part.room for part in (*_ROOMS, graph_grants, graph_objects, graph_audit)))
+_ROOMS = (graph_users, graph_links, graph_methods, graph_deleted, graph_groups, graph_roles, graph_apps)
+_router = Router(tuple(part.room for part in (*_ROOMS, graph_credentials, graph_grants, graph_objects, graph_audit)))
 _BY_APP_ID = re.compile(r"^/(servicePrincipals|applications)\(appId='([^']*)'\)", re.IGNORECASE)
 _BY_KEY = re.compile(r"^/(\w+)\('([^']*)'\)")
-_CAST = re.compile(r"/microsoft\.graph\.(user|group|servicePrincipal|application|directoryRole)$", re.IGNORECASE)
+_KINDS = "user|group|servicePrincipal|application|directoryRole|administrativeUnit"
+_CAST = re.compile(rf"/microsoft\.graph\.({_KINDS})$", re.IGNORECASE)
 
 
 async def handle(call: Call) -> Reply:

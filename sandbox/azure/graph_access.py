@@ -61,6 +61,14 @@ ACCESS = {
 }
 
 
+_RESTRICTED = (
+    "Insufficient privileges to complete the operation. Target object is a member of a restricted management "
+    "administrative unit and can only be modified by administrators scoped to that administrative unit. Check that you "
+    "are assigned a role that has permission to perform the operation for this restricted management administrative "
+    "unit. Learn more: https://go.microsoft.com/fwlink/?linkid=2197831"
+)
+
+
 def denied(why: str = "Insufficient privileges to complete the operation.") -> ApiError:
     """403, in Graph's words."""
     return ApiError(403, "Authorization_RequestDenied", why)
@@ -105,8 +113,20 @@ def above(call: Call, target: str) -> None:
     if mine & {"Global Administrator", "Privileged Authentication Administrator"}:
         return
     lesser = roles <= LESSER_ROLES and not _in_privileged_group(directory, target)
-    if not (lesser and "User Administrator" in mine):
+    if not (lesser and mine & {"User Administrator", "Authentication Administrator"}):
         raise denied()
+
+
+def unrestricted(call: Call, target: str) -> None:
+    """Check that no restricted management administrative unit keeps the caller off.
+
+    Its members are changed only by those who hold a role over this very unit: no permission and no role over the tenant
+    will do, Global Administrator included. Raises ApiError 403.
+    """
+    for unit in call.world.directory.units_of(target):
+        scope = f"/administrativeUnits/{unit['id']}"
+        if unit["isMemberManagementRestricted"] and not call.world.directory.roles_of(call.caller.oid, scope):
+            raise denied(_RESTRICTED)
 
 
 def _in_privileged_group(directory: Directory, oid: str) -> bool:

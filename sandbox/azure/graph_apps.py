@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
-from sandbox.azure.directory_file import new_application, new_service_principal
+from sandbox.azure.directory_new import new_application, new_service_principal
 from sandbox.azure.graph_access import denied
 from sandbox.azure.graph_audit import edge
 from sandbox.azure.graph_groups import reference, roles_and_groups

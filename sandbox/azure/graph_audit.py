@@ -14,7 +14,8 @@ Where the names and shapes come from:
 import json
 from typing import Any
 
-from sandbox.azure.directory import APPLICATION, GROUP, SERVICE_PRINCIPAL, USER, iso
+from sandbox.azure.directory import APPLICATION, GROUP, SERVICE_PRINCIPAL, USER
+from sandbox.azure.directory_new import new_audit
 from sandbox.azure.graph_reply import many, missing
 from sandbox.azure.router import Call, Reply, Room
 
@@ -86,22 +87,20 @@ def record(
         app = {"appId": caller.appid, "displayName": name, "servicePrincipalId": caller.oid}
         by = {"user": None, "app": {**app, "servicePrincipalName": None}}
     correlation = call.correlation or call.request
-    directory.audits.append(
-        {
-            "id": f"Directory_{correlation}_{call.world.new_id('audit')[:5].upper()}_{len(directory.audits)}",
-            "category": category,
-            "correlationId": correlation,
-            "result": "success",
-            "resultReason": reason,
-            "activityDisplayName": activity,
-            "activityDateTime": iso(call.clock.now()),
-            "loggedByService": service or "Core Directory",
-            "operationType": operation or _OPERATIONS.get(activity.partition(" ")[0], "Update"),
-            "initiatedBy": by,
-            "targetResources": list(targets),
-            "additionalDetails": [{"key": "User-Agent", "value": call.headers.get("User-Agent", "")}],
-        }
+    entry = new_audit(
+        activity,
+        call.clock.now(),
+        by,
+        list(targets),
+        id=f"Directory_{correlation}_{call.world.new_id('audit')[:5].upper()}_{len(directory.audits)}",
+        category=category,
+        operationType=operation or _OPERATIONS.get(activity.partition(" ")[0], "Update"),
+        loggedByService=service or "Core Directory",
+        resultReason=reason,
+        correlationId=correlation,
     )
+    entry["additionalDetails"] = [{"key": "User-Agent", "value": call.headers.get("User-Agent", "")}]
+    directory.audits.append(entry)
 
 
 def target(entry: Json, *properties: Json, named: bool = True) -> Json:

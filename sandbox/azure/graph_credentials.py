@@ -6,7 +6,7 @@ An application and its service principal hold a list of secrets each; either's s
 from typing import Any
 
 from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
-from sandbox.azure.directory_file import add_secret
+from sandbox.azure.directory_new import add_secret
 from sandbox.azure.graph_audit import SECRETS, changed, record, target
 from sandbox.azure.graph_reply import bad, fetch, many, missing, payload
 from sandbox.azure.router import Call, Reply, Room

@@ -3,9 +3,9 @@
 from typing import Any
 
 from sandbox.azure.directory import COLLECTIONS, GROUP, USER
-from sandbox.azure.directory_file import new_group
+from sandbox.azure.directory_new import new_group
 from sandbox.azure.errors import ApiError
-from sandbox.azure.graph_access import allow
+from sandbox.azure.graph_access import allow, unrestricted
 from sandbox.azure.graph_audit import edge
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
@@ -159,8 +159,12 @@ def roles_and_groups(call: Call, oid: str, *, direct: bool) -> list[Json]:
     holders = {oid} if direct else {oid, *found}
     roles = {a["roleDefinitionId"] for a in directory.role_assignments.values() if a["principalId"] in holders}
     named = [{"id": made_up_id("role", r), "displayName": ROLE_NAMES.get(r, r), "roleTemplateId": r} for r in roles]
-    shown = [{"@odata.type": "#microsoft.graph.directoryRole", "description": None, **role} for role in named]
-    return [directory.objects[g] for g in found] + shown
+    shown: list[Json] = [
+        {"@odata.type": "#microsoft.graph.directoryRole", "description": None, **role} for role in named
+    ]
+    hidden = {"Member.Read.Hidden", "AdministrativeUnit.Read.All"}
+    units = [u for u in directory.units_of(oid) if not u["visibility"] or oid == call.caller.oid or _any(call, hidden)]
+    return [directory.objects[g] for g in found] + shown + units
 
 
 def reference(call: Call) -> Json:
@@ -175,8 +179,15 @@ def reference(call: Call) -> Json:
     return entry
 
 
+def _any(call: Call, permissions: set[str]) -> bool:
+    if call.caller.kind == "User":
+        return bool(call.world.directory.roles_of(call.caller.oid))
+    return bool(permissions & set(call.caller.claims.get("roles", ())))
+
+
 def _changeable(call: Call) -> Json:
     entry = fetch(call, GROUP)
+    unrestricted(call, entry["id"])
     if entry["isAssignableToRole"] and call.caller.oid not in call.world.directory.owners.get(entry["id"], ()):
         allow(call, "roles.write")
     if entry["onPremisesSyncEnabled"] or "DynamicMembership" in entry["groupTypes"]:

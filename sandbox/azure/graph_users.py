@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from sandbox.azure.directory import USER, iso
-from sandbox.azure.directory_file import new_user
+from sandbox.azure.directory_new import new_user
 from sandbox.azure.errors import ApiError
-from sandbox.azure.graph_access import above, allow, denied, holds
-from sandbox.azure.graph_groups import roles_and_groups
+from sandbox.azure.graph_access import above, allow, denied, holds, unrestricted
+from sandbox.azure.graph_audit import record, target
 from sandbox.azure.graph_reply import bad, fetch, many, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
 
@@ -17,6 +17,22 @@ room = Room("")
 
 _CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 SHORTEST, CLASSES = 8, 3
+_ON_PREMISES = (
+    "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently "
+    "undergoing migration."
+)
+# What the directory on premises says of a synchronized user. accountEnabled is too, yet Graph takes the write, and the
+# next synchronization may take it back.
+_MASTERED = {
+    "userPrincipalName",
+    "displayName",
+    "mail",
+    "department",
+    "jobTitle",
+    "mailNickname",
+    "surname",
+    "givenName",
+}
 
 
 @room.on("GET", "/users")
@@ -41,10 +57,12 @@ async def create(call: Call) -> Reply:
             raise bad(f"A value is required for property '{name}' of resource 'User'.")
     directory, now = call.world.directory, call.clock.now()
     free(call, body["userPrincipalName"])
-    password = _password(body.pop("passwordProfile"))
+    profile = body.pop("passwordProfile") or {}
+    password = _password(profile)
     entry = new_user({"id": directory.new_id("user", body["userPrincipalName"])}, now)
     entry = directory.put(patch(entry, {k: v for k, v in body.items() if k != "@odata.type"}))
-    directory.private[entry["id"]] = {"password": password}
+    must_change = bool(profile.get("forceChangePasswordNextSignIn", True))
+    directory.private[entry["id"]] = {"password": password, "must_change": must_change}
     return one(call, entry, 201)
 
 
@@ -74,35 +92,40 @@ async def invite(call: Call) -> Reply:
 async def update(call: Call) -> Reply:
     """Change properties: a right of its own for accountEnabled and for the password, and never both in one call."""
     body = payload(call)
-    if {"accountEnabled", "passwordProfile"} <= body.keys():
-        raise denied()
-    if "accountEnabled" in body:
-        allow(call, "users.enable")
-        if not holds(call, "User.ReadWrite.All"):
-            allow(call, "users.read")
-    if "passwordProfile" in body:
-        allow(call, "users.password")
-    if body.keys() - {"accountEnabled", "passwordProfile"}:
-        allow(call, "users.write")
-    entry = fetch(call, USER)
-    if body.keys() & {"accountEnabled", "passwordProfile"}:
-        above(call, entry["id"])
+    entry = _changeable(call, body)
     if not isinstance(body.get("accountEnabled", True), bool):
         raise bad("Invalid value specified for property 'accountEnabled' of resource 'User'.")
     upn = str(body.get("userPrincipalName") or entry["userPrincipalName"])
     if upn.lower() != entry["userPrincipalName"].lower():
         free(call, upn)
     profile = body.pop("passwordProfile", None)
+    if entry["onPremisesSyncEnabled"] and body.keys() & _MASTERED:
+        raise bad(_ON_PREMISES)
     call.world.directory.put(patch(entry, body))
     if profile is not None:
         _reset(call, entry, profile)
     return Reply(204)
 
 
+@room.on("POST", "/users/{id}/changePassword")
+async def change_password(call: Call) -> Reply:
+    """Change one's own password, knowing the old one."""
+    entry, body = fetch(call, USER), payload(call)
+    if call.caller.oid != entry["id"]:
+        raise denied()
+    if body.get("currentPassword") != call.world.directory.private.get(entry["id"], {}).get("password"):
+        raise bad("The specified password does not match the current password of the user.")
+    set_password(call, entry, _password({"password": body.get("newPassword")}), must_change=False)
+    record(call, "Change user password", "UserManagement", target(entry))
+    return Reply(204)
+
+
 @room.on("POST", "/users/{id}/revokeSignInSessions", "users.revoke")
 async def revoke(call: Call) -> Reply:
     """End all sessions: access tokens too, as continuous access evaluation has it."""
-    call.world.directory.revoke_sessions(fetch(call, USER)["id"], call.clock.now())
+    oid = fetch(call, USER)["id"]
+    unrestricted(call, oid)
+    call.world.directory.revoke_sessions(oid, call.clock.now())
     return Reply(200, {"@odata.context": f"{call.endpoints.graph}/v1.0/$metadata#Edm.Boolean", "value": True})
 
 
@@ -110,6 +133,7 @@ async def revoke(call: Call) -> Reply:
 async def delete(call: Call) -> Reply:
     """Soft-delete: restorable with everything that hung on it."""
     entry = fetch(call, USER)
+    unrestricted(call, entry["id"])
     above(call, entry["id"])
     call.world.directory.delete(entry["id"], call.clock.now())
     return Reply(204)
@@ -132,58 +156,45 @@ async def send_mail(call: Call) -> Reply:
     return Reply(202)
 
 
-@room.on("GET", "/users/{id}/memberOf", "directory.read")
-async def member_of(call: Call) -> Reply:
-    """List the groups and directory roles it holds directly."""
-    return many(call, roles_and_groups(call, fetch(call, USER)["id"], direct=True), "directoryObjects")
-
-
-@room.on("GET", "/users/{id}/transitiveMemberOf", "directory.read")
-async def transitive_member_of(call: Call) -> Reply:
-    """List the groups and directory roles it holds, through groups too."""
-    return many(call, roles_and_groups(call, fetch(call, USER)["id"], direct=False), "directoryObjects")
-
-
-@room.on("POST", "/users/{id}/getMemberGroups", "directory.read")
-async def member_groups(call: Call) -> Reply:
-    """Ids of all groups, through groups too."""
-    found = sorted(call.world.directory.groups_of(fetch(call, USER)["id"]))
-    return Reply(
-        200, {"@odata.context": f"{call.endpoints.graph}/v1.0/$metadata#Collection(Edm.String)", "value": found}
-    )
-
-
-@room.on("POST", "/users/{id}/checkMemberGroups", "directory.read")
-async def check_member_groups(call: Call) -> Reply:
-    """Which of the asked groups it is in."""
-    groups = call.world.directory.groups_of(fetch(call, USER)["id"])
-    found = [g for g in payload(call).get("groupIds", ()) if g.lower() in groups]
-    return Reply(
-        200, {"@odata.context": f"{call.endpoints.graph}/v1.0/$metadata#Collection(Edm.String)", "value": found}
-    )
-
-
-@room.on("GET", "/users/{id}/ownedObjects", "directory.read")
-async def owned(call: Call) -> Reply:
-    """List the groups, applications and service principals it owns."""
-    oid, directory = fetch(call, USER)["id"], call.world.directory
-    found = [directory.objects[o] for o, owners in directory.owners.items() if oid in owners and o in directory.objects]
-    return many(call, found, "directoryObjects")
-
-
 def free(call: Call, upn: str) -> None:
     if call.world.directory.find(upn):
         raise bad("Another object with the same value for property userPrincipalName already exists.")
 
 
+def _changeable(call: Call, body: Json) -> Json:
+    """The user, if the caller may change these of its properties."""
+    if {"accountEnabled", "passwordProfile"} <= body.keys():
+        raise denied()
+    if "accountEnabled" in body:
+        allow(call, "users.enable")
+        if not holds(call, "User.ReadWrite.All"):
+            allow(call, "users.read")
+    if "passwordProfile" in body:
+        allow(call, "users.password")
+    if body.keys() - {"accountEnabled", "passwordProfile"}:
+        allow(call, "users.write")
+    entry = fetch(call, USER)
+    unrestricted(call, entry["id"])
+    if body.keys() & {"accountEnabled", "passwordProfile"}:
+        above(call, entry["id"])
+    return entry
+
+
+def set_password(call: Call, entry: Json, password: str, *, must_change: bool) -> None:
+    """Give a user another password, which ends all his sessions."""
+    call.world.directory.private.setdefault(entry["id"], {}).update(password=password, must_change=must_change)
+    call.world.directory.revoke_sessions(entry["id"], call.clock.now())
+
+
 def _reset(call: Call, entry: Json, profile: Json) -> None:
     if entry["onPremisesSyncEnabled"]:
-        raise bad(
-            "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects "
-            "currently undergoing migration."
-        )
-    call.world.directory.private.setdefault(entry["id"], {})["password"] = _password(profile)
-    call.world.directory.revoke_sessions(entry["id"], call.clock.now())
+        raise bad(_ON_PREMISES)
+    if entry["userType"] == "Guest" and entry["externalUserState"]:
+        raise denied()  # a guest's password is his home's
+    # Left out, it is true: whoever gets a password from somebody else changes it.
+    must = profile.get("forceChangePasswordNextSignIn", True) or profile.get("forceChangePasswordNextSignInWithMfa")
+    set_password(call, entry, _password(profile), must_change=bool(must))
+    record(call, "Reset user password", "UserManagement", target(entry), operation="Update")
 
 
 def _password(profile: Json) -> str:

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from sandbox.azure import ids
-from sandbox.azure.directory_file import new_managed_identity
+from sandbox.azure import deletions, ids
+from sandbox.azure.directory_new import new_managed_identity
 from sandbox.azure.errors import ApiError, bad_request, parent_not_found, resource_not_found
 from sandbox.azure.lists import clauses, invalid, page, unquote
 from sandbox.azure.router import Call, Handler, Reply, Room
@@ -78,7 +78,13 @@ async def patch(call: Call) -> Reply:
 
 async def delete(call: Call) -> Reply:
     """Delete with all children. What isn't there is deleted already."""
-    return Reply(200 if call.world.delete(call.path) else 204)
+    found = call.world.get(call.path)
+    if found is None:
+        return Reply(204)
+    if begun := deletions.begin(call, found):
+        return begun
+    deletions.remove(call.world, call.clock, found)
+    return Reply(200)
 
 
 _HANDLERS: dict[str, tuple[str, Handler]] = {

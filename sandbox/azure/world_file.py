@@ -6,6 +6,7 @@ The parts, all of them optional:
     management_groups: [{name: contoso, parent: ""}]
     subscriptions: [{id: <guid>, name: Production, management_group: contoso}]
     users: [...]  service_principals: [...]  groups: [...]           # directory_file.py
+    licenses: [P2]  administrative_units: [...]                      # the same
     resource_groups: [{id: /subscriptions/…/resourceGroups/app, location: westeurope, tags: {owner: ops@…}}]
     resources: [{id: /subscriptions/…, location: westeurope, properties: {…}}]          # bodies as a GET answers them
     role_definitions: [{name: Responder, scopes: [/subscriptions/…], actions: [...], data_actions: [...]}]
@@ -106,7 +107,7 @@ class _File(msgspec.Struct, kw_only=True):
     locks: list[_Lock] = []
 
 
-_PEOPLE = ("users", "service_principals", "groups")
+_PEOPLE = ("licenses", "users", "service_principals", "groups", "administrative_units")
 
 
 def load(world: World, data: Json, at: datetime) -> None:
