@@ -1,0 +1,140 @@
+"""What Entra's audit log says: who added what to whom, and when (GET /auditLogs/directoryAudits).
+
+Graph itself has no time and no maker for most of what can be given to a principal. The log shows a deed after some
+minutes, and keeps it for a week at least: longer than any window.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct
+
+from responders import familiarity
+from responders.azure import odata
+from responders.model import Case, Finding, Json, Verdict
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+PERMISSIONS = ("AuditLog.Read.All",)
+# Graph answers five requests to its logs in ten seconds. What one plan has read serves the plans beside it.
+_FRESH = 60  # seconds
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One deed of the log that succeeded."""
+
+    activity: str  # small letters: "add member to group"
+    at: datetime
+    by: str  # object id; "" where the log does not say
+    name: str
+    address: str
+    about: frozenset[str]  # every id that it names: its targets', and those in their properties; small letters
+    old: Mapping[str, str]  # properties by name, as they were
+    new: Mapping[str, str]
+
+
+class Trail(Struct, frozen=True):
+    """Entries of the log, the newest first, without the responder's own: what it put back is the first maker's."""
+
+    entries: tuple[Entry, ...]
+
+    def last(self, activities: Iterable[str], *about: str) -> Entry | None:
+        """The newest deed of those kinds that is about all of these ids."""
+        kinds, ids = {a.lower() for a in activities}, {i.lower() for i in about}
+        return next((e for e in self.entries if e.activity in kinds and ids <= e.about), None)
+
+
+async def of_target(azure: "Azure", id_: str, since: datetime) -> Trail:
+    """All that was done to an object since then."""
+    return await _read(azure, f"activityDateTime ge {_stamp(since)} and targetResources/any(t: t/id eq {odata(id_)})")
+
+
+async def of_activity(azure: "Azure", activity: str, since: datetime) -> Trail:
+    """All deeds of a kind since then: for those whose entries name the one who was given something in passing only."""
+    return await _read(azure, f"activityDateTime ge {_stamp(since)} and activityDisplayName eq {odata(activity)}")
+
+
+def verdict(case: Case, entry: Entry | None) -> Verdict:
+    """Judge what an entry added. None: the log has nobody adding it in the window, so that it is older."""
+    if entry is None:
+        return Verdict(familiarity="familiar", reasons=("nobody added it in the window, by Entra's audit log",))
+    suspect = case.suspect(entry.by, entry.at)
+    known = suspect and any(
+        f.usual and f.address == entry.address and case.suspect(f.caller) == suspect for f in case.findings
+    )
+    deed = Finding(
+        rule="other",
+        reason="",
+        at=entry.at,
+        operation=entry.activity,
+        resource="",
+        caller=entry.by,
+        address=entry.address,
+        usual=bool(known),
+    )
+    return familiarity.judge(case, entry.by or None, entry.at, deed)
+
+
+_kept: WeakKeyDictionary["Azure", dict[str, tuple[float, Trail]]] = WeakKeyDictionary()
+_locks: WeakKeyDictionary["Azure", dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+
+async def _read(azure: "Azure", clause: str) -> Trail:
+    async with _locks.setdefault(azure, {}).setdefault(clause, asyncio.Lock()):
+        kept = _kept.setdefault(azure, {})
+        for old in [c for c, (at, _) in kept.items() if time.monotonic() - at > _FRESH]:
+            del kept[old]
+        if clause not in kept:
+            own = await azure.own_id()
+            found = [
+                entry
+                async for raw in azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause})
+                if (entry := _entry(raw)) and entry.by != own
+            ]
+            found.sort(key=lambda entry: entry.at, reverse=True)
+            kept[clause] = time.monotonic(), Trail(tuple(found))
+        return kept[clause][1]
+
+
+def _entry(raw: Json) -> Entry | None:
+    if raw.get("result") != "success":
+        return None
+    by = raw.get("initiatedBy") or {}
+    user, app = by.get("user") or {}, by.get("app") or {}
+    about, old, new = set[str](), dict[str, str](), dict[str, str]()
+    for target in raw.get("targetResources") or ():
+        about.add(str(target.get("id") or "").lower())
+        for change in target.get("modifiedProperties") or ():
+            for values, text in ((old, change.get("oldValue")), (new, change.get("newValue"))):
+                value = _plain(text)
+                values[str(change.get("displayName"))] = value
+                about.add(value.lower())
+    return Entry(
+        activity=str(raw.get("activityDisplayName") or "").strip().lower(),
+        at=datetime.fromisoformat(raw["activityDateTime"]),
+        by=str(user.get("id") or app.get("servicePrincipalId") or "").lower(),
+        name=str(user.get("userPrincipalName") or app.get("displayName") or ""),
+        address=str(user.get("ipAddress") or ""),
+        about=frozenset(about - {""}),
+        old=old,
+        new=new,
+    )
+
+
+def _plain(text: str | None) -> str:
+    """The value of a property, which the log has as JSON in text: a GUID in its own quotes."""
+    try:
+        value = json.loads(text or '""')
+    except ValueError:
+        return str(text)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
