@@ -50,6 +50,7 @@ def new_user(body: Json, at: datetime) -> Json:
         "creationType": None,
         "department": None,
         "externalUserState": None,
+        "lastPasswordChangeDateTime": iso(at),
         "mailNickname": None,
         "onPremisesSyncEnabled": None,
         "signInSessionsValidFromDateTime": iso(at),

@@ -182,8 +182,10 @@ def _changeable(call: Call, body: Json) -> Json:
 
 def set_password(call: Call, entry: Json, password: str, *, must_change: bool) -> None:
     """Give a user another password, which ends all his sessions."""
-    call.world.directory.private.setdefault(entry["id"], {}).update(password=password, must_change=must_change)
-    call.world.directory.revoke_sessions(entry["id"], call.clock.now())
+    directory, now = call.world.directory, call.clock.now()
+    directory.private.setdefault(entry["id"], {}).update(password=password, must_change=must_change)
+    directory.put({**directory.objects[entry["id"]], "lastPasswordChangeDateTime": iso(now)})
+    directory.revoke_sessions(entry["id"], now)
 
 
 def _reset(call: Call, entry: Json, profile: Json) -> None:
