@@ -13,6 +13,13 @@ State = Mapping[str, Json]  # key -> body: a world's snapshot, and the jobs that
 VM, JOB = "microsoft.compute/virtualmachines", "microsoft.automation/automationaccounts/jobs"
 INSIDE = "sandbox"  # where a snapshot has what lies inside a machine: {"power": …}
 STOPPED_JOB = frozenset({"Stopped", "Stopping", "Suspended"})
+_COLLECTIONS = {
+    name.lower(): name
+    for name in (
+        *("users", "groups", "servicePrincipals", "applications"),
+        *("roleManagement", "appRoleAssignments", "oauth2PermissionGrants"),
+    )
+}
 _SHOWN = 5  # differences of one object that a sentence names
 
 
@@ -84,12 +91,12 @@ def restored(before: State, after: State) -> tuple[str, ...]:
 
 
 def key_of(text: str, names: Mapping[str, str]) -> str:
-    """The key in a snapshot of an ARM id or of /users/<name>."""
-    kind, _, name = text.strip("/").partition("/")
-    collections = {k.lower(): k for k in ("users", "groups", "servicePrincipals", "applications")}
-    if kind.lower() in collections and "/" not in name:
-        return f"/{collections[kind.lower()]}/{names.get(name.lower(), name.lower())}"
-    return text.lower().rstrip("/")
+    """The key in a snapshot of an ARM id, of /users/<name>, or of what lies beneath: /groups/<name>/members/<name>."""
+    collection, *rest = text.strip("/").split("/")
+    if collection.lower() not in _COLLECTIONS or not rest:
+        return text.lower().rstrip("/")
+    of, *beneath = (names.get(part.lower(), part) for part in rest)
+    return "/".join(("", _COLLECTIONS[collection.lower()], of.lower(), *beneath))
 
 
 def neutral(body: Json) -> bool:

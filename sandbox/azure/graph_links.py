@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.azure.directory import USER
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_groups import reference, roles_and_groups
-from sandbox.azure.graph_reply import bad, fetch, many, one, payload
+from sandbox.azure.graph_reply import bad, fetch, many, missing, one, payload
 from sandbox.azure.router import Call, Reply, Room
 
 Json = dict[str, Any]
@@ -17,6 +17,16 @@ room = Room("")
 async def member_of(call: Call) -> Reply:
     """List the groups, directory roles and administrative units it holds or is in directly."""
     return many(call, roles_and_groups(call, fetch(call, USER)["id"], direct=True), "directoryObjects")
+
+
+@room.on("GET", "/users/{id}/memberOf/{of}", "directory.read")
+async def one_member_of(call: Call) -> Reply:
+    """Read one of them. One that it isn't in directly: 404."""
+    held = roles_and_groups(call, fetch(call, USER)["id"], direct=True)
+    found = next((entry for entry in held if entry["id"] == call.params["of"].lower()), None)
+    if found is None:
+        raise missing(call.params["of"])
+    return one(call, found, typed=True)
 
 
 @room.on("GET", "/users/{id}/transitiveMemberOf", "directory.read")
