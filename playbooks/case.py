@@ -5,7 +5,7 @@ from datetime import datetime
 from responders import directory
 from responders.errors import Permanent
 from responders.ids import ResourceId
-from responders.model import Alert, Case
+from responders.model import Alert, Case, Known
 from responders.services import Services
 
 
@@ -24,4 +24,7 @@ async def build(its: Services, incident: str, alert: Alert, at: datetime) -> Cas
         suspects=tuple(s for s in suspects if s.id or s.upn),
         since=alert.start - its.settings.lookback,
         until=at,
+        known=tuple(Known(id=i, because="declared in COUNTERSIGN_FAMILIAR") for i in await its.familiar()),
+        pipelines=await its.pipelines(),
+        familiar_tags=its.settings.familiar_tags,
     )

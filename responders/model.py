@@ -117,6 +117,22 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
 
 
+class Known(Struct, frozen=True, kw_only=True):
+    """Something that people say is known good."""
+
+    id: str  # object id, principal name or resource id
+    because: str  # "declared in COUNTERSIGN_FAMILIAR", "said so by owner@contoso.example"
+    by: str = ""  # object id of the owner who said it of this one thing; "" for a setting, which covers all beneath too
+
+
+class Maker(Struct, frozen=True, kw_only=True):
+    """Who else than a suspect first wrote something in the window, as the log has it."""
+
+    id: str  # object id, or what the log has instead
+    at: datetime
+    regular: str = ""  # why that is his routine; "" where it is not known to be
+
+
 class Case(Struct, frozen=True, kw_only=True):
     """All that an action needs to know of an incident."""
 
@@ -130,6 +146,11 @@ class Case(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what the report has to say about the findings: what could not be read or told
     joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
+    others: tuple[Subject, ...] = ()  # other subscriptions in which the suspects worked, each with why
+    known: tuple[Known, ...] = ()  # what people say is known good
+    pipelines: tuple[str, ...] = ()  # object ids and names of those whose deployments are familiar
+    familiar_tags: tuple[str, ...] = ()  # "countersign=familiar"
+    makers: dict[str, Maker] = {}  # by resource id, in lower case
 
     def having(self, **fields: Any) -> "Case":
         """The same case with other values in some fields."""

@@ -19,6 +19,8 @@ class Services:
 
     settings: Settings
     _guarded: tuple[str, ...] | None = None
+    _familiar: tuple[str, ...] | None = None
+    _pipelines: tuple[str, ...] | None = None
 
     @cached_property
     def azure(self) -> Azure:
@@ -42,10 +44,25 @@ class Services:
     async def guarded(self) -> tuple[str, ...]:
         """What COUNTERSIGN_PROTECTED holds; a principal name stands for its object id too. Read once."""
         if self._guarded is None:
-            names = [n for n in self.settings.protected if "@" in n and not n.startswith("/")]
-            found = [await directory.principal(self.azure, name) for name in names]
-            self._guarded = (*self.settings.protected, *(p.id for p in found if p))
+            self._guarded = await self._with_ids(self.settings.protected)
         return self._guarded
+
+    async def familiar(self) -> tuple[str, ...]:
+        """What COUNTERSIGN_FAMILIAR holds; a principal name stands for its object id too. Read once."""
+        if self._familiar is None:
+            self._familiar = await self._with_ids(self.settings.familiar)
+        return self._familiar
+
+    async def pipelines(self) -> tuple[str, ...]:
+        """What COUNTERSIGN_PIPELINES holds; a principal name stands for its object id too. Read once."""
+        if self._pipelines is None:
+            self._pipelines = await self._with_ids(self.settings.pipelines)
+        return self._pipelines
+
+    async def _with_ids(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        names = [text for text in texts if "@" in text and not text.startswith("/")]
+        found = [await directory.principal(self.azure, name) for name in names]
+        return (*texts, *(p.id for p in found if p))
 
     async def close(self) -> None:
         await self.azure.close()

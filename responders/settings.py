@@ -36,6 +36,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rules: str = ""
     # Never changed, whatever a plan says: object ids, principal names or resource ids (with all beneath), by commas.
     protected: tuple[str, ...] = ()
+    # Known good: object ids, principal names or resource ids (with all beneath), by commas. What a suspect made in the
+    # window is none of it, wherever it lies.
+    familiar: tuple[str, ...] = ()
+    # Tags that mark something as known good: "countersign=familiar". One counts only where it was there before the
+    # window, since whoever can plant a thing can tag it too.
+    familiar_tags: tuple[str, ...] = ()
+    # Principals (object ids or principal names, by commas) whose deployments are known good, unless they are suspects.
+    pipelines: tuple[str, ...] = ()
     # Tags that name the owner of a resource, a resource group or a subscription: by principal name or mail address.
     owner_tags: tuple[str, ...] = ("owner",)
     # Whom to ask when nothing in Azure says who is the owner: user principal names, separated by commas.
@@ -120,6 +128,9 @@ def _check(settings: Settings) -> None:
             )
     if 0 < len(settings.link_key) < SHORTEST_KEY:
         raise Misconfigured(f"Setting {PREFIX}LINK_KEY is shorter than {SHORTEST_KEY} characters: it could be guessed.")
+    for text in settings.familiar_tags:
+        if not all(part.strip() for part in text.partition("=")):
+            raise Misconfigured(f"Setting {PREFIX}FAMILIAR_TAGS holds {text!r}; write it as <name>=<value>.")
     guids = [("SUBSCRIPTIONS", text) for text in settings.subscriptions]
     for name, text in [*guids, *([("WORKSPACE", settings.workspace)] if settings.workspace else [])]:
         if not is_guid(text):

@@ -113,7 +113,7 @@ async def investigate(order: Json, its: Services) -> Json:
     try:
         with explained("reading the Activity Log"):
             found = await findings(its.azure, its.settings, case, now=at)
-            case = case.having(findings=found.findings, notes=found.notes)
+            case = case.having(findings=found.findings, notes=found.notes, makers=found.makers)
     except Permanent as error:  # what can be done without the log must not wait for it
         by_hand.append(f"{error} What the suspects did there is unknown: look for what they planted.")
     done = {

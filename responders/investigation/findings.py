@@ -11,7 +11,7 @@ from responders.investigation.scoring import Score
 from responders.investigation.sources import activities, tenant_activities
 from responders.investigation.trace import Trace
 from responders.investigation.window import Window
-from responders.model import Case, Finding, Suspicion
+from responders.model import Case, Finding, Maker, Suspicion
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -60,6 +60,7 @@ class Found(NamedTuple):
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    makers: dict[str, Maker]  # who else wrote what in the window
 
 
 async def findings(
@@ -88,7 +89,7 @@ async def findings(
     async for one in tenant_activities(azure, case.since, case.until, now=now, notes=notes):
         window.take(one)
     found = told(window, case.alert.type, least)
-    return Found(found.findings, (*notes, *found.notes))
+    return found._replace(notes=(*notes, *found.notes))
 
 
 def told(window: Window, alert_type: str = "", least: Suspicion = "suspicious") -> Found:
@@ -100,6 +101,9 @@ def told(window: Window, alert_type: str = "", least: Suspicion = "suspicious") 
             found.append(finding(one, its, window.baseline))
         elif its.level in called:
             others.append(finding(one, its, window.baseline))
+    makers = window.makers.told(
+        window.baseline, {c for f in others if f.level == "suspicious" for c in (f.caller, f.name)}
+    )
     notes = list(window.notes())
     if alert_type.lower() in _READS:
         notes.insert(0, _UNSEEN)
@@ -107,7 +111,8 @@ def told(window: Window, alert_type: str = "", least: Suspicion = "suspicious") 
         if left > 0:
             notes.append(f"{left} more activities of others are {least}, and are not listed.")
         others = sorted(others, key=lambda f: -f.score)[:MOST_OF_OTHERS]
-    return Found(tuple(sorted([*found, *others], key=lambda f: (f.at, f.operation, f.resource))), tuple(notes))
+    found = sorted([*found, *others], key=lambda f: (f.at, f.operation, f.resource))
+    return Found(tuple(found), tuple(notes), makers)
 
 
 def finding(one: Trace, its: Score, baseline: Baseline) -> Finding:

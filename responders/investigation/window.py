@@ -12,6 +12,7 @@ from responders.investigation.baseline import ENOUGH, ENOUGH_DAYS, Baseline, kin
 from responders.investigation.bursts import bursts
 from responders.investigation.chains import Chains
 from responders.investigation.join import UNDATED
+from responders.investigation.makers import Makers
 from responders.investigation.rules import Rules
 from responders.investigation.scoring import Score, relevant, score, weight
 from responders.investigation.signals import Signal, signals
@@ -38,6 +39,7 @@ class Window:
         }
         self.baseline = Baseline(baseline, since, frozenset(self._suspects))
         self._of_suspects, self._of_others = _Kept(MOST_OF_SUSPECTS), _Kept(MOST_OF_OTHERS)
+        self.makers = Makers()
         self.count = 0  # activities of the window
 
     def take(self, activity: Activity) -> None:
@@ -52,7 +54,9 @@ class Window:
         matches = self._rules.match(activity)
         if suspect:
             self._of_suspects.add(trace(activity, relevant(activity, matches), suspect=True))
-        elif matches or kind(activity.operation):
+            return
+        self.makers.see(activity)
+        if matches or kind(activity.operation):
             self._of_others.add(trace(activity, relevant(activity, matches), suspect=False))
 
     def scored(self) -> Iterator[tuple[Trace, Score]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Json, Outcome, Plan
+from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import restore_runbook
 from responders.subscriptions.automation import Account, belongs, scheduled
 
@@ -23,8 +23,8 @@ class RemoveRunbooks:
 
     One change is one runbook as a unit: its webhooks, its job schedules and the schedules that were planted for it
     alone are deleted, its running jobs stopped, and then it is deleted. Scripts (draft and published) and definitions
-    are kept as evidence, and undo puts them back. Runbooks that a suspect changed but did not make are shown and left
-    alone.
+    are kept as evidence, and undo puts them back. Runbooks of the window that nobody is known to answer for are offered
+    by name. Those that a suspect changed but did not make are shown and left alone.
     """
 
     id = "subscriptions.remove_runbooks"
@@ -61,20 +61,22 @@ class RemoveRunbooks:
         )
 
     async def _look(self, case: Case, account: Account) -> tuple[list[Change], list[str]]:
-        planted: dict[str, tuple[str, ...]] = {}
+        doubtful: dict[str, Verdict] = {}  # planted, or perhaps so
         kept = []
         for runbook in await account.runbooks():
             wrote = case.did(_WRITE, runbook["id"])
-            verdict = familiarity.judge(case, wrote.caller if wrote else None, _made(runbook), wrote)
-            if verdict.familiarity == "unfamiliar":
-                planted[runbook["name"].lower()] = verdict.reasons
+            made, tags = _made(runbook), runbook.get("tags") or {}
+            maker = wrote.caller if wrote else None
+            verdict = familiarity.judge(case, maker, made, wrote, thing=runbook["id"], tags=tags)
+            if verdict.familiarity != "familiar" and (wrote or made is None or made >= case.since):
+                doubtful[runbook["name"].lower()] = verdict
             elif wrote:
                 kept.append(f"runbook {runbook['name']}: changed by the suspect, but {'; '.join(verdict.reasons)}")
-        if not planted:
+        if not doubtful:
             return [], kept
         links, hooks, clocks = await asyncio.gather(account.job_schedules(), account.webhooks(), account.schedules())
         changes = []
-        for name, reasons in sorted(planted.items()):
+        for name, verdict in sorted(doubtful.items()):
             mine = [link for link in links if belongs(link, name)]
             others = {scheduled(link).lower() for link in links if not belongs(link, name)}
             timers = {scheduled(link).lower() for link in mine} - others
@@ -93,7 +95,7 @@ class RemoveRunbooks:
                 "schedules": [c for c in clocks if c["name"].lower() in timers and _in_window(case, c)],
                 "jobs": jobs,
             }
-            changes.append(_change(self.id, whole, reasons, before))
+            changes.append(_change(self.id, whole, verdict, before))
         return changes, kept
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
@@ -139,7 +141,7 @@ class RemoveRunbooks:
         return await restore_runbook.restore(azure, change)
 
 
-def _change(action: str, runbook: Json, reasons: tuple[str, ...], before: Json) -> Change:
+def _change(action: str, runbook: Json, verdict: Verdict, before: Json) -> Change:
     counts = {
         "running job": before["jobs"],
         "webhook": before["webhooks"],
@@ -155,7 +157,8 @@ def _change(action: str, runbook: Json, reasons: tuple[str, ...], before: Json) 
         action=action,
         resource=runbook["id"],
         summary=f"delete the runbook {runbook['name']} of {account}" + (f", with {', '.join(parts)}" if parts else ""),
-        reasons=reasons,
+        reasons=verdict.reasons,
+        familiarity=verdict.familiarity,
         before=before,
         lasting="Undo can't bring back " + "; ".join(lasting) + ".",
     )

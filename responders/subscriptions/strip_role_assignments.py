@@ -5,7 +5,7 @@ from responders import directory, familiarity
 from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -27,8 +27,10 @@ _KEPT = (
 class StripRoleAssignments:
     """Delete the role assignments that a suspect made in the window, at every scope of the subscription.
 
-    The suspects' other assignments (inherited, older, made by someone else) are shown and left alone. Azure ends the
-    access within ten minutes. Who made an assignment, and when, is lost with it; the evidence keeps both.
+    Those of the window that nobody is known to answer for, and those of the suspects of which Azure does not say who
+    made them, are offered by name. The suspects' other assignments (inherited, older, made by someone known) are shown
+    and left alone. Azure ends the access within ten minutes. Who made an assignment, and when, is lost with it; the
+    evidence keeps both.
     Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
     """
 
@@ -45,8 +47,8 @@ class StripRoleAssignments:
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         scope = f"/subscriptions/{subject.id}"
         client = azure.authorization(subject.id)
-        planted: list[tuple[Json, tuple[str, ...]]] = []
-        kept: list[tuple[Json, tuple[str, ...]]] = []
+        doubtful: list[tuple[Json, Verdict]] = []  # planted, or perhaps so
+        kept: list[tuple[Json, Verdict]] = []
         async for model in client.role_assignments.list_for_subscription():
             item = rest(model)
             properties = item["properties"]
@@ -57,15 +59,17 @@ class StripRoleAssignments:
             # What an undo put back has our mark on it: the log still knows who first made it.
             if deed and not case.suspect(maker):
                 maker, made = deed.caller, deed.at
-            verdict = familiarity.judge(case, maker, made, deed)
-            if verdict.familiarity == "unfamiliar":
-                planted.append((item, verdict.reasons))
-            elif case.suspect(properties["principalId"]) or case.suspect(maker, made):
-                kept.append((item, verdict.reasons))
-        if not planted and not kept:
+            holder = properties["principalId"]
+            verdict = familiarity.judge(case, maker, made, deed, thing=item["id"], holder=holder)
+            theirs = case.suspect(holder) or case.suspect(maker, made)
+            if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
+                doubtful.append((item, verdict))
+            elif theirs or any(k.by and k.id.lower() == item["id"].lower() for k in case.known):
+                kept.append((item, verdict))
+        if not doubtful and not kept:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
         roles = {d.id.lower(): d.role_name async for d in client.role_definitions.list(scope.lstrip("/"))}
-        names = await directory.names(azure, {i["properties"]["principalId"] for i, _ in (*planted, *kept)})
+        names = await directory.names(azure, {i["properties"]["principalId"] for i, _ in (*doubtful, *kept)})
 
         def label(item: Json) -> str:
             properties = item["properties"]
@@ -79,13 +83,14 @@ class StripRoleAssignments:
                 action=self.id,
                 resource=item["id"],
                 summary=f"delete the role assignment {label(item)}",
-                reasons=reasons,
+                reasons=verdict.reasons,
                 before=item,
                 principals=(item["properties"]["principalId"],),
+                familiarity=verdict.familiarity,
             )
-            for item, reasons in sorted(planted, key=lambda pair: str(pair[0]["id"]).lower())
+            for item, verdict in sorted(doubtful, key=lambda pair: str(pair[0]["id"]).lower())
         )
-        left = tuple(f"{label(item)}: {'; '.join(reasons)}" for item, reasons in kept)
+        left = tuple(f"{label(item)}: {'; '.join(verdict.reasons)}" for item, verdict in kept)
         reason = "" if changes else "No assignment here was made by a suspect in the window."
         return Plan(action=self.id, subject=subject, changes=changes, reason=reason, kept=left)
 

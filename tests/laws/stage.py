@@ -16,6 +16,7 @@ from playbooks.dispatch import PLAYBOOKS, subjects
 from responders.action import Action
 from responders.azure import Azure, explained
 from responders.errors import Temporary
+from responders.investigation import scope
 from responders.investigation.findings import findings
 from responders.model import Case, Change, Outcome, Subject
 from responders.services import Services
@@ -116,6 +117,6 @@ async def _case(its: Services, alert: str, at: datetime) -> Case:
 
     found = await defender.read(its.azure, alert)
     assert found
-    case = await build_case(its, "incident", found, at)
+    case, _ = await scope.widen(its.azure, await build_case(its, "incident", found, at))
     told = await findings(its.azure, its.settings, case, now=at)
-    return case.having(findings=told.findings, notes=told.notes)
+    return case.having(findings=told.findings, notes=told.notes, makers=told.makers)
