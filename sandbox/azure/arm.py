@@ -20,10 +20,12 @@ from sandbox.azure import (
     pim,
     pim_policies,
     pim_requests,
+    recovery,
     resources,
     role_definitions,
     security,
     subscriptions,
+    templates,
 )
 from sandbox.azure.errors import ApiError, bad_request, group_not_found, not_built, subscription_not_found
 from sandbox.azure.router import Call, Caller, Handler, Reply, Router
@@ -36,6 +38,7 @@ Json = dict[str, Any]
 ROOMS = (
     subscriptions.room,
     groups.room,
+    templates.room,
     management_groups.room,
     resources.room,
     authorization.room,
@@ -47,6 +50,8 @@ ROOMS = (
     delegations.room,
     security.room,
     insights.room,
+    recovery.vaults,
+    recovery.accounts,
     automation.room,
     compute.room,
 )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.azure import ids, operations
+from sandbox.azure import deletions, ids, operations
 from sandbox.azure.errors import ApiError, bad_request, group_not_found, subscription_not_found
 from sandbox.azure.lists import clauses, invalid, page, unquote
 from sandbox.azure.resources import need
@@ -84,8 +84,21 @@ async def delete_group(call: Call) -> Reply:
 
 
 @operations.effect("resources.delete_group")
-def _deleted(world: World, _: "Clock", args: Json) -> None:
-    world.delete(args["id"])
+def _deleted(world: World, clock: "Clock", args: Json) -> None:
+    group = world.get(args["id"])
+    if group is None:
+        return
+    if stuck := deletions.blockers(world, group.id):
+        world.put(group.id, {**group.body, "properties": {"provisioningState": "Succeeded"}})
+        names = ",".join(resource.id.partition("/providers/")[2] for resource, _ in stuck)
+        message = (
+            f"Deletion of resource group '{group.name}' failed as resources with identifiers '{names}' could not be "
+            "deleted. The provisioning state of the resource group will be rolled back. Please check audit logs for "
+            "more details."
+        )
+        details = [{"target": resource.id, "code": error.code, "message": error.message} for resource, error in stuck]
+        raise ApiError(409, "ResourceGroupDeletionBlocked", message, details=details)
+    deletions.remove(world, clock, group)
 
 
 def put(world: World, id_: str, location: str, more: Json, call: Call | None = None) -> Resource:
