@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
+from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL, iso
 from sandbox.azure.directory_new import new_application, new_service_principal
 from sandbox.azure.graph_access import denied
 from sandbox.azure.graph_audit import edge
+from sandbox.azure.graph_credentials import log_keys
 from sandbox.azure.graph_groups import reference, roles_and_groups
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
@@ -53,9 +54,7 @@ async def create_service_principal(call: Call) -> Reply:
 @room.on("PATCH", _SP, "apps.write")
 async def update_service_principal(call: Call) -> Reply:
     """Change properties: accountEnabled above all."""
-    entry = fetch(call, SERVICE_PRINCIPAL)
-    call.world.directory.put(patch(entry, payload(call)))
-    return Reply(204)
+    return _update(call, SERVICE_PRINCIPAL)
 
 
 @room.on("DELETE", _SP, "apps.write")
@@ -113,9 +112,7 @@ async def create_application(call: Call) -> Reply:
 @room.on("PATCH", _APP, "apps.write")
 async def update_application(call: Call) -> Reply:
     """Change properties: keyCredentials above all."""
-    entry = fetch(call, APPLICATION)
-    call.world.directory.put(patch(entry, payload(call)))
-    return Reply(204)
+    return _update(call, APPLICATION)
 
 
 @room.on("DELETE", _APP, "apps.write")
@@ -156,6 +153,29 @@ async def remove_application_owner(call: Call) -> Reply:
 async def remove_principal_owner(call: Call) -> Reply:
     """Remove an owner. Absent: 404."""
     return _remove_owner(call, SERVICE_PRINCIPAL)
+
+
+def _update(call: Call, kind: str) -> Reply:
+    entry, body = fetch(call, kind), payload(call)
+    if "passwordCredentials" in body:
+        raise bad("Update to 'passwordCredentials' is not supported: use addPassword and removePassword.")
+    keys = body.get("keyCredentials")
+    if any("key" not in k and k.get("keyId") not in {c["keyId"] for c in entry["keyCredentials"]} for k in keys or ()):
+        raise bad("Key credential must have a key value.")
+    if keys is not None:
+        body = {**body, "keyCredentials": [_certificate(call, k) for k in keys]}
+    after = call.world.directory.put(patch(entry, body))
+    if keys is not None:
+        log_keys(call, entry, after)
+    return Reply(204)
+
+
+def _certificate(call: Call, key: Json) -> Json:
+    """A keyCredential with what Entra fills in."""
+    now = call.clock.now()
+    made = {"customKeyIdentifier": None, "displayName": None, "type": "AsymmetricX509Cert", "usage": "Verify"}
+    made |= {"startDateTime": iso(now), "endDateTime": iso(now.replace(year=now.year + 1, day=1))}
+    return {**made, **key, "keyId": key.get("keyId") or call.world.directory.new_id("certificate")}
 
 
 def _owners(call: Call, kind: str) -> Reply:

@@ -52,24 +52,42 @@ async def federated(call: Call) -> Reply:
 @room.on("POST", _APP + "/federatedIdentityCredentials", "apps.write")
 async def add_federated(call: Call) -> Reply:
     """Trust another issuer."""
-    body, directory, oid = payload(call), call.world.directory, fetch(call, APPLICATION)["id"]
+    body, directory, app = payload(call), call.world.directory, fetch(call, APPLICATION)
     for name in ("name", "issuer", "subject", "audiences"):
         if not body.get(name):
             raise bad(f"A value is required for property '{name}' of resource 'FederatedIdentityCredential'.")
-    entry = {"description": None, **body, "id": directory.new_id("federated", oid)}
-    directory.federated.setdefault(oid, []).append(entry)
+    held = directory.federated.setdefault(app["id"], [])
+    if any((c["issuer"], c["subject"]) == (body["issuer"], body["subject"]) or c["name"] == body["name"] for c in held):
+        raise bad("FederatedIdentityCredential with the same name, or issuer and subject, exists already.")
+    entry = {"description": None, **body, "id": directory.new_id("federated", app["id"])}
+    before = list(held)
+    held.append(entry)
+    _log_trusts(call, app, before, held)
     return Reply(201, entry)
 
 
 @room.on("DELETE", _APP + "/federatedIdentityCredentials/{credential}", "apps.write")
 async def remove_federated(call: Call) -> Reply:
     """Trust it no more. Absent: 404."""
-    held, name = call.world.directory.federated.get(fetch(call, APPLICATION)["id"], []), call.params["credential"]
+    app, name = fetch(call, APPLICATION), call.params["credential"]
+    held = call.world.directory.federated.get(app["id"], [])
     found = [c for c in held if name in {c["id"], c["name"]}]
     if not found:
         raise missing(name)
+    before = list(held)
     held.remove(found[0])
+    _log_trusts(call, app, before, held)
     return Reply(204)
+
+
+def _log_trusts(call: Call, app: Json, before: list[Json], after: list[Json]) -> None:
+    """Record a change of federated credentials: an "Update application" that has all of them, before and after."""
+    old, new = ([{k.title(): c[k] for k in ("name", "issuer", "subject")} for c in cs] for cs in (before, after))
+    properties = (
+        changed("FederatedIdentityCredentials", new, old),
+        changed("Included Updated Properties", "FederatedIdentityCredentials"),
+    )
+    record(call, "Update application", "ApplicationManagement", target(app, *properties))
 
 
 def _add_password(call: Call, kind: str) -> Reply:
