@@ -8,12 +8,18 @@ from responders.service_principals.disable import Disable as DisableServicePrinc
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.disable import Disable as DisableUser
+from responders.users.remove_app_role_assignments import RemoveAppRoleAssignments
+from responders.users.remove_group_memberships import RemoveGroupMemberships
+from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
 from responders.vms.deallocate import Deallocate
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
     DisableUser(),
+    RemoveGroupMemberships(),
+    RemoveAppRoleAssignments(),
+    RevokeOauthGrants(),
     DisableServicePrincipal(),
     StripRoleAssignments(),
     RemoveRunbooks(),

@@ -60,8 +60,11 @@ async def of_activity(azure: "Azure", activity: str, since: datetime) -> Trail:
     return await _read(azure, f"activityDateTime ge {_stamp(since)} and activityDisplayName eq {odata(activity)}")
 
 
-def verdict(case: Case, entry: Entry | None) -> Verdict:
-    """Judge what an entry added. None: the log has nobody adding it in the window, so that it is older."""
+def verdict(case: Case, entry: Entry | None, *, thing: str = "", holder: str = "") -> Verdict:
+    """Judge what an entry added: `thing`, which gives `holder` something, if it does.
+
+    None for an entry: the log has nobody adding it in the window, so that it is older.
+    """
     if entry is None:
         return Verdict(familiarity="familiar", reasons=("nobody added it in the window, by Entra's audit log",))
     suspect = case.suspect(entry.by, entry.at)
@@ -78,7 +81,7 @@ def verdict(case: Case, entry: Entry | None) -> Verdict:
         address=entry.address,
         usual=bool(known),
     )
-    return familiarity.judge(case, entry.by or None, entry.at, deed)
+    return familiarity.judge(case, entry.by or None, entry.at, deed, thing=thing, holder=holder)
 
 
 _kept: WeakKeyDictionary["Azure", dict[str, tuple[float, Trail]]] = WeakKeyDictionary()

@@ -12,7 +12,12 @@ from sandbox.world_file import Call, WorldFile
 
 ARM, GRAPH = "https://management.azure.com", "https://graph.microsoft.com"
 Mistakes = Iterator[tuple[Field, str]]
-_DIRECTORY_ID = re.compile(r"/(users|groups|servicePrincipals|applications)/[^/\s]+", re.IGNORECASE)
+# An object of the directory, what lies beneath one (/groups/<id>/members/<id>), or a role or grant by its ends.
+_DIRECTORY_ID = re.compile(
+    r"/(?:(?:users|groups|servicePrincipals|applications|appRoleAssignments|oauth2PermissionGrants)|roleManagement/\w+)"
+    r"(?:/[^/\s]+)+",
+    re.IGNORECASE,
+)
 
 
 def url(target: str) -> str:

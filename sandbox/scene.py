@@ -139,6 +139,7 @@ def _identities(world: WorldFile) -> tuple[dict[str, str], set[str]]:
     """Every name that stands for one object id, and those that stand for several."""
     known: dict[str, set[str]] = {}
     named = [
+        (made_up_id("Microsoft Graph"), ("Microsoft Graph",)),
         *((u.id, (u.id, u.upn, u.name)) for u in world.users),
         *((s.id, (s.id, s.app_id, s.name)) for s in world.service_principals),
         *((g.id, (g.id, g.name)) for g in world.groups),

@@ -1,0 +1,136 @@
+from typing import TYPE_CHECKING
+
+from responders import trail
+from responders.azure import absent_is_fine, segment
+from responders.errors import Permanent, Temporary
+from responders.ids import is_guid
+from responders.model import Change, Json, Outcome, Plan
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Case, Subject
+
+_GROUP = "#microsoft.graph.group"
+
+
+class RemoveGroupMemberships:
+    """Take a user out of the groups that a suspect added him to in the window (DELETE /groups/{id}/members/{id}/$ref).
+
+    Graph has no time for a membership: who added him, and when, is in Entra's audit log. What a group gives ends with
+    the tokens that carry it, within hours. Members of groups that a rule or another directory fills, and owners of
+    groups (to change those takes a permission over all that groups hold), are told to a person.
+    """
+
+    id = "users.remove_group_memberships"
+    # The last one is for groups that hold directory roles: only who may give those roles may change their members.
+    permissions = (
+        *trail.PERMISSIONS,
+        "Directory.Read.All",
+        "GroupMember.ReadWrite.All",
+        "RoleManagement.ReadWrite.Directory",
+    )
+    reversible = True
+
+    async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
+        held = await _groups(azure, subject.id, "memberOf")
+        owned = await _groups(azure, subject.id, "ownedObjects")
+        if not held and not owned:
+            return Plan(action=self.id, subject=subject, reason="The user is in no group, and owns none.")
+        log = await trail.of_target(azure, subject.id, case.since)
+        name = subject.name or subject.id
+        changes, kept, by_hand = list[Change](), list[str](), list[str]()
+        for group in held:
+            entry = log.last(["Add member to group"], subject.id, group["id"])
+            resource, title = f"/groups/{group['id']}/members/{subject.id}", group.get("displayName") or group["id"]
+            verdict = trail.verdict(case, entry, thing=resource, holder=subject.id)
+            if verdict.familiarity == "familiar":
+                kept.append(f"{name} in the group {title}: {'; '.join(verdict.reasons)}")
+            elif why := _filled_elsewhere(group):
+                by_hand.append(f"{name} came into the group {title} ({'; '.join(verdict.reasons)}). {why}")
+            else:
+                change = Change(
+                    action=self.id,
+                    resource=resource,
+                    summary=f"take {name} out of the group {title}",
+                    reasons=verdict.reasons,
+                    before={"group": group["id"], "member": subject.id},
+                    principals=(subject.id,),
+                    familiarity=verdict.familiarity,
+                )
+                changes.append(change)
+        for group in owned:
+            verdict = trail.verdict(case, log.last(["Add owner to group"], subject.id, group["id"]))
+            if verdict.familiarity != "familiar":
+                by_hand.append(
+                    f"{name} became an owner of the group {group.get('displayName') or group['id']} "
+                    f"({'; '.join(verdict.reasons)}), and can add himself to it again: a Groups Administrator has to "
+                    "take that from him."
+                )
+        reason = "" if changes else "In the window nobody added the user to a group that can be changed here."
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            by_hand=tuple(by_hand),
+        )
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        if not await _is_in(azure, change):
+            return Outcome(status="already_so", reason="The user is not in the group.")
+        with absent_is_fine():
+            await azure.graph("DELETE", reference(change.before["group"], change.before["member"]))
+        return Outcome(status="done")
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        if await _is_in(azure, change):
+            raise Temporary(f"It does not show yet: {change.summary}.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        if await _is_in(azure, change):
+            return Outcome(status="already_so", reason="The user is in the group again already.")
+        group, member = change.before["group"], change.before["member"]
+        body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{segment(member)}"}
+        with absent_is_fine():
+            await azure.graph("POST", f"/groups/{segment(group)}/members/$ref", body=body)
+            return Outcome(status="done")
+        return Outcome(status="failed", reason="The user or the group is gone: restore it first, then undo again.")
+
+
+def reference(group: str, member: str) -> str:
+    """The Graph path of a membership, and of nothing else.
+
+    Without its end it would be the path of the member himself, whom a DELETE then deletes. Raises Permanent unless both
+    are object ids.
+    """
+    if not is_guid(group) or not is_guid(member):
+        raise Permanent(f"{group[:80]!r} and {member[:80]!r} are not both object ids. Nothing was changed.")
+    return f"/groups/{group}/members/{member}/$ref"
+
+
+async def _groups(azure: "Azure", user: str, what: str) -> list[Json]:
+    """Groups among a user's `memberOf` or `ownedObjects`; none for a user that there is not."""
+    found: list[Json] = []
+    with absent_is_fine():
+        found += [item async for item in azure.graph_pages(f"/users/{segment(user)}/{what}", {"$top": "999"})]
+    return sorted((item for item in found if item.get("@odata.type") == _GROUP), key=lambda group: str(group["id"]))
+
+
+async def _is_in(azure: "Azure", change: Change) -> bool:
+    """Whether the user is a member, not only by way of another group (GET /users/{id}/memberOf/{id})."""
+    group, member = change.before["group"], change.before["member"]
+    with absent_is_fine():
+        await azure.graph("GET", f"/users/{segment(member)}/memberOf/{segment(group)}", {"$select": "id"})
+        return True
+    return False
+
+
+def _filled_elsewhere(group: Json) -> str:
+    """Who has to change its members, where Graph refuses to; "" where it does not."""
+    if "DynamicMembership" in (group.get("groupTypes") or ()):
+        return "A rule fills it: a Groups Administrator has to look at the rule, and at what it goes by of the user."
+    if group.get("onPremisesSyncEnabled"):
+        return "It is filled from the directory on premises: an administrator there has to take him out of it."
+    return ""
