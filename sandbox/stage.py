@@ -1,6 +1,6 @@
 """Sets the stage for an exercise: its world, the responder's identity with exactly its rights, and its settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,8 @@ _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
 _NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
 
 
-def build(scene: Scene, others: Mapping[str, Iterable[str]] = {}) -> World:
-    """The world of a scene, with the responder in it, and `others` by name with the rights that they are given.
-
-    Raises BadFile when the sandbox can't make it.
-    """
+def build(scene: Scene) -> World:
+    """The world of a scene, with the responder in it. Raises BadFile when the sandbox can't make it."""
     parts = {part.name for part in msgspec.structs.fields(Additions)} - {"names"}
     data = {name: value for name, value in msgspec.to_builtins(scene.world).items() if name in {*parts, "tenant"}}
     for entry in (*data.get("groups", ()), *data.get("service_principals", ()), *data.get("role_assignments", ())):
@@ -42,8 +39,7 @@ def build(scene: Scene, others: Mapping[str, Iterable[str]] = {}) -> World:
             value = entry[field]
             entry[field] = scene.who(value) if isinstance(value, str) else [scene.who(name) for name in value]
     responder = scene.world.responder
-    parties = [_responder(who, its, responder.subscriptions) for who, its in others.items()]
-    for party in (_deployment(), _responder(responder.name, permissions(), responder.subscriptions), *parties):
+    for party in (_deployment(), _responder(responder.name, permissions(), responder.subscriptions)):
         for name, entries in party.items():
             data[name] = [*data.get(name, ()), *entries]
     world = World()
@@ -52,6 +48,14 @@ def build(scene: Scene, others: Mapping[str, Iterable[str]] = {}) -> World:
     except ValueError as error:
         raise BadFile(f"{scene.file}: the world can't be made: {error}") from error
     return world
+
+
+def admit(world: World, scene: Scene, name: str, rights: Iterable[str]) -> None:
+    """Put another identity into a world, with these rights and no others: what it had before is taken from it."""
+    directory, me = world.directory, identity(scene, name)
+    for held in [key for key, grant in directory.app_roles.items() if grant["principalId"] == me]:
+        del directory.app_roles[held]
+    world.load(_responder(name, rights, scene.world.responder.subscriptions), scene.now - AGE)
 
 
 def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """A world that was attacked, and one action in it, with the rights of that action and no others."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
@@ -14,6 +15,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from playbooks.case import build as build_case
 from playbooks.dispatch import PLAYBOOKS, subjects
 from responders.action import Action
+from responders.actions import action
 from responders.azure import Azure, explained
 from responders.errors import Temporary
 from responders.investigation import scope
@@ -22,12 +24,14 @@ from responders.model import Case, Change, Outcome, Subject
 from responders.services import Services
 from responders.settings import Settings
 from sandbox import alerting, stage
-from sandbox.azure import Clock, Sandbox
+from sandbox.azure import Clock, Sandbox, World
 from sandbox.drill import play
 from sandbox.people import People
 from sandbox.scene import EXERCISES, Scene, load
 
 LAW = "law"  # the identity that has one action's rights
+# What has to be done before an action finds anything to do; everything else is planned right after the attack.
+AFTER = {"users.enable": ("users.disable", "users.reset_password")}
 _TRIES = 20
 
 
@@ -58,6 +62,15 @@ class Identity:
         pass
 
 
+class _Kept(NamedTuple):
+    """An attacked world as it is kept, so that each attack is made once for all tests of a process."""
+
+    scene: Scene
+    world: str  # JSON
+    now: datetime
+    case: Case
+
+
 @dataclass
 class Attacked:
     """One attacked world."""
@@ -68,8 +81,7 @@ class Attacked:
     azure: Azure  # as the identity that has one action's rights
 
     def subjects(self, action: Action) -> list[Subject]:
-        kinds = {kind for kind, book in PLAYBOOKS.items() if action.id in {step.action for step in book}}
-        return [s for s in subjects(self.case) if s.kind in kinds]
+        return _subjects(self.case, action)
 
     def state(self) -> Mapping[str, Any]:
         return stage.state(self.sandbox, self.scene.exercise)
@@ -84,6 +96,12 @@ class Attacked:
             plans = [await action.plan(self.case, s, self.azure) for s in self.subjects(action)]
         return [change for plan in plans for change in plan.changes]
 
+    async def do(self, action: Action) -> None:
+        """Plan, apply and verify, all of it."""
+        for change in await self.plan(action):
+            await self.until_settled(action.apply, change)
+            await self.until_settled(action.verify, change)
+
     async def until_settled(self, function: Callable[[Change, Azure], Awaitable[Outcome]], change: Change) -> Outcome:
         """Call like the engine does: again while it says Temporary, with time passing in between."""
         for _ in range(_TRIES):
@@ -96,20 +114,83 @@ class Attacked:
 
 
 @asynccontextmanager
-async def attacked(file: Path, rights: Iterable[str]) -> AsyncIterator[Attacked]:
-    """The world after the attack of an exercise, and the case that the responder makes of its alert."""
-    scene = load(file)
-    world, clock = stage.build(scene, {LAW: rights}), Clock(scene.now)
-    async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
-        await play(scene, sandbox, people)
-        raised = alerting.raised(scene, world, clock)
-        said = stage.environment(scene, sandbox, Path()) | {"COUNTERSIGN_EVIDENCE": "memory://"}
-        settings = Settings.load(said)
-        async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
-            its = Services(settings)
-            its.azure = Azure(settings, Identity(sandbox, stage.identity(scene)), transport)
-            azure = Azure(settings, Identity(sandbox, stage.identity(scene, LAW)), transport)
-            yield Attacked(scene, sandbox, await _case(its, raised["id"], clock.now()), azure)
+async def attacked(file: Path, rights: Iterable[str], *, before: Action | None = None) -> AsyncIterator[Attacked]:
+    """The world after the attack of an exercise, and the case that the responder makes of its alert.
+
+    `before`: what AFTER has for that action is done already.
+    """
+    steps = AFTER.get(before.id, ()) if before else ()
+    kept = _worlds.get((file, steps)) or await _prepare(file, steps)
+    async with _revived(kept, rights) as world:
+        yield world
+
+
+async def found(action: Action, file: Path) -> int:
+    """How many changes an action plans in an exercise: where it has nothing to do, no law can be broken."""
+    if (action.id, file) not in _found:
+        kept = _worlds.get((file, ())) or await _prepare(file, ())
+        count = 0
+        if _subjects(kept.case, action):
+            async with attacked(file, action.permissions, before=action) as world:
+                first = len(world.sandbox.requests)
+                count = len(await world.plan(action))
+                assert world.writes(first) == []
+        _found[action.id, file] = count
+    return _found[action.id, file]
+
+
+_worlds: dict[tuple[Path, tuple[str, ...]], _Kept] = {}
+_found: dict[tuple[str, Path], int] = {}
+
+
+async def _prepare(file: Path, steps: tuple[str, ...]) -> _Kept:
+    if steps:
+        kept = _worlds.get((file, ())) or await _prepare(file, ())
+        actions = [action(id_) for id_ in steps]
+        rights = {right for one in actions for right in one.permissions}
+        async with _revived(kept, rights) as attacked:
+            for one in actions:
+                await attacked.do(one)
+            # What was done has to lie in the past of what comes after, in logs that count in seconds.
+            attacked.sandbox.clock.advance(timedelta(minutes=5))
+            kept = _kept(attacked.scene, attacked.sandbox, attacked.case)
+    else:
+        scene = load(file)
+        world, clock = stage.build(scene), Clock(scene.now)
+        async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
+            await play(scene, sandbox, people)
+            raised = alerting.raised(scene, world, clock)
+            async with _signed_in(scene, sandbox, "") as its:
+                kept = _kept(scene, sandbox, await _case(its, raised["id"], clock.now()))
+    _worlds[file, steps] = kept
+    return kept
+
+
+def _kept(scene: Scene, sandbox: Sandbox, case: Case) -> _Kept:
+    return _Kept(scene, json.dumps(sandbox.world.dump()), sandbox.clock.now(), case)
+
+
+@asynccontextmanager
+async def _revived(kept: _Kept, rights: Iterable[str]) -> AsyncIterator[Attacked]:
+    world = World.restore(json.loads(kept.world))
+    stage.admit(world, kept.scene, LAW, rights)
+    async with Sandbox(world, clock=Clock(kept.now)) as sandbox, _signed_in(kept.scene, sandbox, LAW) as its:
+        yield Attacked(kept.scene, sandbox, kept.case, its.azure)
+
+
+@asynccontextmanager
+async def _signed_in(scene: Scene, sandbox: Sandbox, name: str) -> AsyncIterator[Services]:
+    """What the responder works with, as the responder or as another identity."""
+    said = stage.environment(scene, sandbox, Path()) | {"COUNTERSIGN_EVIDENCE": "memory://"}
+    its = Services(Settings.load(said))
+    async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
+        its.azure = Azure(its.settings, Identity(sandbox, stage.identity(scene, name)), transport)
+        yield its
+
+
+def _subjects(case: Case, action: Action) -> list[Subject]:
+    kinds = {kind for kind, book in PLAYBOOKS.items() if action.id in {step.action for step in book}}
+    return [s for s in subjects(case) if s.kind in kinds]
 
 
 async def _case(its: Services, alert: str, at: datetime) -> Case:
