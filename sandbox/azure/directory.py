@@ -66,6 +66,7 @@ class Directory:
         self.owners: dict[str, list[str]] = {}  # group, application or principal id -> object ids
         self.role_assignments: dict[str, Json] = {}  # directory roles, as unifiedRoleAssignment, by id
         self.eligible: dict[str, Json] = {}  # roles one may activate, as unifiedRoleEligibilitySchedule, by id
+        self.activated: dict[str, Json] = {}  # by id of the role assignment: {"using": eligible id, "from", "until"}
         self.role_requests: list[Json] = []  # what was asked of PIM: a record, no part of a snapshot
         self.units: dict[str, list[str]] = {}  # administrative unit id -> object ids
         self.managers: dict[str, str] = {}  # user id -> user id

@@ -21,7 +21,9 @@ from sandbox.azure import (
     graph_links,
     graph_methods,
     graph_objects,
+    graph_pim,
     graph_roles,
+    graph_units,
     graph_users,
 )
 from sandbox.azure.errors import ApiError
@@ -32,8 +34,9 @@ from sandbox.azure.tokens import Invalid
 Json = dict[str, Any]
 
 MOST_IN_BATCH = 20
-_ROOMS = (graph_users, graph_links, graph_methods, graph_deleted, graph_groups, graph_roles, graph_apps)
-_router = Router(tuple(part.room for part in (*_ROOMS, graph_credentials, graph_grants, graph_objects, graph_audit)))
+_PEOPLE = (graph_users, graph_links, graph_methods, graph_deleted, graph_groups, graph_objects)
+_RIGHTS = (graph_roles, graph_pim, graph_units, graph_apps, graph_credentials, graph_grants, graph_audit)
+_router = Router(tuple(part.room for part in (*_PEOPLE, *_RIGHTS)))
 _BY_APP_ID = re.compile(r"^/(servicePrincipals|applications)\(appId='([^']*)'\)", re.IGNORECASE)
 _BY_KEY = re.compile(r"^/(\w+)\('([^']*)'\)")
 _KINDS = "user|group|servicePrincipal|application|directoryRole|administrativeUnit"
@@ -81,6 +84,7 @@ async def _answer(call: Call) -> Reply:
     route, params = found
     call.params.update(params)
     directory = call.world.directory
+    graph_pim.expire(directory, call.clock.now())
     target = directory.find(params.get("id", "")) or {}
     if route.action:
         allow(call, route.action, str(target.get("id", "")))
@@ -115,7 +119,7 @@ def _normal(call: Call) -> str:
         apps = by_app[1].lower() == "applications"
         entry = directory.application(by_app[2]) if apps else directory.find(by_app[2])
         path = f"/{by_app[1]}/{entry['id'] if entry else by_app[2]}{path[by_app.end() :]}"
-    path = _BY_KEY.sub(r"/\1/\2", path)
+    path = _BY_KEY.sub(r"/\1/\2", path.replace("(roleTemplateId=", "("))
     if cast := _CAST.search(path):
         call.query["cast"] = cast[1].lower()
         path = path[: cast.start()]

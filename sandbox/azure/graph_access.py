@@ -18,6 +18,10 @@ class Access(NamedTuple):
 
 
 _DIRECTORY = " Directory.Read.All Directory.ReadWrite.All"
+_ROLES = " RoleManagement.ReadWrite.Directory"
+_READ_ROLES = " RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory"
+_ELIGIBLE = " RoleEligibilitySchedule.ReadWrite.Directory" + _READ_ROLES
+_ACTIVE = " RoleAssignmentSchedule.ReadWrite.Directory" + _READ_ROLES
 _APPS = ("Application Administrator", "Cloud Application Administrator", "Hybrid Identity Administrator")
 _METHODS = ("Authentication Administrator", "Privileged Authentication Administrator")
 _PASSWORDS = ("User Administrator", "Helpdesk Administrator", *_METHODS)
@@ -54,6 +58,22 @@ ACCESS = {
     "consents.write": Access("DelegatedPermissionGrant.ReadWrite.All", _APPS),
     "roles.read": Access("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory" + _DIRECTORY, members=True),
     "roles.write": Access("RoleManagement.ReadWrite.Directory", ("Privileged Role Administrator",)),
+    "eligible.read": Access("RoleEligibilitySchedule.Read.Directory" + _ELIGIBLE, members=True),
+    "eligible.write": Access(
+        "RoleEligibilitySchedule.ReadWrite.Directory" + _ROLES, ("Privileged Role Administrator",)
+    ),
+    "eligible.remove": Access(
+        "RoleEligibilitySchedule.Remove.Directory RoleEligibilitySchedule.ReadWrite.Directory" + _ROLES,
+        ("Privileged Role Administrator",),
+    ),
+    "active.read": Access("RoleAssignmentSchedule.Read.Directory" + _ACTIVE, members=True),
+    "active.write": Access("RoleAssignmentSchedule.ReadWrite.Directory" + _ROLES, ("Privileged Role Administrator",)),
+    "active.remove": Access(
+        "RoleAssignmentSchedule.Remove.Directory RoleAssignmentSchedule.ReadWrite.Directory" + _ROLES,
+        ("Privileged Role Administrator",),
+    ),
+    "units.read": Access("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All" + _DIRECTORY, members=True),
+    "units.write": Access("AdministrativeUnit.ReadWrite.All", ("Privileged Role Administrator",)),
     "organization.read": Access("Organization.Read.All" + _DIRECTORY, members=True),
     "audits.read": Access(
         "AuditLog.Read.All", ("Security Reader", "Security Administrator", "Global Reader", "Reports Reader")

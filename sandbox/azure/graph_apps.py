@@ -207,7 +207,7 @@ def _remove_owner(call: Call, kind: str) -> Reply:
 def _log_owner(call: Call, activity: str, owner: Json, entry: Json) -> None:
     """As the live log has it: "Add owner to application" with Application.ObjectID, and the like."""
     kind = "Application" if entry["@odata.type"] == APPLICATION else "ServicePrincipal"
-    names = {f"{kind}_ObjectID": entry["id"], f"{kind}_DisplayName": entry["displayName"]}
-    names[f"{kind}_AppId"] = entry["appId"]
+    names = {f"{kind}.ObjectID": entry["id"], f"{kind}.DisplayName": entry["displayName"]}
+    names[f"{kind}.AppId"] = entry["appId"]
     what = {"Application": "application", "ServicePrincipal": "service principal"}[kind]
-    edge(call, f"{activity} {what}", "ApplicationManagement", owner, entry, **names)
+    edge(call, f"{activity} {what}", "ApplicationManagement", owner, entry, names)

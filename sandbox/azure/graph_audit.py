@@ -74,29 +74,23 @@ def plainly(call: Call, template: str, entry: Json) -> None:
     record(call, name, category, target(entry or {"id": call.params.get("id", "")}), operation=operation)
 
 
-def record(
-    call: Call, activity: str, category: str, *targets: Json, operation: str = "", service: str = "", reason: str = ""
-) -> None:
-    """Add an entry about `targets`. The operation is what the activity's first word says, unless told."""
-    caller, directory = call.caller, call.world.directory
-    if caller.kind == "User":
-        user = {"id": caller.oid, "displayName": None, "userPrincipalName": caller.upn, "ipAddress": caller.ip}
-        by: Json = {"user": user, "app": None}
-    else:
-        name = (directory.find(caller.oid) or {}).get("displayName", "")
-        app = {"appId": caller.appid, "displayName": name, "servicePrincipalId": caller.oid}
-        by = {"user": None, "app": {**app, "servicePrincipalName": None}}
+def record(call: Call, activity: str, category: str, *targets: Json, by: Json | None = None, **more: str) -> None:
+    """Add an entry about `targets`, by the caller unless told.
+
+    `more`: operation (what the activity's first word says, unless told), service, reason.
+    """
+    directory = call.world.directory
     correlation = call.correlation or call.request
     entry = new_audit(
         activity,
         call.clock.now(),
-        by,
+        by or _caller(call),
         list(targets),
         id=f"Directory_{correlation}_{call.world.new_id('audit')[:5].upper()}_{len(directory.audits)}",
         category=category,
-        operationType=operation or _OPERATIONS.get(activity.partition(" ")[0], "Update"),
-        loggedByService=service or "Core Directory",
-        resultReason=reason,
+        operationType=more.get("operation") or _OPERATIONS.get(activity.partition(" ")[0], "Update"),
+        loggedByService=more.get("service") or "Core Directory",
+        resultReason=more.get("reason", ""),
         correlationId=correlation,
     )
     entry["additionalDetails"] = [{"key": "User-Agent", "value": call.headers.get("User-Agent", "")}]
@@ -122,14 +116,24 @@ def changed(name: str, new: object = None, old: object = None) -> Json:
     return {"displayName": name, **{k: None if v is None else json.dumps(v) for k, v in texts.items()}}
 
 
-def edge(call: Call, activity: str, category: str, who: Json, what: Json, **names: object) -> None:
+def edge(
+    call: Call, activity: str, category: str, who: Json, what: Json, names: Json | None = None, by: Json | None = None
+) -> None:
     """Record a membership, ownership or role.
 
-    `names` are the properties that say of what: "Group.ObjectID" as Group_ObjectID. They are new values when something
-    is added, and old ones when it is removed.
+    `names` are the properties that say of what: "Group.ObjectID". They are new values when something is added, and old
+    ones when it is removed.
     """
     gone = activity.startswith("Remove")
-    properties = [
-        changed(k.replace("_", ".", 1), None if gone else v, v if gone else None) for k, v in names.items() if v
-    ]
-    record(call, activity, category, target(who, *properties, named=False), target(what, named=False))
+    properties = [changed(k, None if gone else v, v if gone else None) for k, v in (names or {}).items() if v]
+    record(call, activity, category, target(who, *properties, named=False), target(what, named=False), by=by)
+
+
+def _caller(call: Call) -> Json:
+    caller = call.caller
+    if caller.kind == "User":
+        user = {"id": caller.oid, "displayName": None, "userPrincipalName": caller.upn, "ipAddress": caller.ip}
+        return {"user": user, "app": None}
+    name = (call.world.directory.find(caller.oid) or {}).get("displayName", "")
+    app = {"appId": caller.appid, "displayName": name, "servicePrincipalId": caller.oid, "servicePrincipalName": None}
+    return {"user": None, "app": app}

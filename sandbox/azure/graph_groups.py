@@ -200,12 +200,5 @@ def _held_already(what: str) -> ApiError:
 
 
 def _log(call: Call, activity: str, who: Json, group: Json) -> None:
-    edge(
-        call,
-        activity,
-        "GroupManagement",
-        who,
-        group,
-        Group_ObjectID=group["id"],
-        Group_DisplayName=group["displayName"],
-    )
+    names = {"Group.ObjectID": group["id"], "Group.DisplayName": group["displayName"]}
+    edge(call, activity, "GroupManagement", who, group, names)
