@@ -12,11 +12,13 @@ from responders.users.remove_app_role_assignments import RemoveAppRoleAssignment
 from responders.users.remove_group_memberships import RemoveGroupMemberships
 from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
+from responders.users.strip_directory_roles import StripDirectoryRoles
 from responders.vms.deallocate import Deallocate
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
     DisableUser(),
+    StripDirectoryRoles(),
     RemoveGroupMemberships(),
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),

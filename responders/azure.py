@@ -29,6 +29,8 @@ NOT_FOUND = 404
 # A longer wait than this is the engine's business: its timers cost nothing, a sleeping function does.
 PATIENCE = 20
 _AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
+# Refusals of Privileged Identity Management (400) that pass: a role that was only just activated, a request under way.
+_PASSES = frozenset({"ActiveDurationTooShort", "PendingRoleAssignmentRequest"})
 
 
 class Page(Protocol):
@@ -309,6 +311,18 @@ def absent_is_fine() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def fine(*codes: str) -> Iterator[None]:
+    """An error of one of these codes inside says what we want: the block ends there, without an error."""
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.error is None or error.error.code not in codes:
+            raise
+
+
+@contextlib.contextmanager
 def explained(doing: str) -> Iterator[None]:
     """Turn what Azure's clients raise inside into Temporary or Permanent, in one sentence."""
     from azure.core.exceptions import AzureError, HttpResponseError
@@ -324,7 +338,7 @@ def explained(doing: str) -> Iterator[None]:
         message = f"{doing}: Azure answered {status} {code}: {str(text)[:500]}"
         # 409 is many things: a lock or an existing twin stays, a running operation passes.
         stays = str(code) in {"ScopeLocked", "RoleAssignmentExists"}
-        if status in _AGAIN and not stays:
+        if (status in _AGAIN or str(code) in _PASSES) and not stays:
             raise Temporary(message) from error
         raise Permanent(message + _way_out(status, str(code))) from error
     except AzureError as error:
