@@ -40,7 +40,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Trail(Struct, frozen=True):
-    """Entries of the log, the newest first, without the responder's own: what it put back is the first maker's."""
+    """Entries of the log, the newest first; without the responder's own, since what it put back is the first maker's."""
 
     entries: tuple[Entry, ...]
 
@@ -50,9 +50,10 @@ class Trail(Struct, frozen=True):
         return next((e for e in self.entries if e.activity in kinds and ids <= e.about), None)
 
 
-async def of_target(azure: "Azure", id_: str, since: datetime) -> Trail:
-    """All that was done to an object since then."""
-    return await _read(azure, f"activityDateTime ge {_stamp(since)} and targetResources/any(t: t/id eq {odata(id_)})")
+async def of_target(azure: "Azure", id_: str, since: datetime, *, ours: bool = False) -> Trail:
+    """All that was done to an object since then; with `ours`, by the responder too."""
+    clause = f"activityDateTime ge {_stamp(since)} and targetResources/any(t: t/id eq {odata(id_)})"
+    return await _read(azure, clause, ours=ours)
 
 
 async def of_activity(azure: "Azure", activity: str, since: datetime) -> Trail:
@@ -88,21 +89,21 @@ _kept: WeakKeyDictionary["Azure", dict[str, tuple[float, Trail]]] = WeakKeyDicti
 _locks: WeakKeyDictionary["Azure", dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
-async def _read(azure: "Azure", clause: str) -> Trail:
+async def _read(azure: "Azure", clause: str, *, ours: bool = False) -> Trail:
+    own = "" if ours else await azure.own_id()
     async with _locks.setdefault(azure, {}).setdefault(clause, asyncio.Lock()):
         kept = _kept.setdefault(azure, {})
         for old in [c for c, (at, _) in kept.items() if time.monotonic() - at > _FRESH]:
             del kept[old]
         if clause not in kept:
-            own = await azure.own_id()
             found = [
                 entry
                 async for raw in azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause})
-                if (entry := _entry(raw)) and entry.by != own
+                if (entry := _entry(raw))
             ]
             found.sort(key=lambda entry: entry.at, reverse=True)
             kept[clause] = time.monotonic(), Trail(tuple(found))
-        return kept[clause][1]
+        return Trail(tuple(e for e in kept[clause][1].entries if not own or e.by != own))
 
 
 def _entry(raw: Json) -> Entry | None:

@@ -7,7 +7,7 @@ from sandbox.azure.directory import USER, iso
 from sandbox.azure.directory_new import new_user
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_access import above, allow, denied, holds, unrestricted
-from sandbox.azure.graph_audit import record, target
+from sandbox.azure.graph_audit import changed, record, target
 from sandbox.azure.graph_reply import bad, fetch, many, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
 
@@ -104,6 +104,10 @@ async def update(call: Call) -> Reply:
     call.world.directory.put(patch(entry, body))
     if profile is not None:
         _reset(call, entry, profile)
+    if (enabled := body.get("accountEnabled", entry["accountEnabled"])) != entry["accountEnabled"]:
+        switched = changed("AccountEnabled", [enabled], [entry["accountEnabled"]])
+        activity = "Enable account" if enabled else "Disable account"
+        record(call, activity, "UserManagement", target(entry, switched), operation="Update")
     return Reply(204)
 
 

@@ -280,7 +280,7 @@ async def test_what_is_done_is_in_the_audit_log() -> None:
         query = f"$filter=initiatedBy/user/id eq '{graph.id(ADMIN)}' and activityDateTime ge 2026-03-01T00:00:00Z"
         _, body = await graph(RESPONDER, "GET", f"/auditLogs/directoryAudits?{query}")
         assert [(e["activityDisplayName"], e["targetResources"][0]["id"]) for e in body["value"]] == [
-            ("Update user", graph.id(MALLORY))
+            ("Disable account", graph.id(MALLORY))
         ]
 
 
