@@ -22,6 +22,7 @@ from sandbox.azure import (
     graph_methods,
     graph_objects,
     graph_pim,
+    graph_risk,
     graph_roles,
     graph_units,
     graph_users,
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 
 MOST_IN_BATCH = 20
 _PEOPLE = (graph_users, graph_links, graph_methods, graph_deleted, graph_groups, graph_objects)
-_RIGHTS = (graph_roles, graph_pim, graph_units, graph_apps, graph_credentials, graph_grants, graph_audit)
+_RIGHTS = (graph_roles, graph_pim, graph_units, graph_apps, graph_credentials, graph_grants, graph_audit, graph_risk)
 _router = Router(tuple(part.room for part in (*_PEOPLE, *_RIGHTS)))
 _BY_APP_ID = re.compile(r"^/(servicePrincipals|applications)\(appId='([^']*)'\)", re.IGNORECASE)
 _BY_KEY = re.compile(r"^/(\w+)\('([^']*)'\)")

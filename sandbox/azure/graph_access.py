@@ -74,6 +74,10 @@ ACCESS = {
     ),
     "units.read": Access("AdministrativeUnit.Read.All AdministrativeUnit.ReadWrite.All" + _DIRECTORY, members=True),
     "units.write": Access("AdministrativeUnit.ReadWrite.All", ("Privileged Role Administrator",)),
+    "risk.read": Access(
+        "IdentityRiskyUser.Read.All IdentityRiskyUser.ReadWrite.All", ("Security Reader", "Security Administrator")
+    ),
+    "risk.write": Access("IdentityRiskyUser.ReadWrite.All", ("Security Administrator",)),
     "organization.read": Access("Organization.Read.All" + _DIRECTORY, members=True),
     "audits.read": Access(
         "AuditLog.Read.All", ("Security Reader", "Security Administrator", "Global Reader", "Reports Reader")

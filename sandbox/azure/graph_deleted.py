@@ -1,4 +1,11 @@
-"""What was deleted, in Microsoft Graph: kept for 30 days, to be restored or purged."""
+"""What was deleted, in Microsoft Graph: kept for 30 days, to be restored or purged.
+
+A restored user has again what he had: properties, groups, roles, app roles, what he owns, his ways to sign in
+(Microsoft: "the user's account is restored along with all associated directory information"; "with its original
+configuration and dependencies, such as membership, assignments, and permissions"). Whether eligible roles come back
+nobody has written down; here they do. An application comes back without its service principal, which is restored by
+itself; a security group is gone for good, and so is a managed identity, which goes with its Azure resource.
+"""
 
 from typing import Any
 

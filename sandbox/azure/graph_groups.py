@@ -53,8 +53,13 @@ async def update(call: Call) -> Reply:
 
 @room.on("DELETE", "/groups/{id}", "groups.write")
 async def delete(call: Call) -> Reply:
-    """Delete it for good: security groups know no recycle bin."""
-    directory, oid = call.world.directory, fetch(call, GROUP)["id"]
+    """Delete it for good: security groups know no recycle bin. Microsoft 365 groups do."""
+    entry, directory = fetch(call, GROUP), call.world.directory
+    unrestricted(call, entry["id"])
+    oid = entry["id"]
+    if "Unified" in entry["groupTypes"]:
+        directory.delete(oid, call.clock.now())
+        return Reply(204)
     directory.purge(oid)
     directory.set_members(oid, [])
     for edges in (directory.members, directory.owners):

@@ -58,7 +58,7 @@ async def create(call: Call) -> Reply:
     directory, now = call.world.directory, call.clock.now()
     free(call, body["userPrincipalName"])
     profile = body.pop("passwordProfile") or {}
-    password = _password(profile)
+    password = checked(profile)
     entry = new_user({"id": directory.new_id("user", body["userPrincipalName"])}, now)
     entry = directory.put(patch(entry, {k: v for k, v in body.items() if k != "@odata.type"}))
     must_change = bool(profile.get("forceChangePasswordNextSignIn", True))
@@ -119,7 +119,7 @@ async def change_password(call: Call) -> Reply:
         raise denied()
     if body.get("currentPassword") != call.world.directory.private.get(entry["id"], {}).get("password"):
         raise bad("The specified password does not match the current password of the user.")
-    set_password(call, entry, _password({"password": body.get("newPassword")}), must_change=False)
+    set_password(call, entry, checked({"password": body.get("newPassword")}), must_change=False)
     record(call, "Change user password", "UserManagement", target(entry))
     return Reply(204)
 
@@ -199,11 +199,12 @@ def _reset(call: Call, entry: Json, profile: Json) -> None:
         raise denied()  # a guest's password is his home's
     # Left out, it is true: whoever gets a password from somebody else changes it.
     must = profile.get("forceChangePasswordNextSignIn", True) or profile.get("forceChangePasswordNextSignInWithMfa")
-    set_password(call, entry, _password(profile), must_change=bool(must))
+    set_password(call, entry, checked(profile), must_change=bool(must))
     record(call, "Reset user password", "UserManagement", target(entry), operation="Update")
 
 
-def _password(profile: Json) -> str:
+def checked(profile: Json) -> str:
+    """The password of a passwordProfile. Raises ApiError 400 for one that is too simple."""
     password = str((profile or {}).get("password") or "")
     if len(password) < SHORTEST or sum(bool(re.search(c, password)) for c in _CLASSES) < CLASSES:
         message = "The specified password does not comply with password complexity requirements."

@@ -1,10 +1,9 @@
 """The login service: OAuth2 token endpoints and discovery.
 
 Errors are Entra's: {"error", "error_description": "AADSTS…", "error_codes": [...]}. Every sign-in is checked against
-the directory, so a disabled account or a removed secret gets no further token.
+the directory, so a disabled account or a removed secret gets no further token. Applications: login_apps.py.
 """
 
-import base64
 import time
 from datetime import timedelta
 from typing import Any
@@ -12,14 +11,17 @@ from urllib.parse import parse_qsl
 
 from sandbox.azure import managed_identity
 from sandbox.azure.claims import CLI, claims_of
-from sandbox.azure.directory import SERVICE_PRINCIPAL, USER
+from sandbox.azure.directory import USER, iso
 from sandbox.azure.errors import ApiError
+from sandbox.azure.graph_users import checked, set_password
+from sandbox.azure.login_apps import Refused, application
 from sandbox.azure.router import Call, Caller, Reply, Room, Router
 from sandbox.azure.tokens import Invalid
 
 Json = dict[str, Any]
 
 LIFETIME = timedelta(hours=1)
+_EXPIRED = 50055  # the password must be changed
 
 room = Room("")
 
@@ -42,14 +44,6 @@ async def handle(call: Call) -> Reply:
     return reply
 
 
-class Refused(Exception):  # noqa: N818  it is an answer
-    """A sign-in that fails, with Entra's number for the reason."""
-
-    def __init__(self, number: int, error: str, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.number, self.error, self.text, self.status = number, error, text, status
-
-
 def _form(call: Call) -> dict[str, str]:
     """The fields of a form-encoded request."""
     return dict(parse_qsl(call.text, keep_blank_values=True))
@@ -68,6 +62,23 @@ async def old_token(call: Call) -> Reply:
     """Give a token for a v1 resource."""
     form = _form(call)
     return _grant(call, form, form.get("resource", ""), old=True)
+
+
+@room.on("POST", "/{tenant}/changepassword")
+async def change_password(call: Call) -> Reply:
+    """Replace a password that must be changed, knowing it: the page on which Entra asks for that, which is no API.
+
+    A form of username, password and new_password.
+    """
+    form = _form(call)
+    try:
+        entry = _person(call, form)
+    except Refused as refusal:
+        if refusal.number != _EXPIRED:
+            raise
+        entry = call.world.directory.objects[str((call.world.directory.find(form["username"]) or {})["id"])]
+    set_password(call, entry, checked({"password": form.get("new_password")}), must_change=False)
+    return Reply(200, {"changed": True})
 
 
 @room.on("GET", "/{tenant}/.well-known/openid-configuration")
@@ -116,12 +127,17 @@ def _grant(call: Call, form: dict[str, str], resource: str, *, old: bool) -> Rep
     if audience is None:
         text = f"The resource principal named {resource} was not found in the tenant."
         raise Refused(500011, "invalid_resource", text)
-    sign_ins = {"client_credentials": _application, "password": _person, "refresh_token": _refreshed}
+    sign_ins = {"client_credentials": application, "password": _person, "refresh_token": _refreshed}
     sign_in = sign_ins.get(form.get("grant_type", ""))
     if sign_in is None:
         text = f"The app requested an unsupported grant type '{form.get('grant_type')}'."
         raise Refused(70003, "unsupported_grant_type", text)
-    entry = sign_in(call, form)
+    try:
+        entry = sign_in(call, form)
+    except Refused as refusal:
+        _log(call, form, refusal.number, refusal.text)
+        raise
+    _log(call, form)
     claims = claims_of(call.world.directory, entry["id"], audience, client=form.get("client_id") or CLI)
     call.caller = Caller.of(claims, str(claims["ipaddr"]))
     seconds = int(LIFETIME.total_seconds())
@@ -140,45 +156,21 @@ def _grant(call: Call, form: dict[str, str], resource: str, *, old: bool) -> Rep
     return Reply(200, body)
 
 
-def _application(call: Call, form: dict[str, str]) -> Json:
-    directory, (client, secret) = call.world.directory, _client(call, form)
-    principal = directory.find(client)
-    if principal is None or principal["@odata.type"] != SERVICE_PRINCIPAL:
-        text = f"Application with identifier '{client}' was not found in the directory '{call.world.tenant}'."
-        raise Refused(700016, "unauthorized_client", text)
-    if not secret:
-        text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
-        raise Refused(7000216, "invalid_client", text, 401)
-    holders = [principal["id"], (directory.application(client) or {}).get("id")]
-    if not any(secret in directory.private.get(h, {}).get("secrets", {}).values() for h in holders if h):
-        text = (
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-            f"not the client secret ID, for a secret added to app '{client}'."
-        )
-        raise Refused(7000215, "invalid_client", text, 401)
-    if not principal["accountEnabled"]:
-        raise Refused(7000112, "unauthorized_client", f"Application '{client}' is disabled.", 401)
-    return principal
-
-
-def _client(call: Call, form: dict[str, str]) -> tuple[str, str]:
-    kind, _, basic = call.headers.get("Authorization", "").partition(" ")
-    if kind.lower() == "basic":
-        client, _, secret = base64.b64decode(basic).decode().partition(":")
-        return client, secret
-    return form.get("client_id", ""), form.get("client_secret", "")
-
-
 def _person(call: Call, form: dict[str, str]) -> Json:
+    """Whoever knows the password, or a temporary access pass, which on the page of a real sign-in takes its place."""
     directory = call.world.directory
     entry = directory.find(form.get("username", ""))
     if entry is None or entry["@odata.type"] != USER:
         text = f"The user account {form.get('username')} does not exist in the directory."
         raise Refused(50034, "invalid_grant", text)
     _enabled(entry)
-    password = directory.private.get(entry["id"], {}).get("password")
-    if not password or form.get("password") != password:
+    private, given, now = directory.private.get(entry["id"], {}), form.get("password"), iso(call.clock.now())
+    if given and any((p["text"], True) == (given, p["until"] > now) for p in private.get("passes", {}).values()):
+        return entry
+    if not private.get("password") or given != private["password"]:
         raise Refused(50126, "invalid_grant", "Error validating credentials due to invalid username or password.")
+    if private.get("must_change"):
+        raise Refused(_EXPIRED, "invalid_grant", "The password is expired.")
     return entry
 
 
@@ -203,8 +195,7 @@ def _refreshed(call: Call, form: dict[str, str]) -> Json:
         ) from error
     entry = directory.find(str(kept["oid"]))
     if entry is None:
-        text = "The user account has been deleted from the directory."
-        raise Refused(50020, "invalid_grant", text)
+        raise Refused(50034, "invalid_grant", "The user account does not exist in the directory.")
     _enabled(entry)
     if kept["x_revocations"] < directory.private.get(entry["id"], {}).get("revocations", 0):
         text = (
@@ -213,6 +204,34 @@ def _refreshed(call: Call, form: dict[str, str]) -> Json:
         )
         raise Refused(50173, "invalid_grant", text)
     return entry
+
+
+def _log(call: Call, form: dict[str, str], number: int = 0, why: str = "") -> None:
+    """Add an interactive sign-in to the log; of somebody unknown, or by a kept session, there is none."""
+    directory = call.world.directory
+    entry = directory.find(form.get("username", ""))
+    if form.get("grant_type") != "password" or entry is None:
+        return
+    address = call.headers.get("X-Forwarded-For", "").partition(",")[0].strip() or "127.0.0.1"
+    client = form.get("client_id") or CLI
+    directory.sign_ins.append(
+        {
+            "id": call.world.new_id("sign-in"),
+            "createdDateTime": iso(call.clock.now()),
+            "userDisplayName": entry["displayName"],
+            "userPrincipalName": entry["userPrincipalName"],
+            "userId": entry["id"],
+            "appId": client,
+            "appDisplayName": (directory.find(client) or {}).get("displayName", "Microsoft Azure CLI"),
+            "ipAddress": address,
+            "clientAppUsed": "Mobile Apps and Desktop clients",
+            "correlationId": call.correlation or call.request,
+            "conditionalAccessStatus": "notApplied",
+            "isInteractive": True,
+            "resourceDisplayName": form.get("scope") or form.get("resource", ""),
+            "status": {"errorCode": number, "failureReason": why or "Other.", "additionalDetails": None},
+        }
+    )
 
 
 def _configuration(call: Call, version: str) -> Json:
