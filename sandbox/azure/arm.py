@@ -157,23 +157,20 @@ class Arm:
         if not call.version:
             message = "The api-version query parameter (?api-version=) is required for all requests."
             raise bad_request("MissingApiVersionParameter", message)
-        parts = ids.parse(call.path)
-        kind = parts.type if "/providers/" in call.path.lower() else ""
+        if not _VERSION.fullmatch(call.version):
+            message = (
+                f"The api-version '{call.version}' is invalid. The supported versions are of the form 'YYYY-MM-DD'."
+            )
+            raise bad_request("InvalidApiVersionParameter", message)
+        kind = ids.parse(call.path).type if "/providers/" in call.path.lower() else ""
         known = self.router.versions(kind)
-        if call.version.lower() in {v.lower() for v in known}:
-            return
-        if known:
+        if known and call.version.lower() not in {v.lower() for v in known}:
             namespace, _, name = kind.partition("/")
             message = (
                 f"No registered resource provider found for location '' and API version '{call.version}' for type "
                 f"'{name}' in namespace '{namespace}'. The supported api-versions are '{', '.join(known)}'."
             )
             raise bad_request("NoRegisteredProviderFound", message)
-        if not _VERSION.fullmatch(call.version):
-            message = (
-                f"The api-version '{call.version}' is invalid. The supported versions are of the form 'YYYY-MM-DD'."
-            )
-            raise bad_request("InvalidApiVersionParameter", message)
 
     @staticmethod
     def _check_subscription(call: Call) -> None:

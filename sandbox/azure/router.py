@@ -22,8 +22,8 @@ One provider, one file: its routes, its state (all in `world`), its errors. Then
 * `{name}` matches one segment, `{scope}` (only at the beginning) any scope, the root included. Literals in any case.
 * The action is what RBAC asks for at `call.scope`: the request's own path, or for collections what they hang on.
   Without an action, or with guarded=False, the handler asks: `call.require(action, scope)`, `call.allowed(…)`.
-* api-versions: by type, in the spelling of Azure; child types inherit. Another one is a 400 that lists the known.
-  A type without an entry takes any well-formed version.
+* api-versions: by type, in the spelling of Azure; child types inherit. Another one is a 400 that lists the known. What
+  the room says comes first, then the table of providers.py; a type in neither takes any well-formed version.
 * Before a handler runs, arm.py has done: sign-in, throttling, api-version, RBAC, locks. After it: log and headers.
 * Refusals are raised as ApiError(status, code, message).
 * Long-running: `return operations.accept(call, "compute.deallocate", {...args})`, see operations.py.
@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sandbox.azure import ids, rbac
+from sandbox.azure import ids, providers, rbac
 from sandbox.azure.errors import ApiError
 from sandbox.azure.world import Author
 
@@ -249,11 +249,12 @@ class Router:
         for room in self.rooms:
             if room.namespace.lower() == namespace:
                 known = {name.lower(): versions for name, versions in room.versions.items()}
-                while rest:
-                    if rest in known:
-                        return known[rest]
-                    rest = rest.rpartition("/")[0]
-        return ()
+                own = rest
+                while own:
+                    if own in known:
+                        return known[own]
+                    own = own.rpartition("/")[0]
+        return providers.versions(kind)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

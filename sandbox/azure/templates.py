@@ -47,7 +47,7 @@ async def export(call: Call) -> Reply:
 @operations.effect("resources.export")
 def _exported(world: World, _: "Clock", args: Json) -> Json:
     found = sorted((r for name in args["ids"] if (r := world.get(name))), key=lambda r: r.key)
-    good = [(r, version) for r in found if (version := _version(r))]
+    good = [(r, version) for r in found if (version := next(iter(providers.versions(r.type)), ""))]
     failed = sorted({r.type for r in found} - {r.type for r, _ in good})
     template = {
         "$schema": _SCHEMA,
@@ -74,19 +74,6 @@ def _exported(world: World, _: "Clock", args: Json) -> Json:
 def _extension(resource: Resource) -> bool:
     """Whether something hangs on a scope (an assignment, a lock) instead of being a resource by itself."""
     return resource.key.count("/providers/") > 1 or resource.type.lower().startswith("microsoft.authorization/")
-
-
-def _version(resource: Resource) -> str:
-    """The api-version to export by: the newest that is listed for the type or the nearest parent type."""
-    namespace, _, kind = resource.type.partition("/")
-    types = next((t for n, t in providers.PROVIDERS.items() if n.lower() == namespace.lower()), {})
-    known = {name.lower(): versions for name, versions in types.items()}
-    kind = kind.lower()
-    while kind:
-        if kind in known:
-            return known[kind][0]
-        kind = kind.rpartition("/")[0]
-    return ""
 
 
 def _entry(resource: Resource, version: str) -> Json:

@@ -13,10 +13,13 @@ import aiohttp
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 
-from sandbox.azure import Clock, Sandbox, World
+from sandbox.azure import Clock, Sandbox, World, ids
+from sandbox.azure.arm import ROOMS
+from sandbox.azure.router import Router
 
 Json = dict[str, Any]
 
+ROUTER = Router(ROOMS)  # knows the newest api-version of a type
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SUB, OTHER = "6f1d2c3b-4a59-4687-9a1b-2c3d4e5f6071", "0c9b8a7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d"
 S, G = f"/subscriptions/{SUB}", f"/subscriptions/{SUB}/resourceGroups/app"
@@ -90,11 +93,13 @@ class Arm:
         body: Any = None,
         *,
         who: str = OPS,
-        version: str = "2022-04-01",
+        version: str | None = None,
         token: str | None = None,
         ip: str = "198.51.100.7",
         **query: str,
     ) -> Answer:
+        if version is None:
+            version = next(iter(ROUTER.versions(ids.parse(path).type)), "2022-04-01")
         url = path
         if not path.startswith("https://"):
             pairs = "&".join(f"${k}={quote(v)}" for k, v in query.items())

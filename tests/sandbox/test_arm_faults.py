@@ -49,7 +49,7 @@ async def pipeline(call: Arm) -> AsyncIterator[Any]:
 
 
 async def send(client: Any, method: str, path: str, **more: Any) -> Any:
-    request = HttpRequest(method, f"{path}?api-version=2022-03-01", **more)
+    request = HttpRequest(method, f"{path}?api-version=2022-09-01", **more)
     request.url = client.format_url(request.url)
     return await client.send_request(request)
 

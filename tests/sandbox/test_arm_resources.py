@@ -103,6 +103,17 @@ async def test_a_room_refuses_versions_that_it_does_not_know_and_lists_those_it_
         assert "2022-01-01" in answer.message
 
 
+async def test_a_type_takes_the_versions_that_its_provider_lists_and_no_others() -> None:
+    async with arm() as call:
+        provider = (await call("GET", f"{S}/providers/Microsoft.Storage", version="2021-04-01")).body
+        (listed,) = [t["apiVersions"] for t in provider["resourceTypes"] if t["resourceType"] == "storageAccounts"]
+        for version in listed:
+            assert (await call("GET", STORE, version=version)).status == 200
+        answer = await call("GET", STORE, version="2021-04-01")
+        assert (answer.status, answer.code) == (400, "NoRegisteredProviderFound")
+        assert listed[0] in answer.message
+
+
 async def test_an_unknown_action_is_a_501_that_names_it() -> None:
     async with arm() as call:
         answer = await call("POST", f"{STORE}/listKeys", version="2023-01-01")
