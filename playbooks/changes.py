@@ -1,6 +1,7 @@
 """Making, checking and undoing changes: each once, under guard, with its outcome in the journal."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -34,11 +35,14 @@ async def countersigned(incident: Incident, step: str) -> Plan:
 
 
 async def apply_all(its: Services, plan: Plan, changes: Iterable[Change], order: Json) -> list[str]:
-    """Make changes side by side. Those that came to an outcome are journalled, and a repeat leaves them out."""
-    room = asyncio.Semaphore(AT_ONCE)
+    """Make changes side by side, those of one resource one after the other, so that none overwrites another.
+
+    Those that came to an outcome are journalled, and a repeat leaves them out.
+    """
+    room, alone = asyncio.Semaphore(AT_ONCE), defaultdict[str, asyncio.Lock](asyncio.Lock)
 
     async def one(change: Change) -> Outcome | Temporary:
-        async with room:
+        async with alone[change.resource], room:
             return await _apply(its, plan, change, order)
 
     results = await asyncio.gather(*(one(change) for change in changes))

@@ -5,6 +5,10 @@ from responders.action import Action
 from responders.errors import Permanent
 from responders.investigation import sources
 from responders.service_principals.disable import Disable as DisableServicePrincipal
+from responders.service_principals.enable import Enable as EnableServicePrincipal
+from responders.service_principals.remove_certificates import RemoveCertificates
+from responders.service_principals.remove_federated_credentials import RemoveFederatedCredentials
+from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.disable import Disable as DisableUser
@@ -23,6 +27,10 @@ ACTIONS: tuple[Action, ...] = (
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),
     DisableServicePrincipal(),
+    RemoveFederatedCredentials(),
+    RemoveCertificates(),
+    RemoveSecrets(),
+    EnableServicePrincipal(),
     StripRoleAssignments(),
     RemoveRunbooks(),
     Deallocate(),

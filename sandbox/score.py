@@ -1,5 +1,6 @@
 """How well a response did: what it was to evict, what it was to keep, and whether undo brought all of it back."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ _COLLECTIONS = {
         *("roleManagement", "appRoleAssignments", "oauth2PermissionGrants"),
     )
 }
+_LOST = re.compile(r"/(?:password|passwordCredentials/[^/]+|authentication/\w+/[^/]+)$")
 _SHOWN = 5  # differences of one object that a sentence names
 
 
@@ -82,11 +84,14 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str])
 
 
 def restored(before: State, after: State) -> tuple[str, ...]:
-    """What undo left different, a sentence each. Jobs that were stopped don't run again."""
+    """What undo left different, a sentence each.
+
+    Jobs that were stopped don't run again; passwords, secrets and ways to sign in that were taken don't come back.
+    """
     return tuple(
         f"Undo: {key}: {_difference(before.get(key), after.get(key))}."
         for key in sorted({*before, *after})
-        if _differs(key, before, after) and _type(before.get(key, {})) != JOB
+        if _differs(key, before, after) and not (key in before and (_type(before[key]) == JOB or _LOST.search(key)))
     )
 
 

@@ -24,7 +24,7 @@ class Disable:
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        found = await _read(azure, subject.id)
+        found = await read(azure, subject.id)
         if found is None:
             return Plan(action=self.id, subject=subject, reason=f"The directory has no service principal {subject.id}.")
         if not found["accountEnabled"]:
@@ -44,38 +44,40 @@ class Disable:
         return Plan(action=self.id, subject=subject, changes=(change,))
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
-        found = await _read(azure, change.principals[0])
+        found = await read(azure, change.principals[0])
         if found is None or not found["accountEnabled"]:
             return Outcome(status="already_so", reason="It can't sign in already.")
         if found["appId"] != change.before["appId"]:
             return Outcome(status="drifted", reason="It belongs to another application now.")
-        await _set(azure, change, enabled=False)
+        await switch(azure, change, enabled=False)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
-        found = await _read(azure, change.principals[0])
+        found = await read(azure, change.principals[0])
         if found is not None and found["accountEnabled"]:
             raise Temporary(f"The application {found['displayName']} still shows as enabled.")
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        found = await _read(azure, change.principals[0])
+        found = await read(azure, change.principals[0])
         if found is None:
             return Outcome(
                 status="failed", reason="The service principal is gone: restore it from the deleted items first."
             )
         if found["accountEnabled"]:
             return Outcome(status="already_so", reason="It is enabled already.")
-        await _set(azure, change, enabled=True)
+        await switch(azure, change, enabled=True)
         return Outcome(status="done")
 
 
-async def _read(azure: "Azure", id_: str) -> Json | None:
+async def read(azure: "Azure", id_: str) -> Json | None:
+    """The service principal of that object id, without its credentials; None when it is gone."""
     with absent_is_fine():
         return await azure.graph("GET", f"/servicePrincipals/{segment(id_)}", {"$select": _SELECT})
     return None
 
 
-async def _set(azure: "Azure", change: Change, *, enabled: bool) -> None:
+async def switch(azure: "Azure", change: Change, *, enabled: bool) -> None:
+    """Let the service principal of a change sign in, or not."""
     path = f"/servicePrincipals/{segment(change.principals[0])}"
     await azure.graph("PATCH", path, body={"accountEnabled": enabled})

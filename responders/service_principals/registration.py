@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from responders import trail
 from responders.azure import absent_is_fine, segment
-from responders.model import Json
+from responders.model import Case, Json, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
 
 # The tenants that Microsoft's own applications are registered in.
 _MICROSOFT = frozenset({"f8cdef31-a31e-4b4a-93e4-5f571e91255a", "72f988bf-86f1-41af-91ab-2d7cd011db47"})
+_MADE = ("add application", "add service principal")
 # Each list is given whole, and a certificate with its public part, only when $select names it.
 _CREDENTIALS = "passwordCredentials,keyCredentials"
 _PRINCIPAL = f"id,appId,displayName,accountEnabled,appOwnerOrganizationId,servicePrincipalType,{_CREDENTIALS}"
@@ -68,6 +70,15 @@ def spared(principal: Json) -> str:
     if str(principal["appOwnerOrganizationId"]).lower() in _MICROSOFT:
         return f"{principal['displayName']}: left alone, since it is Microsoft's own and other services rely on it"
     return ""
+
+
+async def made(azure: "Azure", case: Case, registration: Registration) -> dict[str, Verdict]:
+    """Who made each of the two objects, by its path. One older than the window is familiar."""
+    found = {}
+    for path, held in registration.holders:
+        done = await trail.of_target(azure, held["id"], case.since)
+        found[path] = trail.verdict(case, done.last(_MADE, held["id"]))
+    return found
 
 
 async def owners(azure: "Azure", registration: Registration) -> dict[str, list[Json]]:

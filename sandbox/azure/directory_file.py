@@ -217,7 +217,7 @@ def _load_service_principal(directory: Directory, entry: ServicePrincipalEntry, 
         holder = directory.put(new_application(body, at))
         directory.owners[holder["id"]] = list(owners)
     if entry.secret:
-        add_secret(directory, holder, entry.secret, at)
+        add_secret(directory, holder, entry.secret, at, "in-use")
     for permission in entry.graph_permissions:
         directory.grant_graph(principal["id"], permission, at)
     _load_roles(directory, oid, entry, now)

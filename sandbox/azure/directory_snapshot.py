@@ -47,7 +47,9 @@ def _beneath(directory: "Directory", path: str, entry: Json) -> dict[str, Json]:
         for credential in entry.get(kind, ()):
             text = private.get("secrets", {}).get(credential["keyId"])
             proof = {"secret": _hash(text)} if text else {}
-            found[f"{path}/{kind}/{credential['keyId']}"] = {**_without(credential), **proof}
+            key = f"{path}/{kind}/{credential.get('displayName') or credential['keyId']}"
+            key = key if key not in found else f"{path}/{kind}/{credential['keyId']}"  # two of one name
+            found[key] = {**_without(credential), **proof}
     for trust in directory.federated.get(oid, ()):
         body = {k: v for k, v in trust.items() if k not in _OWN}
         found[f"{path}/federatedIdentityCredentials/{trust['name']}"] = body

@@ -31,7 +31,11 @@ from sandbox.scene import EXERCISES, Scene, load
 
 LAW = "law"  # the identity that has one action's rights
 # What has to be done before an action finds anything to do; everything else is planned right after the attack.
-AFTER = {"users.enable": ("users.disable", "users.reset_password")}
+_APPLICATIONS = ("disable", "remove_federated_credentials", "remove_certificates", "remove_secrets")
+AFTER = {
+    "users.enable": ("users.disable", "users.reset_password"),
+    "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
+}
 _TRIES = 20
 
 

@@ -1,0 +1,165 @@
+"""What an application can prove itself with, and who gave it that.
+
+Who added a credential, and when, only Entra's audit log tells: whoever adds one chooses its dates and its name.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from responders import trail
+from responders.model import Case, Change, Json, Plan, Subject, Verdict
+from responders.service_principals import registration
+from responders.service_principals.registration import Registration
+from responders.trail import Entry
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+Kind = Literal["secret", "certificate", "federated credential"]
+LISTS: dict[str, Kind] = {"passwordCredentials": "secret", "keyCredentials": "certificate"}
+
+_KEY = re.compile(r"\[KeyIdentifier=([0-9a-f-]{36}),", re.IGNORECASE)
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """One secret, certificate or federated credential."""
+
+    kind: Kind
+    holder: str  # Graph path of the object that holds it: an application, or its service principal
+    entry: Json  # as Graph has it: never with the text of a secret
+    verdict: Verdict
+    adder: str = ""  # object id, as far as Entra's audit log tells
+    added: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        named = self.entry.get("name") or self.entry.get("displayName") or self.entry.get("keyId") or ""
+        what = f"{self.kind} {named}".strip()
+        if self.kind == "federated credential":
+            return f"{what} (trusts {self.entry['issuer']} for {self.entry['subject']})"
+        return f"{what} (key {self.entry['keyId']}, until {str(self.entry.get('endDateTime') or 'ever')[:10]})"
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """An application with all of its credentials."""
+
+    registration: Registration
+    credentials: tuple[Credential, ...]
+    doomed: frozenset[str]  # paths of its objects that a suspect made: they are deleted as a whole
+    owners: str  # names: who has to make new ones
+
+
+async def read(azure: "Azure", case: Case, subject: Subject) -> Held | None:
+    """The credentials on both objects of an application, judged; None where the directory has no such application."""
+    found = await registration.read(azure, subject.id)
+    if found is None:
+        return None
+    trails = [await trail.of_target(azure, id_, case.since) for id_ in found.ids]
+    entries = [entry for one in trails for entry in one.entries]
+    judged = [_judged(case, entries, kind, path, entry) async for kind, path, entry in _listed(azure, found)]
+    made = await registration.made(azure, case, found)
+    return Held(
+        registration=found,
+        credentials=_rotated(case, subject, judged),
+        doomed=frozenset(path for path, verdict in made.items() if verdict.familiarity == "unfamiliar"),
+        owners=registration.names(await registration.owners(azure, found)),
+    )
+
+
+def removal(action: str, kind: Kind, subject: Subject, held: Held | None, lasting: str = "") -> Plan:
+    """Plan to remove those of one kind that are not familiar. `lasting`: what undo can't bring back."""
+    if held is None:
+        return Plan(action=action, subject=subject, reason=f"The directory has no service principal {subject.id}.")
+    name, notes = held.registration.name, []
+    if all(c.verdict.familiarity == "unfamiliar" for c in held.credentials):
+        notes.append(f"nothing is left then that {name} signs in with: {held.owners} must give it a new credential")
+    changes, kept = [], []
+    for one in (c for c in held.credentials if c.kind == kind):
+        if one.verdict.familiarity == "familiar" or one.holder in held.doomed:
+            why = "it goes with the application" if one.holder in held.doomed else "; ".join(one.verdict.reasons)
+            kept.append(f"{one.label} of {name}: {why}")
+            continue
+        where = "service principal" if one.holder.startswith("/servicePrincipals/") else "application"
+        change = Change(
+            action=action,
+            resource=one.holder,
+            summary=f"remove the {one.label} from the {where} {name}",
+            reasons=(*one.verdict.reasons, *notes),
+            before=one.entry,
+            principals=(held.registration.id,),
+            lasting=lasting.format(owners=held.owners),
+            familiarity=one.verdict.familiarity,
+        )
+        changes.append(change)
+    reason = "" if changes else f"{name} has no {kind} that a suspect gave it."
+    return Plan(action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+
+
+async def _listed(azure: "Azure", found: Registration) -> AsyncIterator[tuple[Kind, str, Json]]:
+    for path, held in found.holders:
+        for name, kind in LISTS.items():
+            for entry in held.get(name) or []:
+                yield kind, path, entry
+        if held is found.application:
+            async for entry in azure.graph_pages(f"{path}/federatedIdentityCredentials"):
+                yield "federated credential", path, entry
+
+
+def _judged(case: Case, entries: Iterable[Entry], kind: Kind, path: str, entry: Json) -> Credential:
+    identity = (entry["issuer"], entry["subject"]) if kind == "federated credential" else entry["keyId"].lower()
+    deed = next((e for e in entries if identity in _named(kind, e.new) - _named(kind, e.old)), None)
+    verdict = trail.verdict(case, deed)
+    valid = datetime.fromisoformat(entry["startDateTime"]) if entry.get("startDateTime") else None
+    if deed is None and valid and valid >= case.since:
+        reason = f"valid since {valid:%Y-%m-%d %H:%M} UTC, in the window, though Entra's audit log has nobody adding it"
+        verdict = Verdict(familiarity="unknown", reasons=(reason,))
+    by, at = (deed.by, deed.at) if deed else ("", None)
+    return Credential(kind=kind, holder=path, entry=entry, verdict=verdict, adder=by, added=at)
+
+
+def _rotated(case: Case, subject: Subject, found: list[Credential]) -> tuple[Credential, ...]:
+    """All of them proposed, where it was the application itself that was taken over, with one of those it had.
+
+    That is so when the alert names it, unless somebody else whom it names gave it a credential before that.
+    """
+    suspect = case.suspect(subject.id)
+    if suspect is None or suspect.because:
+        return tuple(found)
+    seen = (f.at for f in case.findings if f.caller.lower() == suspect.id.lower() and f.level != "none")
+    began = min((case.alert.start, *seen))
+    planted = (c for c in found if c.verdict.familiarity == "unfamiliar" and c.adder.lower() != suspect.id.lower())
+    if any(c.added and c.added <= began for c in planted):
+        return tuple(found)
+    reason = "the alert names the application itself as the actor, so whoever acted knows one of its credentials"
+    return tuple(
+        replace(c, verdict=Verdict(familiarity="unfamiliar", reasons=(reason, *c.verdict.reasons))) for c in found
+    )
+
+
+def _named(kind: Kind, properties: Mapping[str, str]) -> set[object]:
+    """What an entry of the log names: key ids, or issuer and subject of federated credentials.
+
+    Names are the adder's to choose, so nothing is looked for in them.
+    """
+    items = _list(
+        properties.get("FederatedIdentityCredentials" if kind == "federated credential" else "KeyDescription")
+    )
+    if kind == "federated credential":
+        trusts = [{str(k).lower(): v for k, v in item.items()} for item in items if isinstance(item, dict)]
+        return {(str(t.get("issuer")), str(t.get("subject"))) for t in trusts}
+    keys = (_KEY.match(item) for item in items if isinstance(item, str))
+    return {key[1].lower() for key in keys if key}
+
+
+def _list(text: str | None) -> list[object]:
+    try:
+        value = json.loads(text or "[]")
+    except ValueError:
+        return []  # words, which name nothing
+    return value if isinstance(value, list) else []

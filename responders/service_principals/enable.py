@@ -1,0 +1,89 @@
+from typing import TYPE_CHECKING
+
+from responders import trail
+from responders.errors import Temporary
+from responders.model import Case, Change, Outcome, Plan, Subject
+from responders.service_principals import credentials, disable
+from responders.service_principals.credentials import Held
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+
+class Enable:
+    """Give a familiar application back to its owners: let it sign in again (PATCH /servicePrincipals/{id}).
+
+    The last step, once nothing that a suspect gave it is left on it. An application that acted in the window was
+    enabled in it, so whoever disabled it did so because of the incident; of any other nobody knows, and it is offered.
+    """
+
+    id = "service_principals.enable"
+    permissions = ("Application.ReadWrite.All", "AuditLog.Read.All")
+    reversible = True
+
+    async def plan(self, case: Case, subject: Subject, azure: "Azure") -> Plan:
+        held = await credentials.read(azure, case, subject)
+        if held is None:
+            return Plan(action=self.id, subject=subject, reason=f"The directory has no service principal {subject.id}.")
+        name = held.registration.name
+        if held.registration.principal["accountEnabled"]:
+            return Plan(action=self.id, subject=subject, reason=f"{name} is enabled.")
+        if why := await _stays(azure, case, held):
+            reason = f"{name} is not given back."
+            return Plan(action=self.id, subject=subject, reason=reason, kept=(f"{name} stays disabled: {why}",))
+        acted = not _taken_over(case, subject) or any(f.caller.lower() == subject.id.lower() for f in case.findings)
+        left = f"{name} has {len(held.credentials)} credentials" if held.credentials else f"{name} has no credential"
+        change = Change(
+            action=self.id,
+            resource=f"/servicePrincipals/{held.registration.id}",
+            summary=f"let the application {name} sign in again",
+            reasons=(
+                f"nothing that a suspect gave it is left: {left}; {held.owners} should know",
+                "a token that the intruder still has works again until an hour after it was given out: wait for that",
+                *(() if acted else ("whether it was disabled before the incident is not known",)),
+            ),
+            before={"accountEnabled": False, "appId": held.registration.principal["appId"]},
+            principals=(held.registration.id,),
+            familiarity="unfamiliar" if acted else "unknown",
+        )
+        return Plan(action=self.id, subject=subject, changes=(change,))
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        found = await disable.read(azure, change.principals[0])
+        if found is None or found["appId"] != change.before["appId"]:
+            return Outcome(status="drifted", reason="The service principal is gone.")
+        if found["accountEnabled"]:
+            return Outcome(status="already_so", reason="It is enabled already.")
+        await disable.switch(azure, change, enabled=True)
+        return Outcome(status="done")
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        found = await disable.read(azure, change.principals[0])
+        if found is not None and not found["accountEnabled"]:
+            raise Temporary(f"The application {found['displayName']} still shows as disabled.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        found = await disable.read(azure, change.principals[0])
+        if found is None or not found["accountEnabled"]:
+            return Outcome(status="already_so", reason="It can't sign in already.")
+        await disable.switch(azure, change, enabled=False)
+        return Outcome(status="done")
+
+
+async def _stays(azure: "Azure", case: Case, held: Held) -> str:
+    """Why the application is not given back; "" when it is."""
+    if held.doomed:
+        return "a suspect made it"
+    left = [c.label for c in held.credentials if c.verdict.familiarity == "unfamiliar"]
+    if left:
+        return f"it still has {', '.join(left)}"
+    log = await trail.of_target(azure, held.registration.id, case.since)
+    others = [e for e in log.entries if "false" in e.new.get("AccountEnabled", "").lower()]
+    return f"{others[0].name or others[0].by} disabled it {others[0].at:%Y-%m-%d %H:%M} UTC" if others else ""
+
+
+def _taken_over(case: Case, subject: Subject) -> bool:
+    """Whether it is a suspect only for what another did to it, so that it need not have signed in."""
+    suspect = case.suspect(subject.id)
+    return bool(suspect and suspect.because)

@@ -1,0 +1,68 @@
+from typing import TYPE_CHECKING
+
+from responders.azure import absent_is_fine, segment
+from responders.errors import Temporary
+from responders.model import Change, Json, Outcome, Plan
+from responders.service_principals import credentials
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Case, Subject
+
+
+class RemoveFederatedCredentials:
+    """Remove an application's federated credentials of unfamiliar origin.
+
+    Each lets whoever holds a token of some other issuer sign in as the application, without any secret: a back door
+    that no rotation closes (DELETE /applications/{id}/federatedIdentityCredentials/{id}).
+    """
+
+    id = "service_principals.remove_federated_credentials"
+    permissions = ("Application.ReadWrite.All", "AuditLog.Read.All")
+    reversible = True
+
+    async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
+        held = await credentials.read(azure, case, subject)
+        return credentials.removal(self.id, "federated credential", subject, held)
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        now = await _read(azure, change)
+        if now is None:
+            return Outcome(status="already_so", reason="The federated credential is gone already.")
+        if _essence(now) != _essence(change.before):
+            reason = "The federated credential is not the one that was approved any more."
+            return Outcome(status="drifted", reason=reason, after=now)
+        with absent_is_fine():
+            await azure.graph("DELETE", f"{_path(change)}/{segment(now['id'])}")
+        return Outcome(status="done")
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        if await _read(azure, change) is not None:
+            raise Temporary(f"The federated credential {change.before['name']} of {change.resource} still shows.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        now = await _read(azure, change)
+        if now is not None:
+            same = _essence(now) == _essence(change.before)
+            reason = "It is there again already." if same else "Another federated credential has its name now."
+            return Outcome(status="already_so" if same else "failed", reason=reason)
+        await azure.graph("POST", _path(change), body=_essence(change.before))
+        return Outcome(status="done", reason="It has another id than before.")
+
+
+async def _read(azure: "Azure", change: Change) -> Json | None:
+    """The credential of that name, which is unique in its application and never changes."""
+    with absent_is_fine():
+        async for entry in azure.graph_pages(_path(change)):
+            if entry["name"] == change.before["name"]:
+                return entry
+    return None
+
+
+def _path(change: Change) -> str:
+    return f"{change.resource}/federatedIdentityCredentials"
+
+
+def _essence(entry: Json) -> Json:
+    return {k: v for k, v in entry.items() if k != "id" and not k.startswith("@") and v is not None}
