@@ -1,6 +1,6 @@
 """From what is known of an incident to its subjects, and from each to its playbook. One table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from playbooks import service_principals, subscriptions, users, vms
 from playbooks.step import Step
@@ -34,21 +34,23 @@ def subjects(case: Case) -> tuple[Subject, ...]:
             if f.suspect and f.operation in RAN_CODE and f.outcome != "failed"
         ),
     ]:
-        vm = _machine(text, case.subscription)
+        vm = _machine(text, {case.subscription, *(s.id for s in case.others)})
         if vm:
             machines.setdefault(vm.lower(), Subject(kind="vm", id=vm, name=vm.rsplit("/", 1)[-1], reason=reason))
-    return (*(p for p in people if p), where, *machines.values())
+    return (*(p for p in people if p), where, *case.others, *machines.values())
 
 
 def by_hand(case: Case) -> tuple[str, ...]:
-    """What no playbook covers, in sentences that say what a person has to do."""
+    """What no playbook covers, in sentences that say what a person has to do.
+
+    Of somebody of another tenant the subscription's playbook tells: it looks for the delegation that lets him in.
+    """
     todo = {
-        "foreign": "is of another tenant ({tenant}): remove its delegation or guest access, and tell that tenant",
         "managed_identity": "is a managed identity: review its role assignments, and the resource that it belongs to",
         "group": "is a group: review its members",
         "unknown": "is not known to the directory: find out who it is",
     }
-    lines = [f"{s.name or s.id} {todo[s.kind].format(tenant=s.tenant)}." for s in case.suspects if s.kind in todo]
+    lines = [f"{s.name or s.id} {todo[s.kind]}." for s in case.suspects if s.kind in todo]
     if not case.suspects:
         lines.append("The alert names nobody: find out in the Activity Log who acted, and run the incident again.")
     return tuple(lines)
@@ -62,13 +64,13 @@ def _person(suspect: Principal) -> Subject | None:
     return None
 
 
-def _machine(text: str, subscription: str) -> str | None:
-    """The virtual machine that a resource id is, or lies beneath."""
+def _machine(text: str, subscriptions: Collection[str]) -> str | None:
+    """The virtual machine of one of these subscriptions that a resource id is, or lies beneath."""
     try:
         resource = ResourceId.parse(text)
     except Permanent:
         return None  # the log and alerts also hold things that are no ids; what isn't one can't be a machine of ours
     kind = resource.type.lower()
-    if resource.subscription != subscription or not (kind == _VM.lower() or kind.startswith(_VM.lower() + "/")):
+    if resource.subscription not in subscriptions or not (kind == _VM.lower() or kind.startswith(_VM.lower() + "/")):
         return None
-    return f"/subscriptions/{subscription}/resourceGroups/{resource.group}/providers/{_VM}/{resource.names[0]}"
+    return f"/subscriptions/{resource.subscription}/resourceGroups/{resource.group}/providers/{_VM}/{resource.names[0]}"

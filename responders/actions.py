@@ -3,12 +3,9 @@
 from responders import defender, directory, notify, owners, related
 from responders.action import Action
 from responders.errors import Permanent
-from responders.investigation import sources
+from responders.investigation import reach, sources
 from responders.service_principals.disable import Disable as DisableServicePrincipal
-from responders.service_principals.enable import Enable as EnableServicePrincipal
-from responders.service_principals.remove_certificates import RemoveCertificates
-from responders.service_principals.remove_federated_credentials import RemoveFederatedCredentials
-from responders.service_principals.remove_secrets import RemoveSecrets
+from responders.subscriptions.remove_delegations import RemoveDelegations
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.disable import Disable as DisableUser
@@ -27,11 +24,8 @@ ACTIONS: tuple[Action, ...] = (
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),
     DisableServicePrincipal(),
-    RemoveFederatedCredentials(),
-    RemoveCertificates(),
-    RemoveSecrets(),
-    EnableServicePrincipal(),
     StripRoleAssignments(),
+    RemoveDelegations(),
     RemoveRunbooks(),
     Deallocate(),
 )
@@ -40,6 +34,7 @@ ACTIONS: tuple[Action, ...] = (
 BASE_PERMISSIONS = (
     *defender.PERMISSIONS,
     *sources.PERMISSIONS,
+    *reach.PERMISSIONS,
     *owners.PERMISSIONS,
     *directory.PERMISSIONS,
     *related.PERMISSIONS,

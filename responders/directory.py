@@ -31,10 +31,11 @@ async def resolve(azure: "Azure", actor: Actor, home: str) -> Principal:
     Kind `foreign` for someone of another tenant who is no object here, `unknown` where the directory knows nobody.
     """
     name = actor.upn or actor.name or actor.id
-    for key in (actor.id if is_guid(actor.id) else "", actor.upn):
-        if key and (entry := await _find(azure, key)):
-            return entry
     foreign = actor.tenant and home and actor.tenant.lower() != home.lower()
+    for key in (actor.id if is_guid(actor.id) else "", actor.upn):
+        entry = await _find(azure, key) if key else None
+        if entry and (key == actor.id or not foreign or entry.kind == "guest"):  # else a namesake of ours
+            return entry
     return Principal(
         id=actor.id, kind="foreign" if foreign else "unknown", name=name, upn=actor.upn, tenant=actor.tenant
     )

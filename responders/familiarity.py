@@ -47,6 +47,11 @@ def judge(
     return Verdict(familiarity="unknown", reasons=(f"{declared.because}, but", *verdict.reasons))
 
 
+def vouched(case: Case, thing: str) -> Known | None:
+    """What people say of that thing: an owner, or the settings."""
+    return _said(case, thing, "") or _declared(case, thing)
+
+
 def _first_write(case: Case, thing: str) -> Finding | None:
     """The suspects' first write of a thing."""
     wrote = (f for f in case.findings if f.suspect and f.resource.lower() == thing.lower() and f.outcome != "failed")

@@ -11,8 +11,7 @@ from responders.approvals import Question
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
 from responders.incident import Incident
-from responders.investigation import scope
-from responders.investigation.findings import findings
+from responders.investigation import everywhere, scope
 from responders.model import Case, Json, digest, plain
 from responders.services import Services
 
@@ -110,12 +109,8 @@ async def investigate(order: Json, its: Services) -> Json:
     case = await joining.widened(its, case, at)
     case, unknown = await scope.widen(its.azure, case)
     by_hand += unknown
-    try:
-        with explained("reading the Activity Log"):
-            found = await findings(its.azure, its.settings, case, now=at)
-            case = case.having(findings=found.findings, notes=found.notes, makers=found.makers)
-    except Permanent as error:  # what can be done without the log must not wait for it
-        by_hand.append(f"{error} What the suspects did there is unknown: look for what they planted.")
+    case, unread = await everywhere.look(its.azure, its.settings, case, now=at)
+    by_hand += unread
     done = {
         subject["id"].lower()
         for entry in await incident.journal.entries()

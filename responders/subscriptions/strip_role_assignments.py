@@ -64,7 +64,7 @@ class StripRoleAssignments:
             theirs = case.suspect(holder) or case.suspect(maker, made)
             if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
                 doubtful.append((item, verdict))
-            elif theirs or any(k.by and k.id.lower() == item["id"].lower() for k in case.known):
+            elif theirs or familiarity.vouched(case, item["id"]):
                 kept.append((item, verdict))
         if not doubtful and not kept:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
