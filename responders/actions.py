@@ -1,10 +1,14 @@
 """Every action there is, in the order in which they are listed everywhere."""
 
-from responders import defender, directory, notify, owners, related
+from responders import defender, directory, notify, owners, related, survival
 from responders.action import Action
 from responders.errors import Permanent
 from responders.investigation import reach, sources
 from responders.service_principals.disable import Disable as DisableServicePrincipal
+from responders.service_principals.enable import Enable as EnableServicePrincipal
+from responders.service_principals.remove_certificates import RemoveCertificates
+from responders.service_principals.remove_federated_credentials import RemoveFederatedCredentials
+from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.remove_delegations import RemoveDelegations
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -24,6 +28,10 @@ ACTIONS: tuple[Action, ...] = (
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),
     DisableServicePrincipal(),
+    RemoveFederatedCredentials(),
+    RemoveCertificates(),
+    RemoveSecrets(),
+    EnableServicePrincipal(),
     StripRoleAssignments(),
     RemoveDelegations(),
     RemoveRunbooks(),
@@ -39,6 +47,7 @@ BASE_PERMISSIONS = (
     *directory.PERMISSIONS,
     *related.PERMISSIONS,
     *notify.PERMISSIONS,
+    *survival.PERMISSIONS,
 )
 
 
