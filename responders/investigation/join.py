@@ -7,6 +7,7 @@ what the last one says. It streams: events may come newest first or oldest first
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Literal
@@ -92,6 +93,7 @@ class Join:
                 first = known.events[0][3]
                 if event.claims == first.claims:
                     event.claims = first.claims  # one token, kept once
+            _slim(event)
             self._add(known, event)
         return list(self._leave())
 
@@ -141,6 +143,15 @@ class Join:
                 begun = entry
             run.append(entry)
         yield _activity(one, run)
+
+
+def _slim(event: Event) -> None:
+    """Let go of texts that were read: a resource's id is in an event up to five times."""
+    event.id = event.resource_id = event.resource_uri = event.operation_name = None
+    if event.authorization:
+        event.authorization.scope = event.authorization.action = None
+    if event.properties:
+        event.properties.entity = event.properties.message = None
 
 
 def _twins(one: Ranked, other: Ranked) -> bool:
@@ -243,5 +254,6 @@ def _decoded(said: str) -> Any:
         return mended(said.encode(errors="replace"))
 
 
+@lru_cache(maxsize=4096)
 def _list(said: str | None) -> tuple[str, ...]:
     return tuple([part.strip() for part in said.split(",")]) if said else ()
