@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from responders import approvals
+from responders import approvals, survival
 from responders.actions import action
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
@@ -61,6 +61,8 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
     try:
         with explained(change.summary):
             await _guard(its, plan, change)
+            if why := await survival.last(await incident.case(order["case"]), change, its.azure):
+                raise Permanent(f"Not done: {why}.")
             if before is None:
                 what = {"step": order["step"], "change": change.id, "summary": change.summary}
                 await incident.journal.append("begun", what, by="countersign", at=_at(order), key=begun)

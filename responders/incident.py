@@ -96,6 +96,11 @@ class Incident:
         votes = [await self.evidence.read(path, Vote) for path in paths]
         return [vote for vote in votes if vote is not None]
 
+    async def voters(self) -> set[str]:
+        """Object ids of all who voted at any gate."""
+        paths = await self.evidence.list(self.path("votes"))
+        return {path.rsplit("/", 1)[-1].removesuffix(".json") for path in paths}
+
     async def vote(self, gate: str, vote: Vote) -> bool:
         """Keep a person's vote. False when that person had voted already."""
         return await self.evidence.create(self.path("votes", gate, f"{vote.by.id}.json"), vote)

@@ -21,6 +21,7 @@ class Services:
     _guarded: tuple[str, ...] | None = None
     _familiar: tuple[str, ...] | None = None
     _pipelines: tuple[str, ...] | None = None
+    _approvers: tuple[str, ...] | None = None
 
     @cached_property
     def azure(self) -> Azure:
@@ -58,6 +59,12 @@ class Services:
         if self._pipelines is None:
             self._pipelines = await self._with_ids(self.settings.pipelines)
         return self._pipelines
+
+    async def approvers(self) -> tuple[str, ...]:
+        """What COUNTERSIGN_APPROVERS holds; a principal name stands for its object id too. Read once."""
+        if self._approvers is None:
+            self._approvers = await self._with_ids(self.settings.approvers)
+        return self._approvers
 
     async def _with_ids(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         names = [text for text in texts if "@" in text and not text.startswith("/")]

@@ -4,18 +4,16 @@ Graph itself has no time and no maker for most of what can be given to a princip
 minutes, and keeps it for a week at least: longer than any window.
 """
 
-import asyncio
 import json
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
 from responders import familiarity
 from responders.azure import odata
+from responders.memo import Memo
 from responders.model import Case, Finding, Json, Verdict
 
 if TYPE_CHECKING:
@@ -34,13 +32,14 @@ class Entry(Struct, frozen=True, kw_only=True):
     by: str  # object id; "" where the log does not say
     name: str
     address: str
+    why: str  # more on the activity: "User registered Mobile Phone SMS"
     about: frozenset[str]  # every id that it names: its targets', and those in their properties; small letters
     old: Mapping[str, str]  # properties by name, as they were
     new: Mapping[str, str]
 
 
 class Trail(Struct, frozen=True):
-    """Entries of the log, the newest first; without the responder's own, since what it put back is the first maker's."""
+    """Entries of the log, the newest first; without our own, since what we put back is the first maker's."""
 
     entries: tuple[Entry, ...]
 
@@ -85,25 +84,18 @@ def verdict(case: Case, entry: Entry | None, *, thing: str = "", holder: str = "
     return familiarity.judge(case, entry.by or None, entry.at, deed, thing=thing, holder=holder)
 
 
-_kept: WeakKeyDictionary["Azure", dict[str, tuple[float, Trail]]] = WeakKeyDictionary()
-_locks: WeakKeyDictionary["Azure", dict[str, asyncio.Lock]] = WeakKeyDictionary()
+_memo = Memo[Trail](_FRESH)
 
 
 async def _read(azure: "Azure", clause: str, *, ours: bool = False) -> Trail:
+    async def read() -> Trail:
+        pages = azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause})
+        found = [entry async for raw in pages if (entry := _entry(raw))]
+        return Trail(tuple(sorted(found, key=lambda entry: entry.at, reverse=True)))
+
     own = "" if ours else await azure.own_id()
-    async with _locks.setdefault(azure, {}).setdefault(clause, asyncio.Lock()):
-        kept = _kept.setdefault(azure, {})
-        for old in [c for c, (at, _) in kept.items() if time.monotonic() - at > _FRESH]:
-            del kept[old]
-        if clause not in kept:
-            found = [
-                entry
-                async for raw in azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause})
-                if (entry := _entry(raw))
-            ]
-            found.sort(key=lambda entry: entry.at, reverse=True)
-            kept[clause] = time.monotonic(), Trail(tuple(found))
-        return Trail(tuple(e for e in kept[clause][1].entries if not own or e.by != own))
+    log = await _memo.get(azure, clause, read)
+    return Trail(tuple(entry for entry in log.entries if not own or entry.by != own))
 
 
 def _entry(raw: Json) -> Entry | None:
@@ -125,6 +117,7 @@ def _entry(raw: Json) -> Entry | None:
         by=str(user.get("id") or app.get("servicePrincipalId") or "").lower(),
         name=str(user.get("userPrincipalName") or app.get("displayName") or ""),
         address=str(user.get("ipAddress") or ""),
+        why=str(raw.get("resultReason") or ""),
         about=frozenset(about - {""}),
         old=old,
         new=new,

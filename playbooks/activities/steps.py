@@ -5,9 +5,10 @@ import msgspec
 from playbooks import changes, wording
 from playbooks.activities.response import US, at_of
 from playbooks.step import Step
-from responders import approvals, notify
+from responders import approvals, notify, survival
 from responders.actions import action
 from responders.approvals import GateRecord
+from responders.incident import Incident
 from responders.model import Case, Json, Plan, Subject, plain
 from responders.protection import withhold
 from responders.services import Services
@@ -22,8 +23,17 @@ async def plan(order: Json, its: Services) -> Json:
     subject = msgspec.convert(order["subject"], Subject)
     made = await action(order["action"]).plan(case, subject, its.azure)
     made = withhold(made, await its.guarded(), await its.azure.own_id())
+    made = await survival.withhold(case, made, its.azure)
     gate = Step(order["action"], order["gate"]).gate_for(its.settings.gates, made, its.settings.max_changes)
+    if gate == "auto" and await _concerns_approver(incident, made, its):
+        gate = "one"  # and not his own: whom a change concerns may not countersign it
     return await present(order, its, case, made, gate)
+
+
+async def _concerns_approver(incident: Incident, made: Plan, its: Services) -> bool:
+    """Whether a change is about somebody who is asked to approve, or has voted in this incident."""
+    people = {id_.lower() for id_ in (*await its.approvers(), *await incident.voters())}
+    return any(id_.lower() in people for change in made.changes for id_ in change.principals)
 
 
 async def present(order: Json, its: Services, case: Case, made: Plan, gate: str) -> Json:

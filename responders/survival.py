@@ -1,0 +1,115 @@
+"""No tenant may shut itself out: somebody stays Global Administrator, and somebody Owner of each subscription.
+
+Suspects don't count as those who stay, since their accounts are ended side by side. Where there are only suspects, the
+first of them by object id keeps what he has, and a person has to see to it.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from responders import people
+from responders.azure import odata, rest
+from responders.memo import Memo
+from responders.model import Case, Change, Plan
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+PERMISSIONS = ("Directory.Read.All", "User.Read.All", "Microsoft.Authorization/roleAssignments/read")
+
+_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant, as is Owner
+_OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+# Actions that take from somebody all that he holds.
+_ENDING = frozenset({"users.disable", "users.delete", "guests.remove"})
+_STRIPPING = "users.strip_directory_roles"
+_STRIPPING_AZURE = "subscriptions.strip_role_assignments"
+# The changes of a plan are checked side by side, and again when each is made.
+_holders = Memo[frozenset[str]](20)
+
+
+async def last(case: Case, change: Change, azure: "Azure") -> str:
+    """Why nobody would be left who can let the others in again, if this change were made; "" when somebody is."""
+    if change.action in _ENDING:
+        who, subscriptions = change.principals[0], azure.settings.subscriptions
+    elif change.action == _STRIPPING and change.before["roleDefinitionId"] == _GLOBAL_ADMINISTRATOR:
+        who, subscriptions = change.principals[0], ()
+        if change.before["kind"] != "active":
+            return ""
+    elif change.action == _STRIPPING_AZURE and _owner_of(change):
+        who, subscriptions = change.principals[0], (_owner_of(change),)
+    else:
+        return ""
+    if change.action != _STRIPPING_AZURE and _is_last(case, who, await _administrators(azure)):
+        return "no other Global Administrator is enabled who is no suspect: give somebody else that role first"
+    for subscription in subscriptions:
+        if _is_last(case, who, await _owners(azure, subscription)):
+            return (
+                f"subscription {subscription} has no other Owner who is no suspect: give somebody else that role first"
+            )
+    return ""
+
+
+async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
+    """The plan without changes that would leave nobody; a person has to see to them."""
+    reasons = {change.id: await last(case, change, azure) for change in plan.changes}
+    if not any(reasons.values()):
+        return plan
+    left = tuple(f"{c.summary}: withheld, since {reasons[c.id]}." for c in plan.changes if reasons[c.id])
+    changes = tuple(c for c in plan.changes if not reasons[c.id])
+    reason = plan.reason or ("" if changes else "What would be changed is what keeps the door open.")
+    return replace(plan, changes=changes, reason=reason, by_hand=(*plan.by_hand, *left))
+
+
+def _is_last(case: Case, who: str, holders: Collection[str]) -> bool:
+    suspects = {s.id.lower() for s in case.suspects} | {who}
+    return who in holders and not (holders - suspects) and who == min(holders & suspects)  # type: ignore[operator]
+
+
+def _owner_of(change: Change) -> str:
+    """The subscription that an assignment makes somebody Owner of; "" where it does not."""
+    properties = change.before["properties"]
+    head, _, subscription = str(properties["scope"]).lower().rpartition("/")
+    owner = str(properties["roleDefinitionId"]).lower().endswith(_OWNER)
+    return subscription if owner and head == "/subscriptions" else ""
+
+
+async def _administrators(azure: "Azure") -> frozenset[str]:
+    """Enabled users who are Global Administrators, also by way of a group.
+
+    GET /roleManagement/directory/roleAssignments.
+    """
+
+    async def read() -> frozenset[str]:
+        query = {"$filter": f"roleDefinitionId eq {odata(_GLOBAL_ADMINISTRATOR)}"}
+        pages = azure.graph_pages("/roleManagement/directory/roleAssignments", query)
+        return await _enabled(azure, {a["principalId"] async for a in pages if a["directoryScopeId"] == "/"})
+
+    return await _holders.get(azure, "Global Administrator", read)
+
+
+async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
+    """Enabled users who are Owners of a subscription, there or above, and applications that are."""
+
+    async def read() -> frozenset[str]:
+        found: dict[str, set[str]] = {}
+        client = azure.authorization(subscription)
+        async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
+            properties = rest(model)["properties"]
+            if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
+                found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
+        applications = found.pop("ServicePrincipal", set())
+        return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()))
+
+    return await _holders.get(azure, subscription, read)
+
+
+async def _enabled(azure: "Azure", ids: set[str]) -> frozenset[str]:
+    """The enabled users among these ids, and in the groups among them."""
+    wanted, found = sorted(ids), set[str]()
+    for start in range(0, len(wanted), people.AT_ONCE):
+        found |= {p.id for p in await people.with_ids(azure, wanted[start : start + people.AT_ONCE])}
+    for group in ids - found:
+        found |= {p.id for p in await people.members(azure, group)}
+    return frozenset(found)
