@@ -113,6 +113,40 @@ class Lock(Part, frozen=True, kw_only=True):
     notes: Annotated[str, Meta(description="Why.")] = ""
 
 
+class MachineUser(Part, frozen=True, kw_only=True):
+    """A local user of a machine."""
+
+    name: Annotated[str, Meta(description="Its name.")]
+    password: Annotated[str, Meta(description="Its password, of which the machine has a hash. Left out: none.")] = ""
+    keys: Annotated[tuple[str, ...], Meta(description="SSH public keys: lines of authorized_keys.")] = ()
+    groups: Annotated[tuple[str, ...], Meta(description="Its groups: sudo, or Administrators.")] = ()
+    shell: Annotated[str, Meta(description="Its shell, in Linux. Left out: /bin/bash.")] = ""
+    enabled: Annotated[bool, Meta(description="Whether it can be used.")] = True
+
+
+class Machine(Part, frozen=True, kw_only=True):
+    """What is inside a virtual machine, or an instance of a scale set, that is among the resources.
+
+    The administrator of its osProfile is in it anyway. Malware is a file with COUNTERSIGN-SANDBOX-MALWARE in it.
+    """
+
+    id: Annotated[str, Meta(description="Its ARM id.")]
+    users: Annotated[tuple[MachineUser, ...], Meta(description="Its local users.")] = ()
+    files: Annotated[dict[str, str], Meta(description="Files: path and text.")] = {}
+    services: Annotated[dict[str, str], Meta(description="Services that run: name and command.")] = {}
+    tasks: Annotated[dict[str, str], Meta(description="Scheduled tasks, in Windows: path and command.")] = {}
+    registry: Annotated[
+        dict[str, dict[str, str]], Meta(description="Registry, in Windows: key, values and their data.")
+    ] = {}
+    scanner: Annotated[
+        Literal["", "none", "clamav", "mdatp", "defender"],
+        Meta(description="Its antimalware scanner. Left out: none in Linux, defender in Windows."),
+    ] = ""
+    scan_seconds: Annotated[int, Meta(description="How long a full scan takes.", ge=0)] = 0
+    agent: Annotated[Literal["ready", "not ready"], Meta(description="Whether its agent reports in.")] = "ready"
+    domain: Annotated[str, Meta(description="The domain that it is joined to.")] = ""
+
+
 class Responder(Part, frozen=True, kw_only=True):
     """Where the responder is deployed.
 
@@ -149,6 +183,7 @@ class Additions(Part, frozen=True, kw_only=True):
     role_definitions: Annotated[tuple[RoleDefinition, ...], Meta(description="Custom roles.")] = ()
     role_assignments: Annotated[tuple[RoleAssignment, ...], Meta(description="Who may do what.")] = ()
     locks: Annotated[tuple[Lock, ...], Meta(description="Locks.")] = ()
+    machines: Annotated[tuple[Machine, ...], Meta(description="What is inside virtual machines.")] = ()
 
 
 class WorldFile(Additions, frozen=True, kw_only=True):

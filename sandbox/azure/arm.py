@@ -9,6 +9,7 @@ from sandbox.azure import (
     authorization,
     automation,
     automation_jobs,
+    backup,
     compute,
     delegations,
     groups,
@@ -16,6 +17,7 @@ from sandbox.azure import (
     insights,
     locks,
     management_groups,
+    network,
     operations,
     pim,
     pim_policies,
@@ -54,6 +56,8 @@ ROOMS = (
     recovery.accounts,
     automation.room,
     compute.room,
+    network.room,
+    backup.room,
 )
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-\w+)?")
 _LOGGED = re.compile(r".*/(write|delete|action)", re.IGNORECASE)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.azure import operations
 from sandbox.azure.clock import Clock, stamp
+from sandbox.azure.compute_images import content
 from sandbox.azure.compute_store import (
     BASE,
     COMPUTE,
@@ -12,6 +13,7 @@ from sandbox.azure.compute_store import (
     hidden,
     need_location,
     not_allowed,
+    power,
     room,
     shown,
     update,
@@ -26,7 +28,9 @@ Json = dict[str, Any]
 
 _DISK, _SNAPSHOT = BASE + "/disks/{name}", BASE + "/snapshots/{name}"
 _PATHS = ((_DISK, f"{COMPUTE}/disks"), (_SNAPSHOT, f"{COMPUTE}/snapshots"))
-_COPIES = frozenset({"Copy", "Restore", "CopyStart"})
+_RESTORE_POINT = BASE + "/restorePointCollections/{collection}/restorePoints/{point}/diskRestorePoints/{name}"
+_RESTORE_POINTS = f"{COMPUTE}/restorePointCollections/restorePoints/diskRestorePoints"
+_STEP = 50.0  # percent of a copy between regions that is done between two reads
 
 
 def add_disk(call: Call, id_: str, location: str, creation: Json, **properties: Any) -> Resource:
@@ -62,11 +66,11 @@ async def put(call: Call) -> Reply:
     if not isinstance(creation, dict) or not creation.get("createOption"):
         raise ApiError(400, "InvalidParameter", "Required parameter 'creationData' is missing (null).")
     inside: Json = hidden(old) if old else {}
-    if old is None and creation["createOption"] in _COPIES:
-        source = need(call, str(creation.get("sourceResourceId") or creation.get("sourceUri") or ""))
-        call.require(f"{source.type}/beginGetAccess/action", source.id)
-        kept = {k: v for k, v in source.properties.items() if k in {"osType", "hyperVGeneration", "diskSizeGB"}}
-        properties, inside = {**kept, **properties}, hidden(source)
+    if old is None:
+        inside, kept = content(call, creation, str(properties.get("osType") or "Linux"))
+        properties = {"diskSizeGB": 30, **kept, **properties}
+        if str(creation["createOption"]).lower() == "copystart":
+            properties["completionPercent"] = 0.0
     state = {"provisioningState": "Updating"}
     properties = {**(properties if old else _stamped(call, properties)), **state}
     head = {"sku": {"name": "Standard_LRS", "tier": "Standard"}, "tags": {}, **(old.body if old else {}), **body}
@@ -83,8 +87,13 @@ async def patch(call: Call) -> Reply:
 
 
 async def get(call: Call) -> Reply:
-    """Read one."""
-    return Reply(200, shown(need(call)))
+    """Read one. A copy between regions goes on while it is looked at."""
+    found = need(call)
+    body = _stated(call, found)
+    done = found.properties.get("completionPercent", 100.0)
+    if done < 100:  # noqa: PLR2004
+        update(call.world, found, {"completionPercent": min(100.0, done + _STEP)})
+    return Reply(200, body)
 
 
 async def delete(call: Call) -> Reply:
@@ -100,9 +109,11 @@ async def delete(call: Call) -> Reply:
 async def lend(call: Call) -> Reply:
     """Make a SAS by which anybody may read it: a secret, and a way out for data."""
     disk = need(call, call.parent)
-    if disk.body.get("managedBy") and disk.properties.get("diskState") == "Attached":
+    if _state(call, disk) == "Attached":
         raise not_allowed(f"Disk {disk.name} is attached to a running VM: take a snapshot of it instead.")
     level, seconds = call.body.get("access", "Read"), call.body.get("durationInSeconds", 0)
+    if not isinstance(seconds, int) or seconds <= 0:
+        raise ApiError(400, "InvalidParameter", "The value of parameter 'durationInSeconds' is invalid.")
     update(call.world, disk, {"diskState": "ActiveSAS"})
     sas = f"https://md-sandbox.blob.storage.azure.net/{disk.name}/abcd?sr=b&sig={call.world.new_id('sas')}&sp={level[:1].lower()}"
     return begin(call, "compute.lent", disk, {"sas": sas, "seconds": seconds})
@@ -119,7 +130,19 @@ async def list_(call: Call) -> Reply:
     """List those of a group or subscription."""
     parts = call.path.partition("/providers/")
     kind = parts[2]
-    return page(call, [shown(r) for r in call.world.list(kind, parts[0])])
+    return page(call, [_stated(call, r) for r in call.world.list(kind, parts[0])])
+
+
+def _stated(call: Call, disk: Resource) -> Json:
+    body = shown(disk)
+    return {**body, "properties": {**body["properties"], **({"diskState": s} if (s := _state(call, disk)) else {})}}
+
+
+def _state(call: Call, disk: Resource) -> str:
+    """Reserved is what the disk of a deallocated machine is called."""
+    state = str(disk.properties.get("diskState") or "")
+    owner = call.world.get(str(disk.body.get("managedBy") or ""))
+    return "Reserved" if state == "Attached" and owner and power(owner) == "deallocated" else state
 
 
 @operations.effect("compute.disk")
@@ -163,3 +186,6 @@ for _path, _kind in _PATHS:
     _collection = _path.removesuffix("/{name}")
     room.on("GET", _collection, f"{_kind}/read")(list_)
     room.on("GET", _collection.replace("/resourceGroups/{group}", ""), f"{_kind}/read")(list_)
+
+room.on("POST", _RESTORE_POINT + "/beginGetAccess", f"{_RESTORE_POINTS}/beginGetAccess/action")(lend)
+room.on("POST", _RESTORE_POINT + "/endGetAccess", f"{_RESTORE_POINTS}/endGetAccess/action")(call_back)

@@ -1,8 +1,9 @@
 """What all of Compute shares: the room, virtual machines as they are kept, and the checks before a write.
 
-What lies inside a machine or disk is in its body under "sandbox", which no answer shows and every snapshot holds:
-of a VM {"power": its power state, "ran": what run commands and extensions ran, "users": {name: password},
-"answers": {part of a script: what it prints}}, of a disk {"infected": true}. A world file may write the same.
+What lies inside a machine or disk is in its body under "sandbox", which no answer shows and every snapshot holds. Of a
+machine {"power": its power state, "agent": "ready" or not, "provision": what it was set up with}. Of an OS disk
+{"guest": what guest.py describes}, of a data disk whatever a world file says, {"content": "…"}: a copy has the same.
+What was run in machines is a record, not a part of them: `world.state["compute"]["ran"]`.
 """
 
 from typing import Any
@@ -59,6 +60,9 @@ COMPUTE = "Microsoft.Compute"
 BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute"
 VM = BASE + "/virtualMachines/{vm}"
 KIND = f"{COMPUTE}/virtualMachines"
+INSTANCE = BASE + "/virtualMachineScaleSets/{set}/virtualMachines/{vm}"
+INSTANCES = f"{COMPUTE}/virtualMachineScaleSets/virtualMachines"
+MACHINES = ((VM, KIND), (INSTANCE, INSTANCES))
 
 
 def hidden(resource: Resource) -> Json:
@@ -77,12 +81,19 @@ def shown(resource: Resource) -> Json:
     defaults: Json = {"provisioningState": "Succeeded"}
     if resource.type.lower() == KIND.lower():
         defaults["vmId"] = made_up_id("vm", resource.key)
-    return {**body, "properties": {**defaults, **resource.properties}}
+    properties = {k: v for k, v in resource.properties.items() if k != "userData"}
+    return {**body, "properties": {**defaults, **properties}}
 
 
 def machine(call: Call) -> Resource:
-    """The virtual machine of the call. Raises ApiError 404."""
-    return need(call, "/".join(call.path.split("/")[:9]))
+    """The virtual machine, or the instance of a scale set, that the call is about. Raises ApiError 404."""
+    return need(call, machine_id(call.path))
+
+
+def machine_id(path: str) -> str:
+    """The id of the machine that a path is of or beneath."""
+    parts = path.split("/")
+    return "/".join(parts[: 11 if parts[7].lower() == "virtualmachinescalesets" else 9])
 
 
 def region(resource: Resource) -> str:
@@ -104,9 +115,9 @@ def update(world: World, resource: Resource, properties: Json | None = None, ins
     return world.put(resource.id, body)
 
 
-def ran(world: World, vm: Resource, what: Json) -> Resource:
-    """Remember what was run inside a machine."""
-    return update(world, vm, inside={"ran": [*hidden(vm).get("ran", ()), what]})
+def ran(world: World, what: Json) -> None:
+    """Remember what was run in a machine: {"vm", "at", "by", "script", "code"}. No parameters: they hold secrets."""
+    world.state.setdefault("compute", {}).setdefault("ran", []).append(what)
 
 
 def not_allowed(message: str) -> ApiError:
@@ -149,6 +160,15 @@ def ephemeral(vm: Resource) -> bool:
 def os_disk(body: Json) -> Json:
     """The OS disk that a machine's model describes."""
     return ((body.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {}
+
+
+def encrypted(world: World, vm: Resource) -> bool:
+    """Whether Azure Disk Encryption is on: inside the machine, unlike encryption at the host or by a customer's key."""
+    disk = world.get(disk_id(os_disk(vm.body)))
+    settings = (disk.properties.get("encryptionSettingsCollection") or {}) if disk else {}
+    extensions = world.beneath(vm.id, f"{vm.type}/extensions")
+    ade = any(str(e.properties.get("type", "")).lower().startswith("azurediskencryption") for e in extensions)
+    return bool(settings.get("enabled")) or ade
 
 
 def disk_id(described: Json) -> str:

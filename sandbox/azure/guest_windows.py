@@ -61,7 +61,7 @@ def new(seed: str, profile: Json, declared: Json) -> Json:
         "exclusions": {"paths": [], "processes": [], "extensions": []},
         "realtime": True,
         "threats": [],
-        "scanner": declared.get("scanner", "defender"),
+        "scanner": declared.get("scanner") or "defender",
         "scan_seconds": int(declared.get("scan_seconds", 0)),
     }
 

@@ -12,6 +12,7 @@ The parts, all of them optional:
     role_definitions: [{name: Responder, scopes: [/subscriptions/…], actions: [...], data_actions: [...]}]
     role_assignments: [{scope: /subscriptions/…, role: Owner, principal: ops@contoso.example}]
     locks: [{scope: /subscriptions/…, name: keep, level: CanNotDelete}]
+    machines: [{id: /subscriptions/…/virtualMachines/web, users: [{name: ops}], scanner: clamav}]   # see guest.py
 
 Loading a second file adds to the first.
 """
@@ -25,6 +26,7 @@ from sandbox.azure import (
     authorization,
     directory_file,
     groups,
+    guest,
     ids,
     locks,
     rbac,
@@ -105,6 +107,7 @@ class _File(msgspec.Struct, kw_only=True):
     role_definitions: list[_Role] = []
     role_assignments: list[_Assignment] = []
     locks: list[_Lock] = []
+    machines: list[dict[str, Any]] = []
 
 
 _PEOPLE = ("licenses", "users", "service_principals", "groups", "administrative_units")
@@ -150,6 +153,9 @@ def _load(world: World, file: _File, at: datetime) -> None:
         properties = {"level": lock.level} | ({"notes": lock.notes} if lock.notes else {})
         body = {"type": locks.TYPE, "properties": properties}
         world.put(f"{lock.scope}/providers/{locks.TYPE}/{lock.name}", body)
+    for machine in file.machines:
+        guest.declare(world, machine)
+    guest.furnish(world)
 
 
 def _tags(tags: dict[str, str]) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sandbox.azure import Sandbox
+from sandbox.azure import Sandbox, guest, guest_login
 from tests.sandbox.estate import GROUP, OPS, compute, estate
 
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
@@ -39,6 +39,36 @@ def inside(azure: Sandbox) -> dict[str, Any]:
     found = azure.world.get(VM)
     assert found
     return dict(found.body["sandbox"])
+
+
+def guest_of(azure: Sandbox) -> dict[str, Any]:
+    found = azure.world.get(VM)
+    assert found
+    return guest.of(azure.world, found)
+
+
+def files_of(azure: Sandbox) -> dict[str, Any]:
+    return dict(guest_of(azure)["files"])
+
+
+def gets_in(azure: Sandbox, user: str, password: str = "", **more: Any) -> bool:
+    """Whether somebody gets into the machine."""
+    return guest_login.entry(azure.world, azure.clock, VM, user, password=password, **more).ok
+
+
+async def bash(client: Any, *script: str) -> str:
+    """What a run command says that runs a script as root."""
+    body = {"commandId": "RunShellScript", "script": list(script)}
+    result = await (await client.virtual_machines.begin_run_command(*AT, body)).result()
+    return str(result.value[0].message)
+
+
+async def managed(client: Any, name: str = "job", **properties: Any) -> Any:
+    """The instance view of a managed run command."""
+    commands = client.virtual_machine_run_commands
+    body = {"location": "westeurope", "properties": properties}
+    await (await commands.begin_create_or_update(*AT, name, body)).result()
+    return (await commands.get_by_virtual_machine(*AT, name, expand="instanceView")).instance_view
 
 
 def os_disk(azure: Sandbox) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 
 from sandbox.azure import Sandbox, World
 from tests.sandbox.estate import GROUP, MALLORY, OPS, READER, SUBSCRIPTION, Rest, browser, compute, estate
-from tests.sandbox.machines import AT, PASSWORD, VM, extension, inside, model, opened, os_disk, power
+from tests.sandbox.machines import AT, PASSWORD, VM, extension, gets_in, model, opened, os_disk, power
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "arm" / "compute"
 DISKS = f"{GROUP}/providers/Microsoft.Compute/disks"
@@ -169,7 +169,7 @@ async def test_a_patch_changes_only_what_it_names() -> None:
         assert vm.tags == {"owner": OPS, "state": "suspect"}
         assert vm.storage_profile.os_disk.delete_option == "Detach"
         assert vm.storage_profile.os_disk.managed_disk.id == os_disk(azure)["managedDisk"]["id"]
-        assert inside(azure)["users"] == {"azureuser": PASSWORD}
+        assert gets_in(azure, "azureuser", PASSWORD)
 
 
 async def test_rights_are_asked_for_by_the_action() -> None:

@@ -1,0 +1,239 @@
+"""Network interfaces, security groups and Bastion's shareable links. What a packet may do: network_rules.py.
+
+Everything else of the provider (networks, subnets, public addresses) is a resource like any other (resources.py).
+"""
+
+from typing import Any
+
+from sandbox.azure import operations
+from sandbox.azure.clock import Clock, stamp
+from sandbox.azure.compute_store import KIND, need_linked
+from sandbox.azure.errors import ApiError, bad_request
+from sandbox.azure.lists import page
+from sandbox.azure.network_rules import DEFAULTS
+from sandbox.azure.resources import need, rendered
+from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.world import Resource, World
+
+Json = dict[str, Any]
+
+NETWORK = "Microsoft.Network"
+room = Room(NETWORK)
+_BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
+_NIC, _NICS = _BASE + "/networkInterfaces/{name}", f"{NETWORK}/networkInterfaces"
+_GROUP, _GROUPS = _BASE + "/networkSecurityGroups/{name}", f"{NETWORK}/networkSecurityGroups"
+_BASTION, _BASTIONS = _BASE + "/bastionHosts/{name}", f"{NETWORK}/bastionHosts"
+
+
+@room.on("PUT", _NIC, f"{_NICS}/write")
+async def put_nic(call: Call) -> Reply:
+    """Create or replace an interface. What it refers to takes rights of its own."""
+    body = _given(call)
+    properties = body.get("properties") or {}
+    if group := (properties.get("networkSecurityGroup") or {}).get("id"):
+        need_linked(call, f"{_GROUPS}/join/action", need(call, str(group)).id)
+    for part in properties.get("ipConfigurations") or ():
+        inner = part.get("properties") or {}
+        if subnet := (inner.get("subnet") or {}).get("id"):
+            need_linked(call, f"{NETWORK}/virtualNetworks/subnets/join/action", str(subnet))
+        if address := (inner.get("publicIPAddress") or {}).get("id"):
+            need_linked(call, f"{NETWORK}/publicIPAddresses/join/action", str(address))
+    return _store(call, {**body, "properties": {k: v for k, v in properties.items() if k != "virtualMachine"}})
+
+
+@room.on("GET", _NIC, f"{_NICS}/read")
+async def get_nic(call: Call) -> Reply:
+    """Read an interface, with the machine that has it."""
+    return Reply(200, _nic(call, need(call)))
+
+
+@room.on("GET", _BASE + "/networkInterfaces", f"{_NICS}/read")
+@room.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Network/networkInterfaces", f"{_NICS}/read")
+async def list_nics(call: Call) -> Reply:
+    """List interfaces."""
+    scope = call.path.partition("/providers/")[0]
+    return page(call, [_nic(call, nic) for nic in call.world.list(_NICS, scope)])
+
+
+@room.on("DELETE", _NIC, f"{_NICS}/delete")
+async def delete_nic(call: Call) -> Reply:
+    """Delete an interface that no machine has. Absent: 204."""
+    old = call.world.get(call.path)
+    if old and (owner := _owner(call, old)):
+        message = (
+            f"Network Interface {old.id} is used by existing resource {owner}. In order to delete the network "
+            "interface, it must be dissociated from the resource."
+        )
+        raise bad_request("NicInUse", message)
+    return _delete(call, old)
+
+
+@room.on("PUT", _GROUP, f"{_GROUPS}/write")
+async def put_group(call: Call) -> Reply:
+    """Create or replace a security group with its rules."""
+    body = _given(call)
+    properties = dict(body.get("properties") or {})
+    given = properties.get("securityRules") or ()
+    rules = [{**rule, "id": f"{call.path}/securityRules/{rule.get('name')}"} for rule in given]
+    taken = [((r.get("properties") or {}).get("direction"), (r.get("properties") or {}).get("priority")) for r in rules]
+    if len(set(taken)) < len(taken):
+        message = "Rules cannot have the same Priority and Direction."
+        raise bad_request("SecurityRuleConflict", message)
+    drop = {"defaultSecurityRules", "networkInterfaces", "subnets"}
+    kept = {k: v for k, v in properties.items() if k not in drop}
+    return _store(call, {**body, "properties": {**kept, "securityRules": rules}})
+
+
+@room.on("GET", _GROUP, f"{_GROUPS}/read")
+async def get_group(call: Call) -> Reply:
+    """Read a security group: its rules, the default ones, and what it is on."""
+    return Reply(200, _group(call, need(call)))
+
+
+@room.on("GET", _BASE + "/networkSecurityGroups", f"{_GROUPS}/read")
+@room.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Network/networkSecurityGroups", f"{_GROUPS}/read")
+async def list_groups(call: Call) -> Reply:
+    """List security groups."""
+    scope = call.path.partition("/providers/")[0]
+    return page(call, [_group(call, group) for group in call.world.list(_GROUPS, scope)])
+
+
+@room.on("DELETE", _GROUP, f"{_GROUPS}/delete")
+async def delete_group(call: Call) -> Reply:
+    """Delete a security group that is on nothing. Absent: 204."""
+    old = call.world.get(call.path)
+    if old and (users := [*_interfaces(call, old), *_subnets(call, old)]):
+        message = (
+            f"Network security group {old.id} cannot be deleted because it is in use by the following resources: "
+            f"{', '.join(users)}. In order to delete the Network security group, remove the association with the "
+            "resource(s). To learn how to do this, see aka.ms/deletensg."
+        )
+        raise bad_request("InUseNetworkSecurityGroupCannotBeDeleted", message)
+    return _delete(call, old)
+
+
+@room.on("POST", _BASTION + "/createShareableLinks", f"{_BASTIONS}/createShareableLinks/action")
+async def create_links(call: Call) -> Reply:
+    """Make links by which anybody who knows a password gets to a machine's console. Body: {vms: [{vm: {id}}]}."""
+    bastion = need(call, call.parent)
+    links = dict(_links(bastion))
+    for id_ in _wanted(call):
+        token = call.world.new_id("shareable link", id_)
+        link = f"https://bst-{bastion.name}.bastion.azure.com/#/en/shareablelink/{token}"
+        links[id_.lower()] = {"vm": {"id": id_}, "bsl": link, "createdAt": stamp(call.clock.now())}
+    call.world.put(bastion.id, {**bastion.body, "sandbox": {"links": links}})
+    return operations.accept(call, "network.links", {"id": bastion.id}, location=_region(bastion))
+
+
+@room.on("POST", _BASTION + "/getShareableLinks", f"{_BASTIONS}/getShareableLinks/action")
+async def get_links(call: Call) -> Reply:
+    """List the links of the machines in the body, or of all."""
+    links, wanted = _links(need(call, call.parent)), {id_.lower() for id_ in _wanted(call)}
+    return Reply(200, {"value": [link for id_, link in links.items() if not wanted or id_ in wanted]})
+
+
+@room.on("POST", _BASTION + "/deleteShareableLinks", f"{_BASTIONS}/deleteShareableLinks/action")
+async def delete_links(call: Call) -> Reply:
+    """Take back the links of the machines in the body."""
+    bastion, wanted = need(call, call.parent), {id_.lower() for id_ in _wanted(call)}
+    links = {id_: link for id_, link in _links(bastion).items() if id_ not in wanted}
+    body = {k: v for k, v in bastion.body.items() if k != "sandbox"}
+    call.world.put(bastion.id, {**body, **({"sandbox": {"links": links}} if links else {})})
+    return operations.accept(call, "network.done", {"id": bastion.id}, location=_region(bastion))
+
+
+@operations.effect("network.links")
+def _linked(world: World, clock: Clock, args: Json) -> Json:  # noqa: ARG001
+    bastion = world.get(args["id"])
+    return {"value": list(_links(bastion).values()) if bastion else []}
+
+
+@operations.effect("network.done")
+def _done(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
+    if found := world.get(args["id"]):
+        world.put(found.id, {**found.body, "properties": {**found.properties, "provisioningState": "Succeeded"}})
+
+
+@operations.effect("network.gone")
+def _gone(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
+    world.delete(args["id"])
+
+
+def _store(call: Call, body: Json) -> Reply:
+    old = call.world.get(call.path)
+    properties = {**(body.get("properties") or {}), "provisioningState": "Updating"}
+    whole = {**body, "properties": properties}
+    stored = call.world.put(call.path, whole, call.author, call.version)
+    args, status = {"id": stored.id}, 200 if old else 201
+    body = rendered(stored)
+    return operations.accept(call, "network.done", args, location=_region(stored), status=status, body=body)
+
+
+def _delete(call: Call, old: Resource | None) -> Reply:
+    if old is None:
+        return Reply(204)
+    return operations.accept(call, "network.gone", {"id": old.id}, location=_region(old))
+
+
+def _given(call: Call) -> Json:
+    body = call.body
+    if not isinstance(body, dict) or not body.get("location"):
+        raise ApiError(400, "LocationRequired", "The location property is required for this definition.")
+    return {k: v for k, v in body.items() if k not in {"sandbox", "systemData"}}
+
+
+def _nic(call: Call, nic: Resource) -> Json:
+    body, owner = rendered(nic), _owner(call, nic)
+    more = {"virtualMachine": {"id": owner}} if owner else {}
+    return {**body, "properties": {**(body.get("properties") or {}), **more}}
+
+
+def _owner(call: Call, nic: Resource) -> str:
+    for vm in call.world.list(KIND, lag=False):
+        profile = vm.properties.get("networkProfile") or {}
+        if any(str(n.get("id")).lower() == nic.key for n in profile.get("networkInterfaces") or ()):
+            return vm.id
+    return ""
+
+
+def _group(call: Call, group: Resource) -> Json:
+    body = rendered(group)
+    own = [rendered(rule) for rule in call.world.beneath(group.id, f"{_GROUPS}/securityRules")]
+    properties = {**(body.get("properties") or {})}
+    properties["securityRules"] = [*(properties.get("securityRules") or ()), *own]
+    properties["defaultSecurityRules"] = [
+        {**rule, "id": f"{group.id}/defaultSecurityRules/{rule['name']}"} for rule in DEFAULTS
+    ]
+    if nics := _interfaces(call, group):
+        properties["networkInterfaces"] = [{"id": id_} for id_ in nics]
+    if subnets := _subnets(call, group):
+        properties["subnets"] = [{"id": id_} for id_ in subnets]
+    return {**body, "properties": properties}
+
+
+def _interfaces(call: Call, group: Resource) -> list[str]:
+    nics = call.world.list(_NICS, lag=False)
+    return [n.id for n in nics if str((n.properties.get("networkSecurityGroup") or {}).get("id")).lower() == group.key]
+
+
+def _subnets(call: Call, group: Resource) -> list[str]:
+    found = []
+    for network in call.world.list(f"{NETWORK}/virtualNetworks", lag=False):
+        for subnet in network.properties.get("subnets") or ():
+            inner = subnet.get("properties") or {}
+            if str((inner.get("networkSecurityGroup") or {}).get("id")).lower() == group.key:
+                found.append(str(subnet.get("id") or f"{network.id}/subnets/{subnet.get('name')}"))
+    return found
+
+
+def _links(bastion: Resource) -> dict[str, Json]:
+    links: dict[str, Json] = (bastion.body.get("sandbox") or {}).get("links") or {}
+    return links
+
+
+def _wanted(call: Call) -> list[str]:
+    return [str((entry.get("vm") or {}).get("id")) for entry in call.body.get("vms") or ()]
+
+
+def _region(resource: Resource) -> str:
+    return str(resource.body.get("location") or "westeurope").lower().replace(" ", "")
