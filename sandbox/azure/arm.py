@@ -10,6 +10,7 @@ from sandbox.azure import (
     automation,
     automation_jobs,
     backup,
+    changes,
     compute,
     delegations,
     groups,
@@ -23,6 +24,7 @@ from sandbox.azure import (
     pim_policies,
     pim_requests,
     recovery,
+    resource_graph,
     resources,
     role_definitions,
     security,
@@ -52,6 +54,7 @@ ROOMS = (
     delegations.room,
     security.room,
     insights.room,
+    resource_graph.room,
     recovery.vaults,
     recovery.accounts,
     automation.room,
@@ -131,7 +134,8 @@ class Arm:
         """Run a write, a delete or an action; the log gets its beginning and its end, whatever that is."""
         first = activity_log.started(call)
         try:
-            reply = await self._run(call, handler)
+            with changes.written(call.world, first, call.clock.now()):
+                reply = await self._run(call, handler)
         except ApiError as error:
             activity_log.record(call, first, "Started")
             activity_log.record(call, activity_log.template(call), "Failed", error.status, error.body())

@@ -41,7 +41,7 @@ class Expression(NamedTuple):
 
 def run(query: str, tables: Mapping[str, Table]) -> Table:
     """The result of a query. Raises ApiError 400, which names what isn't known."""
-    return _Parser(query, tables).run()
+    return Parser(query, tables).run()
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -55,7 +55,9 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 _LITERALS = {"string", "long", "datetime", "timespan"}
 
 
-class _Parser:
+class Parser:
+    """Reads a query from left to right, and runs each step when it has been read."""
+
     def __init__(self, query: str, tables: Mapping[str, Table]) -> None:
         self._query, self._tables = query, tables
         self._words = list(words(query))
@@ -63,26 +65,34 @@ class _Parser:
         self._columns: dict[str, str] = {}
 
     def run(self) -> Table:
+        """The result. Raises ApiError 400."""
         while self._have("let"):
             name = self._name().text
             self._need("=")
             self._lets[name] = self._expression()
             self._need(";")
+        table = self._piped()
+        if self._words[0].kind != "end":
+            raise self._wrong(self._words[0])
+        return table
+
+    def _piped(self) -> Table:
         name = self._name().text
         if name not in self._tables:
             raise refused("SemanticError", f"Failed to resolve table or column expression named '{name}'")
-        table = self._tables[name]
-        steps = {"where": self._where, "project": self._project, "summarize": self._summarize}
-        steps |= {"sort": self._sort, "order": self._sort, "take": self._limit, "limit": self._limit}
+        table, steps = self._tables[name], self._steps()
         while self._have("|"):
             self._columns = table.columns
             step = self._name()
             if step.text not in steps:
                 raise self._wrong(step)
             table = steps[step.text](table)
-        if self._words[0].kind != "end":
-            raise self._wrong(self._words[0])
         return table
+
+    def _steps(self) -> dict[str, Callable[[Table], Table]]:
+        steps: dict[str, Callable[[Table], Table]] = {"where": self._where, "project": self._project}
+        steps["summarize"] = self._summarize
+        return steps | {"sort": self._sort, "order": self._sort, "take": self._limit, "limit": self._limit}
 
     # -- words -----------------------------------------------------------------------------------------------------
 
@@ -245,7 +255,7 @@ class _Parser:
     def _called(self, function: Word, given: list[Expression]) -> Expression:
         first = given[0]
         if function.text == "tostring" and len(given) == 1:
-            return Expression("string", lambda row: _string(first.of(row)), first.name)
+            return Expression("string", lambda row: text(first.of(row)), first.name)
         if function.text == "coalesce" and len({one.type for one in given}) == 1:
             return Expression(first.type, lambda row: _coalesced(g.of(row) for g in given))
         if function.text == "bin" and [one.type for one in given] == ["datetime", "timespan"]:
@@ -266,7 +276,8 @@ def _coalesced(values: Iterable[Any]) -> Any:
     return value
 
 
-def _string(value: Any) -> str:
+def text(value: Any) -> str:
+    """What tostring makes of a value."""
     if isinstance(value, datetime):
         return stamp(value)
     if isinstance(value, dict | list):

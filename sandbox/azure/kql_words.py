@@ -14,7 +14,7 @@ _WORD = re.compile(
     |(?P<datetime>datetime\([^()]*\))
     |(?P<timespan>\d+(?:ms|d|h|m|s)\b)
     |(?P<long>\d+(?![\w.])|\d+(?=\.\.))
-    |(?P<sign>!?in~|\.\.|=~|!~|==|!=|<=|>=|[<>=|,;()])
+    |(?P<sign>!?in~|!(?:in|has|contains|startswith|endswith)\b|\.\.|=~|!~|==|!=|<=|>=|[<>=|,;().\[\]])
     |(?P<name>[A-Za-z_]\w*)""",
     re.VERBOSE,
 )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox.azure import activity_log, ids
+from sandbox.azure import activity_log, changes, ids
 from sandbox.azure.clock import stamp
 from sandbox.azure.errors import ApiError
 from sandbox.azure.router import Reply
@@ -124,7 +124,8 @@ def poll(call: "Call", operation: Json) -> Reply:
 
 def _finish(world: "World", clock: "Clock", operation: Json) -> None:
     try:
-        result = EFFECTS[operation["effect"]](world, clock, operation["args"])
+        with changes.written(world, operation.get("event") or {}, clock.now()):
+            result = EFFECTS[operation["effect"]](world, clock, operation["args"])
     except ApiError as error:
         operation |= {"status": "Failed", **error.body(), "http": error.status}
     else:

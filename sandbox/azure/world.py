@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
-from sandbox.azure import ids
+from sandbox.azure import changes, ids
 from sandbox.azure.activity_log import ActivityLog
 from sandbox.azure.clock import stamp
 from sandbox.azure.directory import Directory
@@ -94,6 +94,8 @@ class World:
         self.pace = Pace()
         self.lag = 0  # > 0 while a delete runs whose lists shall lag: reads until they notice
         self.mails: Bodies = []
+        self.changes: Bodies = []  # see changes.py
+        self.writer: Json | None = None  # whose write runs now
         self._resources: dict[str, Resource] = {}
         self._types: dict[str, dict[str, Resource]] = {}
         self._revisions: dict[str, int] = {}
@@ -122,6 +124,7 @@ class World:
         self._resources[resource.key] = resource
         self._types.setdefault(kind.lower(), {})[resource.key] = resource
         self._touch(kind)
+        changes.record(self, id_, kind, old.body if old else None, resource.body)
         return resource
 
     def delete(self, id_: str) -> Resources:
@@ -131,6 +134,7 @@ class World:
             del self._resources[resource.key]
             del self._types[resource.type.lower()][resource.key]
             self._touch(resource.type)
+            changes.record(self, resource.id, resource.type, resource.body, None)
             # A resource's own identity goes with it.
             self.directory.purge((resource.body.get("identity") or {}).get("principalId") or "")
             if self.lag:
@@ -234,6 +238,7 @@ class World:
             "parents": self.parents,
             "pace": asdict(self.pace),
             "mails": self.mails,
+            "changes": self.changes,
             "resources": [asdict(r) for r in self],
             "serial": self._serial,
         }
@@ -244,8 +249,8 @@ class World:
         world = cls(state["tenant"])
         world.directory = Directory.restore(state["directory"])
         world.activity = ActivityLog.restore(state["activity"])
-        for name in ("operations", "state", "parents", "mails"):
-            setattr(world, name, state[name])
+        for name in ("operations", "state", "parents", "mails", "changes"):
+            setattr(world, name, state.get(name, []))
         world.pace = Pace(**state["pace"])
         for entry in state["resources"]:
             resource = Resource(**entry)
