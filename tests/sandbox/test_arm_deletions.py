@@ -81,18 +81,16 @@ async def test_in_the_right_order_all_of_it_goes() -> None:
 async def test_a_slow_delete_shows_that_it_goes_on() -> None:
     async with arm(PARTS) as call:
         call.azure.world.pace.polls = 1
-        await call("DELETE", VM, version="2024-07-01")
-        for _ in range(3):
-            await call("GET", VM, version="2024-07-01")
-        call.azure.world.delete(VM)
-        begun = await call("DELETE", NIC, version=NET_VERSION)
+        for id_ in (VM, NIC):
+            call.azure.world.delete(id_)
+        begun = await call("DELETE", IP, version=NET_VERSION)
         assert (begun.status, "Azure-AsyncOperation" in begun.headers) == (202, True)
-        shown = await call("GET", NIC, version=NET_VERSION)
+        shown = await call("GET", IP, version=NET_VERSION)
         assert shown.body["properties"]["provisioningState"] == "Deleting"
         poll = await call("GET", begun.headers["Azure-AsyncOperation"])
         assert poll.body["status"] == "InProgress"
         assert (await call("GET", begun.headers["Azure-AsyncOperation"])).body["status"] == "Succeeded"
-        assert (await call("GET", NIC, version=NET_VERSION)).status == 404
+        assert (await call("GET", IP, version=NET_VERSION)).status == 404
 
 
 async def test_a_group_goes_with_all_of_it_unless_somebody_outside_needs_it() -> None:
