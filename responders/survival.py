@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from responders import people
-from responders.azure import odata, rest
+from responders.azure import absent_is_fine, odata, rest
 from responders.memo import Memo
 from responders.model import Case, Change, Plan
 
@@ -95,10 +95,11 @@ async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
     async def read() -> frozenset[str]:
         found: dict[str, set[str]] = {}
         client = azure.authorization(subscription)
-        async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
-            properties = rest(model)["properties"]
-            if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
-                found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
+        with absent_is_fine():  # a subscription that is gone has no door
+            async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
+                properties = rest(model)["properties"]
+                if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
+                    found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
         applications = found.pop("ServicePrincipal", set())
         return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()))
 

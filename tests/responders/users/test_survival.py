@@ -1,0 +1,120 @@
+"""Somebody stays who can let the others in again, whatever is approved."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from responders import survival
+from responders.model import Change, Plan
+from responders.subscriptions.strip_role_assignments import StripRoleAssignments
+from responders.users.disable import Disable
+from responders.users.strip_directory_roles import StripDirectoryRoles
+from sandbox.azure.well_known import DIRECTORY_ROLES
+from tests.responders.users.tenant import Tenant, tenant
+from tests.sandbox.estate import CHIEF, MALLORY, OPS, READER, RESPONDER, SUBSCRIPTION
+
+GLOBAL = DIRECTORY_ROLES["Global Administrator"]
+OWNER = "/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+RIGHTS = ("Directory.Read.All", "User.Read.All", "AuditLog.Read.All")
+
+
+@asynccontextmanager
+async def _readable() -> AsyncIterator[Tenant]:
+    async with tenant(*RIGHTS) as its:
+        scope = f"/subscriptions/{SUBSCRIPTION}"
+        its.sandbox.world.load(
+            {"role_assignments": [{"scope": scope, "role": "Reader", "principal": RESPONDER}]}, its.sandbox.clock.now()
+        )
+        yield its
+
+
+def _disables(its: Tenant, who: str) -> Change:
+    oid = its.graph.id(who)
+    return Change(action=Disable.id, resource=f"/users/{oid}", summary=f"block sign-in of {who}", principals=(oid,))
+
+
+def _strips(its: Tenant, who: str, kind: str = "active") -> Change:
+    before = {"kind": kind, "roleDefinitionId": GLOBAL}
+    return Change(
+        action=StripDirectoryRoles.id, resource="r", summary="s", before=before, principals=(its.graph.id(who),)
+    )
+
+
+def _strips_azure(its: Tenant, who: str, scope: str = f"/subscriptions/{SUBSCRIPTION}") -> Change:
+    before = {"properties": {"scope": scope, "roleDefinitionId": f"/subscriptions/{SUBSCRIPTION}{OWNER}"}}
+    return Change(
+        action=StripRoleAssignments.id, resource="r", summary="s", before=before, principals=(its.graph.id(who),)
+    )
+
+
+def _enabled(its: Tenant, who: str, *, yes: bool) -> None:
+    directory = its.sandbox.world.directory
+    directory.put({**directory.objects[its.graph.id(who)], "accountEnabled": yes})
+
+
+async def _last(its: Tenant, change: Change) -> str:
+    return await survival.last(its.case, change, its.azure)
+
+
+async def test_the_last_global_administrator_keeps_role_and_account_and_a_person_is_told() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+        changes = (_disables(its, CHIEF), _strips(its, CHIEF))
+        plan = Plan(action=Disable.id, subject=its.subject(CHIEF), changes=changes)
+
+        kept = await survival.withhold(its.case, plan, its.azure)
+
+        assert kept.changes == ()
+        assert ["no other Global Administrator is enabled" in line for line in kept.by_hand] == [True, True]
+        assert await _last(its, _strips(its, CHIEF, "eligible")) == ""  # what is not active keeps no door open
+        assert await _last(its, _disables(its, MALLORY)) == ""
+
+
+@pytest.mark.parametrize("through_group", [False, True])
+async def test_another_enabled_one_is_enough_a_break_glass_account_too(through_group: bool) -> None:  # noqa: FBT001
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+        holder = its.group("admins") if through_group else its.graph.id(READER)  # Rita is in that group
+        its.sandbox.world.directory.assign_role(holder, GLOBAL)
+
+        assert await _last(its, _disables(its, CHIEF)) == ""
+
+
+async def test_one_that_is_disabled_is_not() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+        its.sandbox.world.directory.assign_role(its.graph.id(READER), GLOBAL)
+        _enabled(its, READER, yes=False)
+
+        assert "Global Administrator" in await _last(its, _disables(its, CHIEF))
+
+
+async def test_of_suspects_alone_one_keeps_it_whatever_the_order() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF, MALLORY]
+        its.sandbox.world.directory.assign_role(its.graph.id(MALLORY), GLOBAL)
+
+        said = [await _last(its, _disables(its, who)) for who in (CHIEF, MALLORY)]
+
+        assert [bool(why) for why in said].count(True) == 1
+
+
+@pytest.mark.parametrize("action", [_disables, _strips_azure])
+async def test_the_last_owner_of_a_subscription_keeps_it(action: object) -> None:
+    async with _readable() as its:
+        its.suspects = [OPS]
+        change = _disables(its, OPS) if action is _disables else _strips_azure(its, OPS)
+
+        assert f"subscription {SUBSCRIPTION} has no other Owner" in await _last(its, change)
+        assert await _last(its, _strips_azure(its, OPS, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/app")) == ""
+
+
+async def test_another_owner_is_enough_above_the_subscription_too() -> None:
+    async with _readable() as its:
+        its.suspects = [OPS]
+        its.sandbox.world.load(
+            {"role_assignments": [{"scope": "/", "role": "Owner", "principal": CHIEF}]}, its.sandbox.clock.now()
+        )
+
+        assert await _last(its, _strips_azure(its, OPS)) == ""
