@@ -208,8 +208,10 @@ class Responder:
                 return shown
             gates = [g for g in shown["gates"] if g["state"] == "open" and votes != "none"]
             for gate in gates:
-                for by in ("bob", "carol")[: gate["needs"] if votes == "approve" else 1]:
-                    await self.vote(incident, gate, by, decision=votes)
+                # Of what is not known to be unfamiliar nobody here names anything.
+                named = votes == "approve" and any(c["familiarity"] != "unknown" for c in gate["plan"]["changes"])
+                for by in ("bob", "carol")[: gate["needs"] if named else 1]:
+                    await self.vote(incident, gate, by, decision="approve" if named else "reject")
             if not gates:
                 await self.pass_time()
         raise AssertionError(f"{incident} never ends: {shown['status']}")
