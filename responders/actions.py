@@ -4,10 +4,12 @@ from responders import defender, directory, notify, owners, related, survival
 from responders.action import Action
 from responders.errors import Permanent
 from responders.investigation import reach, sources
+from responders.service_principals.delete import Delete as DeleteServicePrincipal
 from responders.service_principals.disable import Disable as DisableServicePrincipal
 from responders.service_principals.enable import Enable as EnableServicePrincipal
 from responders.service_principals.remove_certificates import RemoveCertificates
 from responders.service_principals.remove_federated_credentials import RemoveFederatedCredentials
+from responders.service_principals.remove_grants import RemoveGrants
 from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.remove_delegations import RemoveDelegations
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
@@ -31,6 +33,8 @@ ACTIONS: tuple[Action, ...] = (
     RemoveFederatedCredentials(),
     RemoveCertificates(),
     RemoveSecrets(),
+    RemoveGrants(),
+    DeleteServicePrincipal(),
     EnableServicePrincipal(),
     StripRoleAssignments(),
     RemoveDelegations(),

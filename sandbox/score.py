@@ -22,6 +22,7 @@ _COLLECTIONS = {
     )
 }
 _LOST = re.compile(r"/(?:password|passwordCredentials/[^/]+|authentication/\w+/[^/]+)$")
+_BIN = "/directory/deletedItems/"
 _SHOWN = 5  # differences of one object that a sentence names
 
 
@@ -130,8 +131,9 @@ def _type(body: Json) -> str:
 
 def _covered(key: str, evicted: Mapping[str, str]) -> bool:
     """Whether a key is one of those to be evicted, or lies beneath one, or is one's entry in the recycle bin."""
-    deleted = key.replace("/directory/deletedItems/", "/users/", 1)
-    return deleted in evicted or any(key.startswith(above + "/") for above in evicted)
+    if key.startswith(_BIN):
+        return any(f"/{collection}/{key.removeprefix(_BIN)}" in evicted for collection in _COLLECTIONS.values())
+    return any(key == above or key.startswith(above + "/") for above in evicted)
 
 
 def _differs(key: str, before: State, after: State) -> bool:

@@ -5,6 +5,7 @@ from responders.errors import Temporary
 from responders.model import Case, Change, Outcome, Plan, Subject
 from responders.service_principals import credentials, disable
 from responders.service_principals.credentials import Held
+from responders.trail import Entry
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 class Enable:
     """Give a familiar application back to its owners: let it sign in again (PATCH /servicePrincipals/{id}).
 
-    The last step, once nothing that a suspect gave it is left on it. An application that acted in the window was
-    enabled in it, so whoever disabled it did so because of the incident; of any other nobody knows, and it is offered.
+    The last step, once no credential that a suspect gave it is left, and only if it was this responder that disabled
+    it, as Entra's audit log has it. The log lags: one of which it does not tell yet is offered, unless it acted in the
+    window, and so was enabled then.
     """
 
     id = "service_principals.enable"
@@ -28,10 +30,16 @@ class Enable:
         name = held.registration.name
         if held.registration.principal["accountEnabled"]:
             return Plan(action=self.id, subject=subject, reason=f"{name} is enabled.")
-        if why := await _stays(azure, case, held):
+        log = await trail.of_target(azure, held.registration.id, case.since, ours=True)
+        last = next((entry for entry in log.entries if "AccountEnabled" in entry.new), None)
+        ours = last is not None and last.by == await azure.own_id()
+        if why := _stays(held, None if ours else last):
             reason = f"{name} is not given back."
             return Plan(action=self.id, subject=subject, reason=reason, kept=(f"{name} stays disabled: {why}",))
-        acted = not _taken_over(case, subject) or any(f.caller.lower() == subject.id.lower() for f in case.findings)
+        # What acted in the window was enabled in it: then nobody had disabled it before.
+        known = (
+            ours or not _taken_over(case, subject) or any(f.caller.lower() == subject.id.lower() for f in case.findings)
+        )
         left = f"{name} has {len(held.credentials)} credentials" if held.credentials else f"{name} has no credential"
         change = Change(
             action=self.id,
@@ -40,11 +48,11 @@ class Enable:
             reasons=(
                 f"nothing that a suspect gave it is left: {left}; {held.owners} should know",
                 "a token that the intruder still has works again until an hour after it was given out: wait for that",
-                *(() if acted else ("whether it was disabled before the incident is not known",)),
+                *(() if known else ("whether it was disabled before the incident is not known",)),
             ),
             before={"accountEnabled": False, "appId": held.registration.principal["appId"]},
             principals=(held.registration.id,),
-            familiarity="unfamiliar" if acted else "unknown",
+            familiarity="unfamiliar" if known else "unknown",
         )
         return Plan(action=self.id, subject=subject, changes=(change,))
 
@@ -71,16 +79,16 @@ class Enable:
         return Outcome(status="done")
 
 
-async def _stays(azure: "Azure", case: Case, held: Held) -> str:
+def _stays(held: Held, by_another: Entry | None) -> str:
     """Why the application is not given back; "" when it is."""
     if held.doomed:
         return "a suspect made it"
     left = [c.label for c in held.credentials if c.verdict.familiarity == "unfamiliar"]
     if left:
         return f"it still has {', '.join(left)}"
-    log = await trail.of_target(azure, held.registration.id, case.since)
-    others = [e for e in log.entries if "false" in e.new.get("AccountEnabled", "").lower()]
-    return f"{others[0].name or others[0].by} disabled it {others[0].at:%Y-%m-%d %H:%M} UTC" if others else ""
+    if by_another:
+        return f"{by_another.name or by_another.by} saw to that, {by_another.at:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def _taken_over(case: Case, subject: Subject) -> bool:

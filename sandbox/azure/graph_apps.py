@@ -5,11 +5,12 @@ from typing import Any
 from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL, iso
 from sandbox.azure.directory_new import new_application, new_service_principal
 from sandbox.azure.graph_access import denied
-from sandbox.azure.graph_audit import edge
+from sandbox.azure.graph_audit import changed, edge, record, target
 from sandbox.azure.graph_credentials import log_keys
 from sandbox.azure.graph_groups import reference, roles_and_groups
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, patch, payload
 from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.well_known import made_up_id
 
 Json = dict[str, Any]
 
@@ -42,7 +43,7 @@ async def create_service_principal(call: Call) -> Reply:
     if application is None:
         raise bad(f"The appId '{app_id}' of the service principal does not reference a valid application object.")
     named = {
-        "id": directory.new_id("service principal", app_id),
+        "id": made_up_id("service principal", app_id),
         "appId": app_id,
         "displayName": application["displayName"],
     }
@@ -103,7 +104,11 @@ async def create_application(call: Call) -> Reply:
     body, directory = payload(call), call.world.directory
     if not body.get("displayName"):
         raise bad("A value is required for property 'displayName' of resource 'Application'.")
-    ids = {"id": directory.new_id("application"), "appId": directory.new_id("application", "app")}
+    # As a world file's are made: so an exercise knows what it will be called.
+    app_id = made_up_id("app", body["displayName"])
+    if directory.application(app_id) or directory.find(app_id):
+        app_id = directory.new_id("application", "app")
+    ids = {"id": made_up_id("application", app_id), "appId": app_id}
     entry = directory.put(patch(new_application(ids, call.clock.now()), body))
     directory.owners[entry["id"]] = [call.caller.oid]
     return one(call, entry, 201)
@@ -165,6 +170,10 @@ def _update(call: Call, kind: str) -> Reply:
     if keys is not None:
         body = {**body, "keyCredentials": [_certificate(call, k) for k in keys]}
     after = call.world.directory.put(patch(entry, body))
+    if "accountEnabled" in body:
+        old, new = ([e["accountEnabled"]] for e in (entry, after))
+        properties = changed("AccountEnabled", new, old), changed("Included Updated Properties", "AccountEnabled")
+        record(call, "Update service principal", "ApplicationManagement", target(after, *properties))
     if keys is not None:
         log_keys(call, entry, after)
     return Reply(204)
