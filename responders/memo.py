@@ -29,3 +29,7 @@ class Memo(Generic[T]):
             if asked not in kept:
                 kept[asked] = time.monotonic(), await read()
             return kept[asked][1]
+
+    def forget(self, azure: "Azure", asked: str) -> None:
+        """After a write: what was read before it does not hold any more."""
+        self._kept.get(azure, {}).pop(asked, None)

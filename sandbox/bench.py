@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import alerting, bench_investigation
+from sandbox import alerting, bench_identities, bench_investigation
 from sandbox.azure import Clock, Request, Sandbox, raise_alert
 from sandbox.azure.directory_file import UserEntry
 from sandbox.demo import DEMO
@@ -41,6 +41,7 @@ async def bench() -> int:
     console.print(await _responses())
     console.print(_cold_start())
     console.print(await _redelivery())
+    console.print(await bench_identities.table())
     for table in bench_investigation.tables():
         console.print(table)
     return 0

@@ -4,6 +4,7 @@ from responders import trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Permanent, Temporary
 from responders.ids import is_guid
+from responders.memo import Memo
 from responders.model import Change, Json, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from responders.model import Case, Subject
 
 _GROUP = "#microsoft.graph.group"
+_memberships = Memo[frozenset[str]](5)
 
 
 class RemoveGroupMemberships:
@@ -77,14 +79,16 @@ class RemoveGroupMemberships:
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
-        if not await _is_in(azure, change):
+        group, member = change.before["group"], change.before["member"]
+        if group not in await _ids(azure, member):
             return Outcome(status="already_so", reason="The user is not in the group.")
         with absent_is_fine():
-            await azure.graph("DELETE", reference(change.before["group"], change.before["member"]))
+            await azure.graph("DELETE", reference(group, member))
+        _memberships.forget(azure, member)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
-        if await _is_in(azure, change):
+        if change.before["group"] in await _ids(azure, change.before["member"]):
             raise Temporary(f"It does not show yet: {change.summary}.")
         return Outcome(status="done")
 
@@ -95,6 +99,7 @@ class RemoveGroupMemberships:
         body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{segment(member)}"}
         with absent_is_fine():
             await azure.graph("POST", f"/groups/{segment(group)}/members/$ref", body=body)
+            _memberships.forget(azure, member)
             return Outcome(status="done")
         return Outcome(status="failed", reason="The user or the group is gone: restore it first, then undo again.")
 
@@ -118,8 +123,17 @@ async def _groups(azure: "Azure", user: str, what: str) -> list[Json]:
     return sorted((item for item in found if item.get("@odata.type") == _GROUP), key=lambda group: str(group["id"]))
 
 
+async def _ids(azure: "Azure", user: str) -> frozenset[str]:
+    """Ids of the groups that a user is in himself: one list for all of his changes that are under way."""
+
+    async def read() -> frozenset[str]:
+        return frozenset({group["id"] for group in await _groups(azure, user, "memberOf")})
+
+    return await _memberships.get(azure, user, read)
+
+
 async def _is_in(azure: "Azure", change: Change) -> bool:
-    """Whether the user is a member, not only by way of another group (GET /users/{id}/memberOf/{id})."""
+    """The same of one group (GET /users/{id}/memberOf/{id}), for an undo: lists lag behind what was put back."""
     group, member = change.before["group"], change.before["member"]
     with absent_is_fine():
         await azure.graph("GET", f"/users/{segment(member)}/memberOf/{segment(group)}", {"$select": "id"})

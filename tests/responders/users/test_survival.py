@@ -110,6 +110,17 @@ async def test_the_last_owner_of_a_subscription_keeps_it(action: object) -> None
         assert await _last(its, _strips_azure(its, OPS, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/app")) == ""
 
 
+async def test_an_owner_of_less_than_the_subscription_is_not_enough() -> None:
+    async with _readable() as its:
+        its.suspects = [OPS]
+        scope = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/app"
+        its.sandbox.world.load(
+            {"role_assignments": [{"scope": scope, "role": "Owner", "principal": CHIEF}]}, its.sandbox.clock.now()
+        )
+
+        assert "has no other Owner" in await _last(its, _strips_azure(its, OPS))
+
+
 async def test_another_owner_is_enough_above_the_subscription_too() -> None:
     async with _readable() as its:
         its.suspects = [OPS]
