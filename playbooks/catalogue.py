@@ -41,7 +41,7 @@ def markdown() -> str:
     lines = ["| action | what it does | playbooks | undo | approvals |", "|---|---|---|---|---|"]
     for id_ in dict.fromkeys(row["action"] for row in rows()):
         mine = [row for row in rows() if row["action"] == id_]
-        books = ", ".join(row["playbook"] for row in mine)
+        books = ", ".join(dict.fromkeys(row["playbook"] for row in mine))
         back = "yes" if mine[0]["reversible"] else "no"
         lines.append(f"| `{id_}` | {mine[0]['changes']} | {books} | {back} | {mine[0]['approvals']} |")
     return "\n".join(lines)

@@ -14,9 +14,14 @@ from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.remove_delegations import RemoveDelegations
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
+from responders.users.confirm_compromised import ConfirmCompromised
+from responders.users.delete import Delete as DeleteUser
 from responders.users.disable import Disable as DisableUser
+from responders.users.enable import Enable as EnableUser
 from responders.users.remove_app_role_assignments import RemoveAppRoleAssignments
+from responders.users.remove_authentication_methods import RemoveAuthenticationMethods
 from responders.users.remove_group_memberships import RemoveGroupMemberships
+from responders.users.reset_password import ResetPassword
 from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
 from responders.users.strip_directory_roles import StripDirectoryRoles
@@ -25,10 +30,15 @@ from responders.vms.deallocate import Deallocate
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
     DisableUser(),
+    ConfirmCompromised(),
     StripDirectoryRoles(),
     RemoveGroupMemberships(),
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),
+    RemoveAuthenticationMethods(),
+    ResetPassword(),
+    DeleteUser(),
+    EnableUser(),
     DisableServicePrincipal(),
     RemoveFederatedCredentials(),
     RemoveCertificates(),

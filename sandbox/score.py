@@ -23,6 +23,7 @@ _COLLECTIONS = {
 }
 _LOST = re.compile(r"/(?:password|passwordCredentials/[^/]+|authentication/\w+/[^/]+)$")
 _BIN = "/directory/deletedItems/"
+_PASSWORD = re.compile(r"^/users/[^/]+/password$")
 _SHOWN = 5  # differences of one object that a sentence names
 
 
@@ -61,7 +62,7 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str])
         if key not in before
         else f"Left: {text} {'was not stopped' if _type(before[key]) == JOB else 'is still there and works'}."
         for key, text in evicted.items()
-        if key not in before or (key in after and not neutral(after[key]))
+        if key not in before or (key in after and not _changed(key, before, after) and not neutral(after[key]))
     ]
     unknown = [
         f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in before
@@ -74,7 +75,7 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str])
     beyond = [
         f"Touched: {key}: {_difference(_rest(before[key]), _rest(after[key]))}."
         for key in evicted
-        if key in before and key in after and _rest(after[key]) != _rest(before[key])
+        if key in before and key in after and not _PASSWORD.search(key) and _rest(after[key]) != _rest(before[key])
     ]
     new = [f"Touched: {key} appeared." for key in after if key not in before and not _covered(key, evicted)]
     return Tally(
@@ -113,6 +114,11 @@ def neutral(body: Json) -> bool:
     if kind == JOB:
         return body.get("properties", {}).get("status") in STOPPED_JOB
     return body.get("accountEnabled") is False
+
+
+def _changed(key: str, before: State, after: State) -> bool:
+    """Whether it is a password, and another one now: the one that was known is worth nothing any more."""
+    return bool(_PASSWORD.search(key)) and _differs(key, before, after)
 
 
 def _rest(body: Json) -> Json:

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 class Disable:
     """Block sign-in of a user (PATCH /users/{id} accountEnabled).
 
-    Tokens already given out live on to their expiry; `users.revoke_sessions` ends what can be ended.
+    Tokens already given out live on to their expiry; `users.revoke_sessions` ends what can be ended. Who holds a
+    directory role, or is in a restricted management administrative unit, is out of an application's reach.
     """
 
     id = "users.disable"
-    permissions = ("User.Read.All", "User.EnableDisableAccount.All")
+    permissions = ("Directory.Read.All", "User.EnableDisableAccount.All")
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
@@ -26,6 +27,8 @@ class Disable:
         name = account.label(user)
         if not user["accountEnabled"]:
             return Plan(action=self.id, subject=subject, reason=f"{name} is disabled already.")
+        if todo := account.by_hand(user, await account.standing(azure, user["id"]), "block its sign-in"):
+            return Plan(action=self.id, subject=subject, reason="An application may not do it.", by_hand=(todo,))
         reasons = [subject.reason]
         if user.get("onPremisesSyncEnabled"):
             reasons.append("synchronised from on premises: disable it there too, or the next sync may enable it again")

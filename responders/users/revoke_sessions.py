@@ -14,7 +14,8 @@ class RevokeSessions:
     """End a user's sessions (POST /users/{id}/revokeSignInSessions).
 
     Refresh tokens and browser sessions end within minutes; access tokens at their expiry, unless continuous access
-    evaluation ends them sooner. Irreversible, since an ended session stays ended: its user signs in again.
+    evaluation ends them sooner; a guest's are his home's. Irreversible, since an ended session stays ended: its user
+    signs in again.
     """
 
     id = "users.revoke_sessions"
@@ -25,6 +26,9 @@ class RevokeSessions:
         user = await account.read(azure, subject.id)
         if user is None:
             return Plan(action=self.id, subject=subject, reason=f"The directory has no user {subject.id}.")
+        if account.external(user):
+            reason = f"{account.label(user)} is a guest: its sessions are its home's to end."
+            return Plan(action=self.id, subject=subject, reason=reason)
         change = Change(
             action=self.id,
             resource=f"/users/{user['id']}",

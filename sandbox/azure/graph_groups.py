@@ -178,7 +178,8 @@ def reference(call: Call) -> Json:
     collection, _, name = link.rpartition("/v1.0/")[2].partition("/")
     if collection not in {"directoryObjects", *COLLECTIONS.values()} or not name:
         raise bad("Invalid value specified for property '@odata.id' of resource 'Group'.")
-    entry = call.world.directory.objects.get(name.lower())
+    find = call.world.directory.find if collection == "users" else call.world.directory.objects.get
+    entry = find(name.lower())  # users go by their principal name, too
     if entry is None:
         raise missing(name)
     return entry
