@@ -1,12 +1,12 @@
 """What extensions and run commands have in common: resources of a machine, whose secrets are never shown.
 
-Protected settings and parameters are kept until what they are for has run, and no longer.
+Protected settings and parameters travel with the operation that they are for, and are in no resource.
 """
 
 from typing import Any
 
 from sandbox.azure import guest
-from sandbox.azure.compute_store import begin, hidden, machine, not_allowed, power, shown, update
+from sandbox.azure.compute_store import begin, machine, not_allowed, power, shown, update
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import merged, need
 from sandbox.azure.router import Call, Reply
@@ -36,15 +36,15 @@ def need_agent(world: World, vm: Resource, name: str) -> None:
 
 
 def put(call: Call, effect: str, body: Json, status: int = 0) -> Reply:
-    """Store one, and begin what it does. 201 when it is new, else 200."""
+    """Store one, and begin what it does, its secrets in the arguments. 201 when it is new, else 200."""
     old = call.world.get(call.path)
     given = {k: v for k, v in (body.get("properties") or {}).items() if k != "instanceView"}
     secrets = {k: given[k] for k in SECRETS if given.get(k)}
     properties = {k: v for k, v in given.items() if k not in SECRETS} | {"provisioningState": "Creating"}
     kept = {k: v for k, v in body.items() if k not in {"sandbox", "systemData"}}
-    whole = {**kept, "properties": properties, **({"sandbox": secrets} if secrets else {})}
-    stored = call.world.put(call.path, whole, call.author, call.version)
-    return begin(call, effect, stored, status=status or (200 if old else 201), body=shown(stored))
+    stored = call.world.put(call.path, {**kept, "properties": properties}, call.author, call.version)
+    args = {"secrets": secrets}
+    return begin(call, effect, stored, args, status=status or (200 if old else 201), body=shown(stored))
 
 
 async def patch(call: Call, effect: str) -> Reply:
@@ -74,7 +74,5 @@ async def delete(call: Call) -> Reply:
 
 
 def done(world: World, child: Resource, state: str, inside: Json | None = None) -> Resource:
-    """Set the end of what it did, and forget its secrets."""
-    kept = {k: v for k, v in {**hidden(child), **(inside or {})}.items() if k not in SECRETS}
-    body = {k: v for k, v in child.body.items() if k != "sandbox"} | ({"sandbox": kept} if kept else {})
-    return update(world, world.put(child.id, body), {"provisioningState": state})
+    """Set the end of what it did."""
+    return update(world, child, {"provisioningState": state}, inside)

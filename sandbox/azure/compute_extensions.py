@@ -66,14 +66,14 @@ async def put(call: Call) -> Reply:
 
 @operations.effect("compute.extension")
 def _installed(world: World, clock: Clock, args: Json) -> None:
-    extension = world.get(args["id"])
+    extension, secrets = world.get(args["id"]), args.pop("secrets")
     vm = world.get(args["id"].rpartition("/extensions/")[0])
     if extension is None or vm is None:
         return
     p = extension.properties
     try:
         need_agent(world, vm, extension.name)
-        code, message = _act(world, clock, vm, extension)
+        code, message = _act(world, clock, vm, p, secrets.get("protectedSettings") or {})
     except ApiError:
         compute_children.done(world, extension, "Failed")
         raise
@@ -115,10 +115,9 @@ async def patch(call: Call) -> Reply:
     return await compute_children.patch(call, "compute.extension")
 
 
-def _act(world: World, clock: Clock, vm: Resource, extension: Resource) -> tuple[int, str]:
+def _act(world: World, clock: Clock, vm: Resource, p: Json, secrets: Json) -> tuple[int, str]:
     """Do what the extension does in the machine: its exit code, and what it says."""
-    p = extension.properties
-    settings = {**(p.get("settings") or {}), **(hidden(extension).get("protectedSettings") or {})}
+    settings = {**(p.get("settings") or {}), **secrets}
     kind = str(p.get("type", "")).lower()
     if kind == "vmaccessforlinux":
         given = [{"name": k, "value": str(v)} for k, v in settings.items()]

@@ -82,7 +82,7 @@ async def put(call: Call) -> Reply:
 
 @operations.effect("compute.command")
 def _commanded(world: World, clock: Clock, args: Json) -> None:
-    command = world.get(args["id"])
+    command, secrets = world.get(args["id"]), args.pop("secrets")
     vm = world.get(args["id"].rpartition("/runCommands/")[0])
     if command is None or vm is None:
         return
@@ -93,7 +93,7 @@ def _commanded(world: World, clock: Clock, args: Json) -> None:
         raise
     p, now = command.properties, clock.now()
     script = str(p["source"].get("script") or "")
-    parameters = [*(p.get("parameters") or ()), *(hidden(command).get("protectedParameters") or ())]
+    parameters = [*(p.get("parameters") or ()), *(secrets.get("protectedParameters") or ())]
     who = str(p.get("runAsUser") or "")
     if not script:
         kinds = ", ".join(p["source"])

@@ -38,6 +38,10 @@ grep gzip head id install join ln ls md5sum mkdir mktemp mv nl nohup od openssl 
 readlink realpath rm rmdir sed seq setsid sh sha256sum sha512sum shuf sleep sort split stat sync tac
 tail tar tee test timeout touch tr true truncate uname uniq wc whoami xargs yes umount
 """.split()  # noqa: SIM905 - a list of words
+_FOLDERS = """
+usr/bin usr/sbin usr/local/bin usr/local/sbin proc dev tmp root home etc/cron.d etc/cron.daily etc/systemd/system
+etc/ssh etc/sudoers.d etc/profile.d opt run srv var/spool/cron/crontabs var/log var/tmp
+""".split()  # noqa: SIM905 - a list of words
 # What of the root is not the guest's: the host's, or the kernel's.
 _OURS = frozenset({".host", "bin", "sbin", "lib", "lib64", "proc", "dev", "usr/lib", "usr/lib64", "run/mount"})
 _SETUP = """
@@ -135,7 +139,7 @@ def _build(root: Path, scanner: str) -> frozenset[str]:
     """Make what every machine has; the paths of its commands."""
     for name in ("old", "usr", "tools"):
         (root / ".host" / name).mkdir(parents=True)
-    for name in ("usr/bin", "usr/sbin", "usr/local/bin", "proc", "dev", "tmp", "root", "etc", "var/tmp", "run"):
+    for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     links = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": ".host/usr/lib", "lib64": ".host/usr/lib64"}
     links |= {"usr/lib": "../.host/usr/lib", "usr/lib64": "../.host/usr/lib64"}
@@ -183,7 +187,7 @@ def _write(root: Path, path: str, entry: Json) -> None:
 
 
 def _read(root: Path, commands: frozenset[str]) -> Json:
-    """All files that are the guest's; directories only where they are empty or not 0755."""
+    """All files that are the guest's; directories only where they are not 0755: an empty one says nothing."""
     found: Json = {}
     size = 0
     for folder, inner, names in os.walk(root, topdown=True):
@@ -198,8 +202,7 @@ def _read(root: Path, commands: frozenset[str]) -> Json:
                 continue
             mode = stat.S_IMODE(place.stat().st_mode)
             place.chmod(mode | 0o700)
-            plain = mode == 0o755  # noqa: PLR2004
-            if not plain or (prefix + name not in _STANDING and not any(place.iterdir())):
+            if mode != 0o755:  # noqa: PLR2004
                 found[f"/{prefix}{name}"] = {"dir": True, "mode": f"{mode:04o}"}
         for name in names:
             place, path = Path(folder, name), prefix + name
@@ -212,11 +215,6 @@ def _read(root: Path, commands: frozenset[str]) -> Json:
     if size > MOST:
         raise ValueError(f"The script left {size} bytes in the guest; it holds {MOST} at most.")
     return found
-
-
-_STANDING = frozenset(
-    {"tmp", "root", "etc", "run", "var", "usr", "usr/local", "usr/local/bin", "usr/sbin", "usr/bin", "var/tmp"}
-)
 
 
 def _dated(old: Json | None, new: Json, now: int) -> Json:

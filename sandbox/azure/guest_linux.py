@@ -77,7 +77,7 @@ def new(seed: str, profile: Json, declared: Json) -> Json:
     for path, text in (declared.get("files") or {}).items():
         files[path] = _file(text, "0755" if str(text).startswith("#!") else "0644")
     kept = {"scanner": declared.get("scanner", ""), "scan_seconds": int(declared.get("scan_seconds", 0))}
-    return {"system": "linux", "files": _canonical(files), **kept}
+    return {"system": "linux", "files": files, **kept}
 
 
 def accounts(guest: Json, today: int) -> dict[str, Account]:
@@ -129,16 +129,6 @@ def sealed(files: Json, seed: str) -> Json:
     return {**files, "/etc/shadow": {**shadow, "text": _PLAIN.sub(seal, shadow["text"])}}
 
 
-def _canonical(files: Json) -> Json:
-    """The files as they are read back from a jail: without plain directories that have something in them."""
-    plain = {"dir": True, "mode": "0755"}
-    return {
-        path: entry
-        for path, entry in files.items()
-        if entry != plain or not any(other.startswith(f"{path}/") for other in files)
-    }
-
-
 def _lines(guest: Json, path: str) -> list[list[str]]:
     return [line.split(":") for line in text(guest, path).splitlines() if ":" in line]
 
@@ -170,8 +160,6 @@ def _base(profile: Json, admin: str) -> Json:
         "/etc/login.defs": _file("UID_MIN 1000\nUID_MAX 60000\nENCRYPT_METHOD SHA512\n"),
         "/etc/shells": _file("/bin/sh\n/bin/bash\n/usr/bin/bash\n"),
         "/etc/crontab": _file("17 * * * * root cd / && run-parts --report /etc/cron.hourly\n"),
-        "/etc/cron.d": {"dir": True, "mode": "0755"},
-        "/etc/systemd/system": {"dir": True, "mode": "0755"},
         "/etc/ssh/sshd_config": _file(sshd, "0600"),
         "/etc/sudoers": _file("root ALL=(ALL:ALL) ALL\n%sudo ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n", "0440"),
         "/etc/sudoers.d": {"dir": True, "mode": "0750"},

@@ -26,6 +26,7 @@ def _rule(name: str, priority: int, direction: str, access: str, source: str, de
 
 
 _INSIDE, _LAST = "VirtualNetwork", 65500
+_PRIVATE = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 DEFAULTS = (
     _rule("AllowVnetInBound", 65000, "Inbound", "Allow", _INSIDE, _INSIDE),
     _rule("AllowAzureLoadBalancerInBound", 65001, "Inbound", "Allow", "AzureLoadBalancer", "*"),
@@ -95,7 +96,7 @@ def _port(rule: Json, port: int) -> bool:
 
 
 def _address(prefixes: Iterable[str], address: str) -> bool:
-    inside = ip_address(address).is_private
+    inside = any(ip_address(address) in network for network in _PRIVATE)
     for prefix in prefixes:
         if prefix in {"*", "0.0.0.0/0"} or (prefix == "Internet" and not inside) or (prefix == _INSIDE and inside):
             return True
