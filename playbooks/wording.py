@@ -2,7 +2,7 @@
 
 from responders.approvals import Question
 from responders.links import Link, token
-from responders.model import Case, Change, Plan
+from responders.model import Case, Change, Plan, Principal
 from responders.owners import Owner
 from responders.settings import Settings
 
@@ -10,7 +10,7 @@ from responders.settings import Settings
 def question(case: Case) -> str:
     """The owner's question."""
     alert = case.alert
-    who = ", ".join(s.upn or s.name or s.id for s in case.suspects) or "somebody whom the alert does not name"
+    who = ", ".join(_who(s) for s in case.suspects) or "somebody whom the alert does not name"
     where = ", ".join(alert.resources[:5]) or f"subscription {case.subscription}"
     from_ = f" from {', '.join(alert.addresses[:5])}" if alert.addresses else ""
     return (
@@ -18,6 +18,11 @@ def question(case: Case) -> str:
         f"{alert.start:%Y-%m-%d %H:%M} UTC. {_more(case)}Was that expected? If it was, the alert is dismissed. If it "
         "was not, or if nobody answers in time, the accounts and resources that it touched are treated as compromised."
     )
+
+
+def _who(suspect: Principal) -> str:
+    name = suspect.upn or suspect.name or suspect.id
+    return f"{name} of another tenant ({suspect.tenant})" if suspect.kind == "foreign" else name
 
 
 def _more(case: Case) -> str:

@@ -10,9 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from responders.errors import Refused
+from responders.ids import ResourceId, is_guid
 from responders.model import Case, Plan
 
 FORBIDDEN, CONFLICT = 403, 409
+MOST_KNOWN = 50  # things that an owner may name as known to him
 _NEEDS = {"one": 1, "two": 2}
 
 
@@ -33,6 +35,7 @@ class Question(Struct, frozen=True, kw_only=True):
     suspects: tuple[str, ...]  # object ids
     expires: datetime
     covers: tuple[str, ...] = ()  # ARM ids of joined alerts that the text tells of too
+    things: dict[str, str] = {}  # what the owner may say is known to him: ids, each in words
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -42,6 +45,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     at: datetime
     expected: bool
     reason: str = ""
+    known: tuple[str, ...] = ()  # resource and object ids that the owner says are known to him
 
 
 class GateRecord(Struct, frozen=True, kw_only=True):
@@ -130,6 +134,22 @@ def check_answer(question: Question, person: Person, at: datetime) -> None:
             f"The time to answer was over at {question.expires:%Y-%m-%d %H:%M} UTC, and silence is held to be "
             "unexpected. What is done about it still needs approvals: tell an approver."
         )
+
+
+def check_known(question: Question, answer: Answer) -> Answer:
+    """The answer with the ids that are known to its giver spelled one way. Raise Refused for what he can't say so of.
+
+    Each is one resource or one object of the directory, never all beneath: a word on a subscription would hide an
+    intruder's things in it.
+    """
+    if answer.known and answer.expected:
+        raise Refused("If all was expected, nothing is to be named as known. Nothing was kept; answer again.")
+    if len(answer.known) > MOST_KNOWN:
+        raise Refused(f"More than {MOST_KNOWN} things were named as known. Nothing was kept; name the others by hand.")
+    ids = [text.lower() if is_guid(text) else ResourceId.parse(text).text for text in answer.known]
+    if theirs := [id_ for id_ in ids if id_ in question.suspects]:
+        raise Refused(f"{theirs[0]} is a suspect of this incident, and no owner's word clears a suspect.", FORBIDDEN)
+    return msgspec.structs.replace(answer, known=tuple(dict.fromkeys(ids)))
 
 
 def check_vote(gate: GateRecord, plan: Plan, vote: Vote, earlier: Iterable[Vote]) -> None:

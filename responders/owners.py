@@ -53,6 +53,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
     owners: tuple[Owner, ...] = ()
     notes: tuple[str, ...] = ()
+    given: tuple[Json, ...] = ()  # the role assignments that suspects made in the window: id and properties, as one
 
 
 async def find(azure: "Azure", case: Case, settings: "Settings") -> Found:
@@ -82,7 +83,8 @@ class _Search:
             found = await self._noted(doing, source) or []
             if found:
                 break
-        return Found(owners=tuple(found[:MOST]), notes=tuple(dict.fromkeys(self._notes)))
+        given = tuple(grant for grant in self._grants if self._theirs(grant))
+        return Found(owners=tuple(found[:MOST]), notes=tuple(dict.fromkeys(self._notes)), given=given)
 
     async def _noted(self, doing: str, source: "Callable[[], Awaitable[list[Owner] | None]]") -> "list[Owner] | None":
         try:
@@ -195,7 +197,9 @@ class _Search:
 
     async def _read_grants(self) -> None:
         path = f"{self._subscription}/providers/Microsoft.Authorization/roleAssignments"
-        self._grants = [item["properties"] async for item in self._azure.arm_pages(path, "2022-04-01")]
+        self._grants = [
+            {**item["properties"], "id": item["id"]} async for item in self._azure.arm_pages(path, "2022-04-01")
+        ]
 
     def _theirs(self, grant: Json) -> bool:
         """Whether a suspect made that assignment in the window."""

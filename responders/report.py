@@ -62,12 +62,16 @@ def _because(what: Json) -> str:
     return f" {what['reason']}" if what.get("reason") else ""
 
 
+def _known(what: Json) -> str:
+    return f" Known to him: {', '.join(what['known'])}." if what.get("known") else ""
+
+
 _TELL: Mapping[str, Callable[[Json], str]] = {
     "alert": lambda w: f"The alert was taken: {w['title']} ({w['type']}).",
     "examined": lambda w: f"Defender knows the alert. Suspects: {len(w['suspects'])}.{_because(w)}",
     "asked_again": lambda w: f"A new run was asked for: {w['run']}.{_because(w)}",
     "asked": lambda w: f"Asked {', '.join(w['owners']) or 'nobody'} whether it was expected, until {w['expires']}.",
-    "answered": lambda w: f"The owner's answer: {w['answer']}.{_because(w)}",
+    "answered": lambda w: f"The owner's answer: {w['answer']}.{_because(w)}{_known(w)}",
     "investigated": lambda w: f"Found {w['findings']} activities, and {len(w['subjects'])} subjects to respond to.",
     "planned": lambda w: (
         f"{w['action']} for {w['subject']['name'] or w['subject']['id']}: "

@@ -90,6 +90,7 @@ def _asked(question: Json | None) -> Iterator[Node]:
             ("Answer", answer),
             ("Answered", when(question["answered"]) if question["answered"] else None),
             ("Reason", question["reason"]),
+            ("Known to him", items(question["known"]) if question["known"] else None),
         ]
     )
 

@@ -169,13 +169,15 @@ async def _question(incident: Incident, told: dict[str, Entry], *, ended: bool, 
     question: Json = {"id": id_, "at": plain(asked.at), "state": "open", "answer": None, "by": "", "reason": ""}
     question |= {name: asked.what[name] for name in ("text", "owners", "told", "expires")}
     question |= {name: asked.what.get(name, []) for name in ("why", "notes")}
-    question["answered"] = None
+    question |= {"things": asked.what.get("things", {}), "known": [], "answered": None}
     if (heard := told.get("answered")) is not None:
         answer = {"answer": heard.what["answer"], "by": heard.by, "reason": heard.what["reason"]}
+        answer["known"] = heard.what.get("known", [])
         return {**question, "state": "answered", **answer, "answered": plain(heard.at)}
     given = await read(incident.answer(id_))
     if given is not None:
         answer = {"answer": "expected" if given.expected else "unexpected", "by": given.by.name or given.by.id}
+        answer["known"] = list(given.known)
         return {**question, "state": "answered", **answer, "reason": given.reason, "answered": plain(given.at)}
     if ended:
         question |= {"state": "answered", "answer": "silence", "by": "nobody", "reason": "The run ended before."}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from playbooks import dispatch, joining, wording
+from playbooks import dispatch, joining, known, wording
 from playbooks.case import build
 from playbooks.step import Step
 from responders import defender, notify, owners, related, report
@@ -62,12 +62,13 @@ async def ask(order: Json, its: Services) -> Json:
             suspects=tuple(s.id.lower() for s in case.suspects if s.id),
             expires=at + its.settings.owner_wait,
             covers=tuple(alert.id for alert in case.joined),
+            things=await known.things(its.azure, case, found.given),
         )
         await incident.ask(question)
         told = await _tell(its, incident.id, await incident.question(run), found.owners)
         what = {"question": run, "text": question.text, "told": told, "alert": state, "notes": list(found.notes)}
         what |= {"owners": [o.person.name for o in found.owners], "why": [o.why for o in found.owners]}
-        what |= {"expires": plain(question.expires)}
+        what |= {"expires": plain(question.expires), "things": question.things}
         await incident.journal.append("asked", what, by=US, at=at, key=f"asked {run}")
     question = await incident.question(run)
     return {"expires": question.expires.isoformat()}
@@ -81,7 +82,8 @@ async def hear(order: Json, its: Services) -> Json:
     if answer is None and at < question.expires and not order.get("last"):
         return {"answer": "silence"}
     said = "silence" if answer is None else "expected" if answer.expected else "unexpected"
-    what = {"question": question.id, "answer": said, "reason": answer.reason if answer else ""}
+    what: Json = {"question": question.id, "answer": said, "reason": answer.reason if answer else ""}
+    what |= {"known": list(answer.known) if answer else []}
     by = answer.by.name or answer.by.id if answer else "nobody"
     await incident.journal.append("answered", what, by=by, at=at, key=f"answered {question.id}")
     return {"answer": said}
@@ -107,6 +109,7 @@ async def investigate(order: Json, its: Services) -> Json:
     others, by_hand = await _others(its, case.having(until=at))
     await joining.take_in(its, incident, [other.id for other in others if other.joins])
     case = await joining.widened(its, case, at)
+    case = known.said(case, await incident.answer(order["run"]))
     case, unknown = await scope.widen(its.azure, case)
     by_hand += unknown
     case, unread = await everywhere.look(its.azure, its.settings, case, now=at)

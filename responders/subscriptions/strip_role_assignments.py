@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import directory, familiarity
-from responders.azure import absent_is_fine, rest
+from responders.azure import absent_is_fine, rest, segment
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Change, Json, Outcome, Plan, Verdict
@@ -60,11 +60,15 @@ class StripRoleAssignments:
             if deed and not case.suspect(maker):
                 maker, made = deed.caller, deed.at
             holder = properties["principalId"]
-            verdict = familiarity.judge(case, maker, made, deed, thing=item["id"], holder=holder)
+            said = familiarity.vouched(case, item["id"])
+            own = said and said.by and await _through(azure, said.by, properties)
+            verdict = familiarity.judge(
+                case, maker, made, deed, thing=item["id"], holder=said.by if said and own else ""
+            )
             theirs = case.suspect(holder) or case.suspect(maker, made)
             if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
                 doubtful.append((item, verdict))
-            elif theirs or familiarity.vouched(case, item["id"]):
+            elif theirs or said:
                 kept.append((item, verdict))
         if not doubtful and not kept:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
@@ -125,6 +129,14 @@ async def _read(azure: "Azure", change: Change) -> Json | None:
     with absent_is_fine():
         return rest(await client.role_assignments.get_by_id(change.resource))
     return None
+
+
+async def _through(azure: "Azure", person: str, grant: Json) -> bool:
+    """Whether that person has his rights by an assignment: then his word on it does not count."""
+    if str(grant.get("principalType")) != "Group":
+        return bool(grant["principalId"].lower() == person.lower())
+    path = f"/users/{segment(person)}/checkMemberGroups"
+    return bool((await azure.graph("POST", path, body={"groupIds": [grant["principalId"]]}))["value"])
 
 
 def _essence(item: Json) -> Json:

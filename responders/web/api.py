@@ -15,6 +15,7 @@ from responders import approvals, incident, intake
 from responders.approvals import Answer, Decision, GateRecord, Person, Question, Vote
 from responders.engine import Engine
 from responders.errors import Permanent, Refused, Temporary
+from responders.ids import MAX_LENGTH
 from responders.incident import Incident
 from responders.model import Json, digest
 from responders.services import Services, now
@@ -32,6 +33,7 @@ _Digest = Annotated[str, Meta(max_length=64)]
 class _Answer(Struct, forbid_unknown_fields=True):
     expected: bool
     reason: str = ""
+    known: Annotated[list[Annotated[str, Meta(max_length=MAX_LENGTH)]], Meta(max_length=approvals.MOST_KNOWN)] = []
 
 
 class _Vote(Struct, forbid_unknown_fields=True):
@@ -93,19 +95,21 @@ async def undo(id_: str, body: bytes, who: Person, its: Services, engine: Engine
 
 
 async def answer(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, Json]:
-    """The owner's answer: expected, or not."""
+    """The owner's answer: expected, or not; and if not, which single things are known to him all the same."""
     which = await known(id_, its)
     async with noted(which, who, "answer") as what:
         said = _decode(body, _Answer)
         question = await open_question(which)
         what["question"] = question.id
-        await keep_answer(which, question, Answer(by=who, at=now(), expected=said.expected, reason=said.reason), engine)
+        given = Answer(by=who, at=now(), expected=said.expected, reason=said.reason, known=tuple(said.known))
+        await keep_answer(which, question, given, engine)
     return 202, {"incident": id_, "expected": said.expected}
 
 
 async def keep_answer(which: Incident, question: Question, given: Answer, engine: Engine) -> None:
     """Keep an answer that counts, and wake the run that waits for it. Raises Refused."""
     approvals.check_answer(question, given.by, given.at)
+    given = approvals.check_known(question, given)
     first = await which.give_answer(question.id, msgspec.structs.replace(given, reason=given.reason[:2000]))
     # If it isn't the first, perhaps that one was kept and the wake-up was lost: another one does no harm.
     await engine.wake(question.id, f"answer-{question.id}")

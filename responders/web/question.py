@@ -13,13 +13,13 @@ from responders.engine import Engine
 from responders.errors import Permanent, Refused
 from responders.incident import Incident
 from responders.markup import Node, el, facts, items
-from responders.model import Alert, Case
+from responders.model import Alert, Case, Principal
 from responders.pages import page
 from responders.services import Services, now
 from responders.web.api import keep_answer, known, noted, open_question
 
 GONE = 410
-_FIELDS = 10  # of a form
+_FIELDS = 10 + approvals.MOST_KNOWN  # of a form
 
 
 async def show(id_: str, token: str, who: Person, its: Services) -> tuple[int, bytes]:
@@ -33,15 +33,16 @@ async def show(id_: str, token: str, who: Person, its: Services) -> tuple[int, b
 async def answer(id_: str, body: bytes, who: Person, its: Services, engine: Engine) -> tuple[int, bytes]:
     """The form that the page sends. Its token is what a page of somebody else's could not send."""
     fields = _fields(body)
-    which, question = await _checked(id_, fields.get("token", ""), who, its)
+    which, question = await _checked(id_, fields.get("token", [""])[0], who, its)
     async with noted(which, who, "answer") as what:
         what["question"] = question.id
-        if fields.get("expected") not in {"yes", "no"}:
+        if fields.get("expected", [""])[0] not in {"yes", "no"}:
             raise Permanent(
                 "The form does not say whether it was expected. Nothing was done. Go back, and use a button."
             )
-        expected = fields["expected"] == "yes"
-        given = Answer(by=who, at=now(), expected=expected, reason=fields.get("reason", ""))
+        expected = fields["expected"][0] == "yes"
+        known = () if expected else tuple(fields.get("known", ()))  # what was ticked before that button was chosen
+        given = Answer(by=who, at=now(), expected=expected, reason=fields.get("reason", [""])[0], known=known)
         await keep_answer(which, question, given, engine)
     follows = (
         "The alert is being dismissed." if expected else "It is being treated as an attack; approvers are asked next."
@@ -81,13 +82,12 @@ async def _checked(id_: str, token: str, who: Person, its: Services) -> tuple[In
     return which, question
 
 
-def _fields(body: bytes) -> dict[str, str]:
-    """The first value of each field of a form. Raises Permanent for what is none."""
+def _fields(body: bytes) -> dict[str, list[str]]:
+    """The values of each field of a form. Raises Permanent for what is none."""
     try:
-        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError as error:
         raise Permanent("The body was not understood. Nothing was done. Use the form of the page.") from error
-    return {name: values[0] for name, values in found.items()}
 
 
 def _asking(case: Case) -> Element:
@@ -96,7 +96,7 @@ def _asking(case: Case) -> Element:
     told = [
         ("Severity", alert.severity),
         ("When", _when(alert)),
-        ("Who", _listed(s.upn or s.name or s.id for s in case.suspects)),
+        ("Who", _listed(_who(s) for s in case.suspects)),
     ]
     told += [
         ("From", _listed(alert.addresses)),
@@ -113,6 +113,7 @@ def _form(question: Question, token: str) -> Element:
         el("input", type="hidden", name="token", value=token),
         el("label", "Reason, for the report (you may leave it empty)", for_="reason"),
         el("textarea", id="reason", name="reason", rows="3", maxlength="2000"),
+        *_known(question),
         el("button", "Yes, it was expected", type="submit", name="expected", value="yes"),
         el("button", "No, it was not", type="submit", name="expected", value="no"),
         method="post",
@@ -122,8 +123,22 @@ def _form(question: Question, token: str) -> Element:
     return el("main", el("h2", "Your answer"), el("p", question.text, class_="text"), el("p", until), form)
 
 
+def _known(question: Question) -> Iterable[Node]:
+    """What he may tick as known to him, whatever he thinks of the rest."""
+    if question.things:
+        yield el("p", "If it was not expected: what of this is known to you? It is left alone.")
+    for n, (id_, words) in enumerate(question.things.items()):
+        box = el("input", type="checkbox", name="known", value=id_, id=f"known-{n}")
+        yield el("label", box, f" {words}", for_=f"known-{n}", class_="text")
+
+
 def _brand() -> Element:
     return el("p", "Countersign: a question", class_="brand")
+
+
+def _who(suspect: Principal) -> str:
+    name = suspect.upn or suspect.name or suspect.id
+    return f"{name} of tenant {suspect.tenant}" if suspect.kind == "foreign" else name
 
 
 def _when(alert: Alert) -> str:

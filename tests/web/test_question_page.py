@@ -11,7 +11,7 @@ import pytest
 from responders import links
 from responders.links import Link
 from sandbox.azure import raise_alert
-from tests.api.responder import PROD, Answer, Responder
+from tests.api.responder import NILS, NORA, PROD, Answer, Responder
 from tests.responders.seen import Seen
 from tests.web.conftest import CHANNEL, KEY, URL
 
@@ -111,6 +111,24 @@ async def test_a_button_answers_like_the_api(its: Responder, asked: str, button:
     shown = await its.show(asked)
     assert (shown["status"], shown["question"]["answer"]) == (status, answer)
     assert (shown["question"]["by"], shown["question"]["reason"]) == ("owner@contoso.example", "Änderung <b>42</b>")
+
+
+async def test_what_is_known_to_him_is_ticked_on_the_page(its: Responder, asked: str) -> None:
+    token = mailed(its, asked)
+    page = Seen((await looked(its, asked, token)).body.encode())
+    boxes = [attrs["value"] for tag, attrs in page.elements if tag == "input" and attrs.get("name") == "known"]
+    assert NORA in boxes
+    assert "the rights that nora@contoso.example was given" in page.text
+    body = urlencode([("token", token), ("expected", "no"), ("known", NORA), ("known", NILS)])
+    sent = await its.ask("POST", f"incidents/{asked}/question", body.encode(), by="owner", headers=FORM)
+    assert sent.status == 200
+    assert (await its.show(asked))["question"]["known"] == [NORA, NILS]
+
+
+async def test_what_was_ticked_counts_for_nothing_when_all_was_expected(its: Responder, asked: str) -> None:
+    page = await sent(its, asked, token=mailed(its, asked), expected="yes", known=NORA)
+    assert page.status == 200
+    assert (await its.show(asked))["question"]["known"] == []
 
 
 async def test_a_token_is_used_up_by_the_answer_by_whatever_way(its: Responder, asked: str) -> None:
