@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from playbooks import service_principals, subscriptions, users, vms
+from playbooks import managed_identities, service_principals, subscriptions, users, vms
 from playbooks.step import Step
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -13,6 +13,7 @@ PLAYBOOKS: Mapping[SubjectKind, tuple[Step, ...]] = {
     "user": users.STEPS,
     "guest": users.STEPS,
     "service_principal": service_principals.STEPS,
+    "managed_identity": managed_identities.STEPS,
     "subscription": subscriptions.STEPS,
     "vm": vms.STEPS,
 }
@@ -46,7 +47,6 @@ def by_hand(case: Case) -> tuple[str, ...]:
     Of somebody of another tenant the subscription's playbook tells: it looks for the delegation that lets him in.
     """
     todo = {
-        "managed_identity": "is a managed identity: review its role assignments, and the resource that it belongs to",
         "group": "is a group: review its members",
         "unknown": "is not known to the directory: find out who it is",
     }
@@ -58,10 +58,10 @@ def by_hand(case: Case) -> tuple[str, ...]:
 
 def _person(suspect: Principal) -> Subject | None:
     kind = suspect.kind
-    if kind == "user" or kind == "guest" or kind == "service_principal":  # noqa: PLR1714  this is what mypy narrows by
-        name = suspect.upn or suspect.name
-        return Subject(kind=kind, id=suspect.id, name=name, reason=suspect.because or "the alert names it as the actor")
-    return None
+    if kind == "foreign" or kind == "group" or kind == "unknown":  # noqa: PLR1714  this is what mypy narrows by
+        return None
+    name = suspect.upn or suspect.name
+    return Subject(kind=kind, id=suspect.id, name=name, reason=suspect.because or "the alert names it as the actor")
 
 
 def _machine(text: str, subscriptions: Collection[str]) -> str | None:

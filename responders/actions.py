@@ -4,6 +4,9 @@ from responders import defender, directory, notify, owners, related, survival
 from responders.action import Action
 from responders.errors import Permanent
 from responders.investigation import reach, sources
+from responders.managed_identities.remove_federated_credentials import (
+    RemoveFederatedCredentials as RemoveIdentitysFederatedCredentials,
+)
 from responders.service_principals.delete import Delete as DeleteServicePrincipal
 from responders.service_principals.disable import Disable as DisableServicePrincipal
 from responders.service_principals.enable import Enable as EnableServicePrincipal
@@ -45,6 +48,7 @@ ACTIONS: tuple[Action, ...] = (
     RemoveSecrets(),
     RemoveGrants(),
     DeleteServicePrincipal(),
+    RemoveIdentitysFederatedCredentials(),
     EnableServicePrincipal(),
     StripRoleAssignments(),
     RemoveDelegations(),

@@ -144,7 +144,8 @@ class _Widening:
                 return
             for entry in entries:
                 what = str(entry.get("activityDisplayName") or "").strip().lower()
-                if entry.get("result") != "success" or what not in _MADE | _TOOK:
+                took = what in _TOOK or (what == "update application" and _trusting(entry))
+                if entry.get("result") != "success" or not (took or what in _MADE):
                     continue
                 at = datetime.fromisoformat(entry["activityDateTime"])
                 for target in entry.get("targetResources") or []:
@@ -213,6 +214,12 @@ def _parsed(text: str) -> ResourceId | None:
         return ResourceId.parse(text)
     except Permanent:
         return None
+
+
+def _trusting(entry: Json) -> bool:
+    """Whether an update of an application changed whose tokens it trusts: its federated credentials."""
+    changes = (c for t in entry.get("targetResources") or [] for c in t.get("modifiedProperties") or [])
+    return any(c.get("displayName") == "FederatedIdentityCredentials" for c in changes)
 
 
 def _suspected(found: Principal, maker: Principal, verb: str, at: datetime) -> Principal:
