@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from responders.errors import Permanent
 from responders.ids import ResourceId
-from sandbox.exercise import Exercise
+from sandbox.exercise import Exercise, Expect
 from sandbox.reading import Field
 from sandbox.world_file import Call, WorldFile
 
@@ -18,6 +18,9 @@ _DIRECTORY_ID = re.compile(
     r"(?:/[^/\s]+)+",
     re.IGNORECASE,
 )
+
+
+_USER = re.compile(r"/users/[^/\s]+", re.IGNORECASE)
 
 
 def url(target: str) -> str:
@@ -48,17 +51,7 @@ def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, s
     identities = {**identities, **dict.fromkeys(_made(exercise), "")}
     yield from of_calls("history", exercise.history, identities)
     yield from of_calls("attack", exercise.attack, identities)
-    for part in ("evicted", "kept"):
-        for index, text in enumerate(getattr(exercise.expect, part)):
-            if not _DIRECTORY_ID.fullmatch(text):
-                try:
-                    ResourceId.parse(text)
-                except Permanent as error:
-                    yield ("expect", part, index), f"{error} Or /users/<name or object id>."
-    evicted = {text.lower() for text in exercise.expect.evicted}
-    for index, text in enumerate(exercise.expect.kept):
-        if text.lower() in evicted:
-            yield ("expect", "kept", index), "is also in `evicted`"
+    yield from _of_expect(exercise.expect)
     held = {role for person in (*world.users, *world.service_principals) for role in person.app_roles}
     for field, role, needed in (
         (("alert", "via"), "Sender", exercise.alert.via == "logicapp"),
@@ -68,6 +61,23 @@ def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, s
     ):
         if needed and role not in held:
             yield field, f"nobody in this world has the app role {role}, which this needs"
+
+
+def _of_expect(expect: Expect) -> Mistakes:
+    for part in ("evicted", "kept"):
+        for index, text in enumerate(getattr(expect, part)):
+            if not _DIRECTORY_ID.fullmatch(text):
+                try:
+                    ResourceId.parse(text)
+                except Permanent as error:
+                    yield ("expect", part, index), f"{error} Or /users/<name or object id>."
+    for index, text in enumerate(expect.returned):
+        if not _USER.fullmatch(text):
+            yield ("expect", "returned", index), "is no /users/<name or object id>"
+    evicted = {text.lower() for text in expect.evicted}
+    for index, text in enumerate(expect.kept):
+        if text.lower() in evicted:
+            yield ("expect", "kept", index), "is also in `evicted`"
 
 
 def _made(exercise: Exercise) -> Iterator[str]:

@@ -18,13 +18,18 @@ from sandbox.azure.errors import ApiError
 from sandbox.host import Host
 from sandbox.people import People, Unexpected
 from sandbox.scene import Scene, load
-from sandbox.score import Score, State, Tally, restored, tally
+from sandbox.score import Score, State, Tally, key_of, restored, tally
 from sandbox.stage import build, environment, identity, state
+from sandbox.thief import Thief
 
 Json = dict[str, Any]
 Tell = Callable[[str, Json], None]
 
 _OPEN = {"Active", "InProgress"}
+_SETTLED = {"done", "already_so"}
+# The part of its resource that an action changes for good.
+_FOR_GOOD = {"users.reset_password": "/password", "service_principals.remove_secrets": "/passwordCredentials/"}
+_PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
 def _nothing(_event: str, _what: Json) -> None:
@@ -95,8 +100,13 @@ def perform_file(file: Path, keep: Path | None = None) -> Score:
     return asyncio.run(perform(load(file), keep=keep))
 
 
-async def play(scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _nothing) -> None:
-    """Make the calls of history and attack, in the order of time, each at its own time. Raises Unexpected."""
+async def play(
+    scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _nothing, thief: Thief | None = None
+) -> None:
+    """Make the calls of history and attack, in the order of time, each at its own time. Raises Unexpected.
+
+    The thief is told what the attack was answered.
+    """
     exercise = scene.exercise
     calls = [
         *((call, f"history of {exercise.world}[{n}]") for n, call in enumerate(scene.world.history)),
@@ -107,7 +117,9 @@ async def play(scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _not
     for call, where in sorted(calls, key=lambda pair: pair[0].at):
         sandbox.clock.set(max(scene.now + call.at, last))
         tell("call", {"at": str(scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
-        await people.make(call, where)
+        answer = await people.make(call, where)
+        if thief and "attack[" in where:
+            thief.note(call, answer)
         operations.settle(sandbox.world, sandbox.clock)  # what it began is done long before the next
         last = sandbox.clock.now()  # of two calls at one time, the second comes later
     sandbox.clock.set(datetime.now(UTC))  # the host's time, too
@@ -130,6 +142,7 @@ class Drill:
     ) -> None:
         self.scene, self.sandbox, self.people, self.host, self.tell = scene, sandbox, people, host, tell
         self.answering = Answering(scene, people, host, tell)
+        self.thief = Thief(scene, sandbox, people)
         self.alert: Json = {}
 
     async def run(self) -> Score:
@@ -139,28 +152,69 @@ class Drill:
         seconds, calls = 0.0, 0
         before: State = {}
         after: State = {}
+        shut: set[str] = set()
         try:
             await self.attack()
             before = self._state()
+            await self.thief.take(key.rpartition("/")[2] for key in self._people("/users/"))
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self.deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)
             after = self._state()
+            open_, shut = await self._try_all()
+            failures += open_
             if restored(before, after):
                 await self.answering.undo()
-                failures += restored(before, self._state())
-                undone = not failures
+                left = restored(before, self._state(), self._lasting())
+                failures += left
+                undone = not left
         except Unexpected as error:
             failures.append(str(error))
             after = after or self._state()
-        return self._score(before, after, failures, calls=calls, seconds=seconds, undone=undone)
+        found = tally(self.scene.exercise.expect, before, after, self._names(), shut) if before else None
+        return self._score(found, failures, calls=calls, seconds=seconds, undone=undone)
+
+    async def _try_all(self) -> tuple[list[str], set[str]]:
+        """Try the attacker's ways in, let owners come back, and try again: what is wrong, into what nothing leads."""
+        identities = self._people("/users/", "/servicePrincipals/", "/applications/")
+        failures, shut = await self.thief.tries(identities)
+        owners = {key_of(text, self._names()): text for text in self.scene.exercise.expect.returned}
+        vault = environment(self.scene, self.sandbox, Path())["COUNTERSIGN_VAULT"]
+        failures += await self.thief.returned(owners, vault)
+        if owners:
+            again, _ = await self.thief.tries(owners)
+            failures += [why for why in again if why not in failures]
+        return failures, shut
+
+    def _people(self, *collections: str) -> dict[str, str]:
+        """Identities into which nothing may lead any more: their names in the exercise, by key.
+
+        An application is one too of which the exercise names a credential alone.
+        """
+        expect, names = self.scene.exercise.expect, self._names()
+        found = {}
+        for text in (*expect.evicted, *expect.returned):
+            key = key_of(text, names)
+            whole = "/".join(key.split("/")[:_PARTS])
+            if key.startswith(collections) and (key == whole or not key.startswith("/users/")):
+                found[whole] = text if key == whole else whole
+        return found
+
+    def _lasting(self) -> set[str]:
+        """What the response changed for good, by key in a snapshot."""
+        return {
+            change["resource"] + _FOR_GOOD.get(step["action"], "")
+            for step in self.answering.incident.get("steps", ())
+            for change in step["changes"]
+            if change["status"] in _SETTLED and (change["lasting"] or step["reversible"] is False)
+        }
 
     def _state(self) -> State:
         return state(self.sandbox, self.scene.exercise)
 
     async def attack(self) -> None:
         """Do the deed while the host comes up, and let Defender notice. Raises Unexpected."""
-        await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell), self.host.start())
+        await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell, self.thief), self.host.start())
         self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
         self.tell("alert", self.alert)
 
@@ -199,12 +253,12 @@ class Drill:
         return sum(r.caller == me and r.service != "login" for r in self.sandbox.requests[first:])
 
     def _score(
-        self, before: State, after: State, failures: list[str], *, calls: int, seconds: float, undone: bool | None
+        self, found: Tally | None, failures: list[str], *, calls: int, seconds: float, undone: bool | None
     ) -> Score:
-        expect = self.scene.exercise.expect
-        found, alert = Tally((0, len(expect.evicted)), (0, 0), ()), "not raised"
-        if before:  # else it was never done, and there is nothing to compare
-            found = tally(expect, before, after, self._names())
+        expect, alert = self.scene.exercise.expect, "not raised"
+        if found is None:  # it was never done, and there is nothing to compare
+            found = Tally((0, len(expect.evicted)), (0, 0), ())
+        else:
             stored = self.sandbox.world.get(self.alert["id"])
             status = str(stored.properties["status"]) if stored else "gone"
             alert = "open" if status in _OPEN else status.lower()

@@ -77,7 +77,17 @@ class Expect(Part, frozen=True, kw_only=True):
 
     evicted: Annotated[
         tuple[str, ...],
-        Meta(description="ARM ids, /users/<name or id>: gone; or neutralised: a user disabled, a machine deallocated."),
+        Meta(
+            description="ARM ids, /users/<name or id>, /groups/<id>/members/<id>: gone; or neutralised: an account "
+            "disabled, or nothing of what the attacker knew of it signs in any more; a machine deallocated."
+        ),
+    ] = ()
+    returned: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="/users/<name or id>: accounts that their owners have back with a new password from the vault, "
+            "which they change; while nothing of what the attacker knew signs in any more."
+        ),
     ] = ()
     kept: Annotated[tuple[str, ...], Meta(description="Ids worth naming among those that must be as before.")] = ()
     alert: Annotated[

@@ -51,8 +51,11 @@ class People:
     ) -> None:
         await self._session.close()
 
-    async def make(self, call: Call, where: str) -> None:
-        """Make one call of the exercise. Raises Unexpected when it isn't answered as it should be."""
+    async def make(self, call: Call, where: str) -> Json:
+        """Make one call of the exercise. Returns the JSON of the answer, {} for none.
+
+        Raises Unexpected when it isn't answered as it should be.
+        """
         endpoints = self._sandbox.endpoints
         full = url(call.target)
         arm = full.lower().startswith(ARM)
@@ -72,6 +75,35 @@ class People:
                 f"{where}: {call.method.upper()} {call.target} as {call.by} was answered {status}, not {wanted}: "
                 f"{text[:_SHOWN]}"
             )
+        answer = json.loads(text) if text.startswith("{") else {}
+        return answer if isinstance(answer, dict) else {}
+
+    async def sign_in(self, form: Mapping[str, str]) -> tuple[int, str]:
+        """Try to get a token. Returns the number of the refusal and what it says; 0 and "" when it is given."""
+        scope = {"scope": "https://management.azure.com/.default"}
+        refusal = await self._form("oauth2/v2.0/token", {**scope, **form})
+        return (refusal["error_codes"][0], refusal["error_description"]) if refusal else (0, "")
+
+    async def change_password(self, form: Mapping[str, str]) -> str:
+        """Replace a password that must be changed. Returns why not, "" when it is done."""
+        refusal = await self._form("changepassword", form)
+        return str(refusal.get("error_description") or refusal.get("error", "")) if refusal else ""
+
+    async def vault(self, target: str, by: str) -> Json:
+        """Read from a key vault as an identity. Raises Unexpected when it is refused."""
+        headers = {"Authorization": f"Bearer {self._sandbox.token(by, 'vault')}"}
+        status, text = await self._send("get", target, headers, None)
+        if status != 200:  # noqa: PLR2004
+            raise Unexpected(f"GET {target} was answered {status}: {text[:_SHOWN]}")
+        found: Json = json.loads(text)
+        return found
+
+    async def _form(self, path: str, form: Mapping[str, str]) -> Json:
+        """Post a form to the login service. Returns the refusal, {} for none."""
+        target = f"{self._sandbox.endpoints.login}/{self._sandbox.world.tenant}/{path}"
+        async with self._session.post(target, data=dict(form)) as response:
+            answer: Json = await response.json()
+            return {} if response.status == 200 else answer  # noqa: PLR2004
 
     async def ask(self, method: str, target: str, by: str, body: object, headers: Mapping[str, str]) -> Json:
         """Call the Functions host as an identity (object id; "" for nobody).

@@ -1,7 +1,7 @@
 """How well a response did: what it was to evict, what it was to keep, and whether undo brought all of it back."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,6 @@ _COLLECTIONS = {
         *("roleManagement", "appRoleAssignments", "oauth2PermissionGrants"),
     )
 }
-_LOST = re.compile(r"/(?:password|passwordCredentials/[^/]+|authentication/\w+/[^/]+)$")
 _BIN = "/directory/deletedItems/"
 _PASSWORD = re.compile(r"^/users/[^/]+/password$")
 _SHOWN = 5  # differences of one object that a sentence names
@@ -51,23 +50,30 @@ class Tally(msgspec.Struct, frozen=True):
     failures: tuple[str, ...]
 
 
-def tally(expect: Expect, before: State, after: State, names: Mapping[str, str]) -> Tally:
+def tally(expect: Expect, before: State, after: State, names: Mapping[str, str], shut: Collection[str] = ()) -> Tally:
     """Compare the world after the attack with the world after the response.
 
-    `names` gives the object id of a name in /users/<name>.
+    `names` gives the object id of a name in /users/<name>. `shut`: keys of identities into which nothing leads any more
+    of what the attacker had.
     """
     evicted = {key_of(text, names): text for text in expect.evicted}
+    # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
+    spare = {f"{key_of(text, names)}/password" for text in expect.returned}
+    gone = {key.rpartition("/")[2] for key in evicted if _identity(key) and key in before and key not in after}
     left = [
         f"{text} is to be evicted, and was never there: the attack didn't make it."
         if key not in before
         else f"Left: {text} {'was not stopped' if _type(before[key]) == JOB else 'is still there and works'}."
         for key, text in evicted.items()
-        if key not in before or (key in after and not _changed(key, before, after) and not neutral(after[key]))
+        if key not in before
+        or (key in after and key not in shut and not _changed(key, before, after) and not neutral(after[key]))
     ]
     unknown = [
         f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in before
     ]
-    others = [key for key in before if not _covered(key, evicted)]
+    others = [
+        key for key in before if not (_covered(key, evicted) or key in spare or gone.intersection(key.split("/")[2:]))
+    ]
     touched = [
         f"Touched: {key}: {_difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
     ]
@@ -85,15 +91,17 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str])
     )
 
 
-def restored(before: State, after: State) -> tuple[str, ...]:
-    """What undo left different, a sentence each.
+def restored(before: State, after: State, lasting: Collection[str] = ()) -> tuple[str, ...]:
+    """What undo left different, a sentence each. Jobs that were stopped don't run again.
 
-    Jobs that were stopped don't run again; passwords, secrets and ways to sign in that were taken don't come back.
+    `lasting`: keys of what was changed for good; one with a slash at its end stands for all beneath.
     """
     return tuple(
         f"Undo: {key}: {_difference(before.get(key), after.get(key))}."
         for key in sorted({*before, *after})
-        if _differs(key, before, after) and not (key in before and (_type(before[key]) == JOB or _LOST.search(key)))
+        if _differs(key, before, after)
+        and _type(before.get(key, {})) != JOB
+        and not (key in before and any(key == of or (of.endswith("/") and key.startswith(of)) for of in lasting))
     )
 
 
@@ -128,7 +136,11 @@ def _rest(body: Json) -> Json:
         return {}
     if kind == VM:
         return {**body, INSIDE: {k: v for k, v in body.get(INSIDE, {}).items() if k != "power"}}
-    return {name: value for name, value in body.items() if name not in {"accountEnabled", "private"}}
+    return {name: value for name, value in body.items() if name != "accountEnabled"}
+
+
+def _identity(key: str) -> bool:
+    return key.startswith(("/users/", "/servicePrincipals/", "/applications/", "/groups/")) and key.count("/") == 2  # noqa: PLR2004
 
 
 def _type(body: Json) -> str:

@@ -38,6 +38,9 @@ def build(scene: Scene) -> World:
         for field in _NAMING & entry.keys():  # the sandbox knows no applications by name
             value = entry[field]
             entry[field] = scene.who(value) if isinstance(value, str) else [scene.who(name) for name in value]
+    for user in data.get("users", ()):
+        if not user.get("tenant") and user.get("type") != "Guest":
+            user["password"] = user.get("password") or password(user["upn"])
     responder = scene.world.responder
     for party in (_deployment(), _responder(responder.name, permissions(), responder.subscriptions)):
         for name, entries in party.items():
@@ -48,6 +51,11 @@ def build(scene: Scene) -> World:
     except ValueError as error:
         raise BadFile(f"{scene.file}: the world can't be made: {error}") from error
     return world
+
+
+def password(upn: str) -> str:
+    """The password of somebody to whom a world gives none: a thief in his name knows it."""
+    return f"Pw-{made_up_id('password', upn)}"
 
 
 def admit(world: World, scene: Scene, name: str, rights: Iterable[str]) -> None:

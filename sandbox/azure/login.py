@@ -16,7 +16,7 @@ from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_users import checked, set_password
 from sandbox.azure.login_apps import Refused, application
 from sandbox.azure.router import Call, Caller, Reply, Room, Router
-from sandbox.azure.tokens import Invalid
+from sandbox.azure.tokens import Invalid, Tokens
 
 Json = dict[str, Any]
 
@@ -152,7 +152,7 @@ def _grant(call: Call, form: dict[str, str], resource: str, *, old: bool) -> Rep
             "resource": resource,
         }
     if entry["@odata.type"] == USER:
-        body |= {"scope": claims["scp"], "refresh_token": _refresh_token(call, claims)}
+        body |= {"scope": claims["scp"], "refresh_token": refresh_token(call.tokens, claims)}
     return Reply(200, body)
 
 
@@ -179,10 +179,10 @@ def _enabled(entry: Json) -> None:
         raise Refused(50057, "invalid_grant", "The user account is disabled.")
 
 
-def _refresh_token(call: Call, claims: Json) -> str:
-    # Signed like an access token, for nobody but this service: good across a restart, and nothing to store.
+def refresh_token(tokens: Tokens, claims: Json) -> str:
+    """Make a session's token: signed like an access token, for this service alone, so that nothing is to be stored."""
     kept = {"oid": claims["oid"], "x_revocations": claims["x_revocations"], "typ": "refresh"}
-    return call.tokens.issue(kept, "login", timedelta(days=90))
+    return tokens.issue(kept, "login", timedelta(days=90))
 
 
 def _refreshed(call: Call, form: dict[str, str]) -> Json:

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from sandbox.__main__ import main
+from sandbox.azure import Clock, Sandbox
 from sandbox.drill import perform
+from sandbox.people import People
 from sandbox.scene import EXERCISES, load
 from sandbox.score import Score
+from sandbox.stage import VAULT, build
+from sandbox.thief import Thief
+from tests.sandbox.estate import Rest, browser
 
 PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
 GRANT = f"{PROD}/providers/Microsoft.Authorization/roleAssignments/11111111-2222-4333-8444-555555555555"
@@ -156,3 +161,62 @@ def test_the_table_names_every_failure(path: Callable[..., Path], capsys: pytest
     shown = capsys.readouterr().out
     assert "✗" in shown
     assert "foreign: The alert is Resolved, not dismissed" in shown
+
+
+async def test_an_account_that_nobody_gave_back_is_said_and_so_is_what_still_leads_into_it(performed: Perform) -> None:
+    kept = f"kept: [{PROD}/resourceGroups/rg-new, /users/ops@contoso.example]"
+    score = await performed((kept, "returned: [/users/ops@contoso.example]"))
+    assert "Open: /users/ops@contoso.example can still be signed in to with the password." in score.failures
+    assert "Open: /users/ops@contoso.example can still be signed in to with a session." in score.failures
+    assert any(why.startswith("Not given back: no secret of ") for why in score.failures)
+
+
+async def test_a_secret_that_still_works_is_said(performed: Perform) -> None:
+    steal = """
+  - {at: -PT42M, as: mallory@contoso.example, ip: 198.51.100.7, post: "graph:/servicePrincipals/${mine}/addPassword",
+     body: {passwordCredential: {displayName: spare}}}
+  - {at: -PT41M,"""
+    score = await performed(
+        ("extend:\n", "extend:\n  service_principals: [{name: mine, owners: [mallory@contoso.example]}]\n"),
+        ("\n  - {at: -PT41M,", steal),
+        ("approvals: all", "approvals: none"),
+        (f"evicted: [{GRANT},", f"evicted: [{GRANT}, '/servicePrincipals/${{mine}}/passwordCredentials/spare',"),
+    )
+    assert any("can still be signed in to with the secret spare" in why for why in score.failures)
+
+
+async def test_a_thief_is_out_and_the_owner_back_in_when_all_was_done() -> None:
+    file = EXERCISES / "stolen-operator-runbook.yaml"
+    scene = load(file)
+    async with Sandbox(build(scene), clock=Clock(scene.now)) as azure, People(azure, scene) as people:
+        thief = Thief(scene, azure, people)
+        oid = scene.who("ops@contoso.example")
+        await thief.take([oid])
+        account, vault = {f"/users/{oid}": "ops"}, f"{azure.endpoints.vault}/{VAULT.rpartition('/')[2]}"
+        failures, shut = await thief.tries(account)
+        assert (len(failures), shut) == (2, set())
+        entry = azure.world.directory.objects[oid]
+        azure.world.directory.private[oid] |= {"password": "New-one-2-start", "must_change": True}
+        azure.world.directory.revoke_sessions(oid, scene.now)
+        stored = {"value": "New-one-2-start", "tags": {"user": entry["id"]}}
+        token = azure.token(scene.who("alice@contoso.example"), "vault")
+        azure.world.load(
+            {
+                "role_assignments": [
+                    {
+                        "scope": VAULT,
+                        "role": "Key Vault Secrets Officer",
+                        "principal": scene.who("alice@contoso.example"),
+                    }
+                ]
+            },
+            scene.now,
+        )
+        async with browser(azure) as session:
+            rest = Rest(session, vault, token)
+            assert (await rest("PUT", f"/secrets/ir-{oid}-1?api-version=7.5", stored))[0] == 200
+        assert await thief.tries(account) == ([], set(account))
+        assert await thief.returned(account, vault) == []
+        assert await thief.tries(account) == ([], set(account))
+        again = await thief.returned(account, vault)
+        assert "need not change the new password" in again[0]

@@ -105,3 +105,36 @@ def test_undo_restores_when_nothing_differs_but_the_jobs_that_were_stopped() -> 
 def test_what_undo_left_is_named() -> None:
     after = without(world(), RUNBOOK)
     assert restored(world(), after) == (f"Undo: {RUNBOOK}: is gone.",)
+
+
+def test_an_enabled_account_is_evicted_when_nothing_of_the_thiefs_leads_into_it() -> None:
+    assert tally(expect(USER), world(), world(), NAMES, {USER}).failures == ()
+    assert tally(expect(USER), world(), world(), NAMES).failures == (f"Left: {USER} is still there and works.",)
+
+
+def test_of_an_account_that_is_given_back_the_password_alone_may_differ() -> None:
+    before = world() | {f"{USER}/password": {"sha256": "old"}, f"{USER}/authentication/fido2Methods/k": {"id": "k"}}
+    after = {**before, f"{USER}/password": {"sha256": "new"}}
+    back = Expect(returned=(USER,), alert="resolved")
+    assert tally(back, before, after, NAMES).failures == ()
+    found = tally(back, before, without(after, f"{USER}/authentication/fido2Methods/k"), NAMES)
+    assert found.failures == (f"Touched: {USER}/authentication/fido2Methods/k: is gone.",)
+
+
+def test_what_hung_on_somebody_who_is_gone_went_with_him() -> None:
+    oid = USER.rpartition("/")[2]
+    member, other = f"/groups/g/members/{oid}", "/groups/g/members/22222222-2222-4333-8444-555555555555"
+    before = world() | {member: {"id": oid}, other: {"id": "2"}}
+    assert tally(expect(USER), before, without(before, USER, member), NAMES).failures == ()
+    assert tally(expect(USER), before, without(before, USER, other), NAMES).failures == (f"Touched: {other}: is gone.",)
+    disabled = {**without(before, member), USER: {**world()[USER], "accountEnabled": False}}
+    assert tally(expect(USER), before, disabled, NAMES).failures == (f"Touched: {member}: is gone.",)
+
+
+def test_undo_may_leave_different_what_was_changed_for_good_and_nothing_else() -> None:
+    secret, password = "/applications/a/passwordCredentials/backup", f"{USER}/password"
+    before = world() | {secret: {"keyId": "k"}, password: {"sha256": "old"}}
+    after = {**without(before, secret), password: {"sha256": "new"}}
+    assert restored(before, after, {"/applications/a/passwordCredentials/", password}) == ()
+    assert restored(before, after, {password}) == (f"Undo: {secret}: is gone.",)
+    assert restored(before, after, {"/applications/a/passwordCredentials/", USER})[0].startswith(f"Undo: {password}")
