@@ -1,5 +1,6 @@
 """A tenant of the sandbox as the responder sees it, with an intruder in it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,7 +14,7 @@ from responders.azure import Azure
 from responders.model import Alert, Case, Change, Outcome, Plan, Principal, Subject
 from responders.settings import Settings
 from sandbox.azure import Sandbox
-from tests.sandbox.estate import MALLORY, NOW, RESPONDER, SUBSCRIPTION, browser, estate
+from tests.sandbox.estate import MALLORY, NOW, OPS, RESPONDER, SUBSCRIPTION, VAULT, browser, estate
 from tests.sandbox.graphs import Graph
 
 Json = dict[str, Any]
@@ -25,7 +26,8 @@ class _Identity:
         self._sandbox = sandbox
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        service = "graph" if scopes[0].startswith(self._sandbox.endpoints.graph) else "arm"
+        graph, vault = scopes[0].startswith(self._sandbox.endpoints.graph), "vault" in scopes[0]
+        service = "graph" if graph else "vault" if vault else "arm"
         return AccessToken(self._sandbox.token(RESPONDER, service), 2**40)
 
     async def close(self) -> None: ...
@@ -34,6 +36,13 @@ class _Identity:
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
+
+
+class _Hasty(AioHttpTransport):
+    """The SDK's retries without their waits."""
+
+    async def sleep(self, duration: float) -> None:  # noqa: ARG002
+        await asyncio.sleep(0)
 
 
 class Tenant:
@@ -55,6 +64,10 @@ class Tenant:
 
     def later(self, **time: float) -> None:
         self.sandbox.clock.advance(timedelta(**time))
+
+    def forget(self) -> None:
+        """As if so much time had passed that nothing is remembered of what was read."""
+        self.azure = Azure(self.azure.settings, *self.azure._given)
 
     def group(self, name: str) -> str:
         found = (g for g in self.sandbox.world.directory.objects.values() if g.get("displayName") == name)
@@ -102,8 +115,10 @@ async def tenant(*permissions: str) -> AsyncIterator[Tenant]:
         graph = Graph(sandbox, session)
         graph.grant(*permissions)
         said = sandbox.environment(RESPONDER)
-        settings = Settings.load(
-            {**said, "COUNTERSIGN_SUBSCRIPTIONS": SUBSCRIPTION, "COUNTERSIGN_EVIDENCE": "memory://"}
-        )
-        async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
+        said |= {"COUNTERSIGN_SUBSCRIPTIONS": SUBSCRIPTION, "COUNTERSIGN_EVIDENCE": "memory://"}
+        said |= {"COUNTERSIGN_VAULT": f"{sandbox.endpoints.vault}/keep", "COUNTERSIGN_APPROVERS": OPS}
+        role = {"scope": VAULT, "role": "Key Vault Secrets Officer", "principal": RESPONDER}
+        sandbox.world.load({"role_assignments": [role]}, sandbox.clock.now())
+        settings = Settings.load(said)
+        async with _Hasty(connection_verify=sandbox.ca_file) as transport:
             yield Tenant(graph, Azure(settings, _Identity(sandbox), transport))

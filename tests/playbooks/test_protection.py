@@ -1,0 +1,84 @@
+"""What is protected is looked at when a plan is made, and again before each change."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from playbooks.activities import steps
+from responders.model import plain
+from responders.services import Services
+from responders.users.disable import Disable
+from sandbox.azure.well_known import DIRECTORY_ROLES
+from tests.responders.users.tenant import Tenant, tenant
+from tests.sandbox.estate import CHIEF, MALLORY, OPS, READER, RESPONDER, SUBSCRIPTION
+
+Json = dict[str, Any]
+RIGHTS = (*Disable.permissions, "Directory.Read.All", "AuditLog.Read.All")
+
+
+@asynccontextmanager
+async def _responding(who: str, **settings: Any) -> AsyncIterator[tuple[Tenant, Services, Json]]:
+    """An incident with one suspect, just before users.disable, which needs no approval."""
+    async with tenant(*RIGHTS) as its:
+        its.suspects = [who]
+        grant = {"scope": f"/subscriptions/{SUBSCRIPTION}", "role": "Reader", "principal": RESPONDER}
+        its.sandbox.world.load({"role_assignments": [grant]}, its.sandbox.clock.now())
+        services = Services(replace(its.azure.settings, gates={Disable.id: "auto"}, **settings))
+        services.azure = its.azure
+        await services.incident("i").save_case("c", its.case)
+        at = its.sandbox.clock.now().isoformat()
+        order = {"incident": "i", "run": "r", "step": "s", "case": "c", "action": Disable.id, "gate": "one"}
+        yield its, services, {**order, "subject": plain(its.subject(who)), "by": "", "at": at, "start": 0, "stop": 20}
+
+
+@pytest.mark.parametrize(("approver", "gate"), [(MALLORY, "one"), (READER, "auto")])
+async def test_what_concerns_an_approver_is_never_done_without_another(approver: str, gate: str) -> None:
+    async with _responding(MALLORY, approvers=(approver,)) as (_, services, order):
+        assert (await steps.plan(order, services))["gate"] == gate
+
+
+async def test_who_became_the_last_owner_since_the_plan_is_left_alone() -> None:
+    async with _responding(OPS, approvers=()) as (its, services, order):
+        directory = its.sandbox.world.directory
+        owner = {"scope": f"/subscriptions/{SUBSCRIPTION}", "role": "Owner", "principal": CHIEF}
+        its.sandbox.world.load({"role_assignments": [owner]}, its.sandbox.clock.now())
+        assert (await steps.plan(order, services))["changes"] == 1
+
+        for held in [a for a in its.sandbox.world if a.type.lower().endswith("/roleassignments")]:
+            if held.properties["principalId"] == its.graph.id(CHIEF):
+                its.sandbox.world.delete(held.id)
+        its.forget()
+        services.azure = its.azure
+
+        assert (await steps.apply(order, services))["statuses"] == ["failed"]
+        assert directory.objects[its.graph.id(OPS)]["accountEnabled"] is True
+        entry = await services.incident("i").journal.find(f"applied s {(await _change(services)).id}")
+        assert entry is not None
+        assert "no other Owner who is no suspect: give somebody else" in entry.what["reason"]
+
+
+async def test_the_last_owner_is_withheld_from_the_plan_and_a_person_is_told() -> None:
+    async with _responding(OPS) as (_, services, order):
+        made = await steps.plan(order, services)
+
+        assert (made["changes"], made["by_hand"]) == (0, 1)
+
+
+async def test_the_last_global_administrator_is_withheld_though_he_owns_nothing() -> None:
+    async with _responding(CHIEF) as (its, services, order):
+        its.graph.grant("User.ReadWrite.All")
+        its.sandbox.world.directory.assign_role(its.graph.id(RESPONDER), DIRECTORY_ROLES["Global Administrator"])
+
+        made = await steps.plan(order, services)
+
+        assert made["changes"] == 0
+        assert made["by_hand"] >= 1
+
+
+async def _change(services: Services) -> Any:
+    planned = await services.incident("i").journal.find("planned s")
+    assert planned is not None
+    return (await services.incident("i").plan(planned.what["answer"]["plan"])).changes[0]
