@@ -14,9 +14,12 @@ from sandbox.azure import (
     compute,
     delegations,
     groups,
+    identities,
     ids,
     insights,
+    keys,
     locks,
+    logic,
     management_groups,
     network,
     operations,
@@ -30,6 +33,7 @@ from sandbox.azure import (
     security,
     subscriptions,
     templates,
+    web_keys,
 )
 from sandbox.azure.errors import ApiError, bad_request, group_not_found, not_built, subscription_not_found
 from sandbox.azure.router import Call, Caller, Handler, Reply, Router
@@ -57,6 +61,10 @@ ROOMS = (
     resource_graph.room,
     recovery.vaults,
     recovery.accounts,
+    *keys.rooms,
+    web_keys.room,
+    logic.room,
+    identities.room,
     automation.room,
     compute.room,
     network.room,

@@ -1,8 +1,11 @@
-"""Automation: accounts, runbooks and their drafts. Jobs are in automation_jobs, the rest in automation_assets."""
+"""Automation: accounts, runbooks and their drafts.
+
+Jobs are in automation_jobs, what starts runbooks in automation_assets, what else an account holds in automation_items.
+"""
 
 from typing import Any
 
-from sandbox.azure import automation_assets, automation_jobs, operations
+from sandbox.azure import automation_assets, automation_items, automation_jobs, operations
 from sandbox.azure.automation_assets import unlink
 from sandbox.azure.automation_store import (
     ACCOUNT,
@@ -30,7 +33,7 @@ from sandbox.azure.resources import merged, need, with_identity
 from sandbox.azure.router import Call, Reply
 from sandbox.azure.world import Resource, World
 
-__all__ = ["automation_assets", "automation_jobs", "room"]
+__all__ = ["automation_assets", "automation_items", "automation_jobs", "room"]
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What else lies in an Automation account: schedules, job schedules, webhooks, credentials, variables and so on.
+"""What starts runbooks in an Automation account: schedules, job schedules and webhooks.
 
 Deleting any of them answers 200; for one that isn't there it is 404 (the SDK takes a 204 for an error).
 """
@@ -26,7 +26,6 @@ from sandbox.azure.automation_store import (
 )
 from sandbox.azure.errors import ApiError
 from sandbox.azure.lists import page
-from sandbox.azure.resources import merged
 from sandbox.azure.router import Call, Handler, Reply
 from sandbox.azure.world import Resource, World
 
@@ -36,13 +35,6 @@ _SCHEDULE, _LINK, _HOOK = (f"{ACCOUNT}/{c}/{{name}}" for c in ("schedules", "job
 EARLIEST = timedelta(minutes=5)
 _FREQUENCIES = frozenset({"OneTime", "Day", "Hour", "Week", "Month", "Minute"})
 _NEVER = "9999-12-31T23:59:59.999+00:00"
-# Properties that are written and never read: in a snapshot, but in no answer.
-_SECRETS = {
-    "credentials": frozenset({"password"}),
-    "certificates": frozenset({"base64Value"}),
-    "connections": frozenset(),
-}
-_SECRETS |= {"variables": frozenset(), "modules": frozenset({"contentLink"}), "hybridRunbookWorkerGroups": frozenset()}
 
 
 # -- schedules ---------------------------------------------------------------------------------------------------------
@@ -253,7 +245,9 @@ def _forget_uri(world: World, webhook: str) -> None:
     kept["invoked"].pop(webhook.lower(), None)
 
 
-def _deleter(collection: str) -> Handler:
+def deleter(collection: str) -> Handler:
+    """Handle the deletion of a collection's members: 200, and 404 for one that isn't there."""
+
     async def delete(call: Call) -> Reply:
         unlink(call.world, child(call, collection, call.params["name"]))
         return Reply(200)
@@ -261,44 +255,8 @@ def _deleter(collection: str) -> Handler:
     return delete
 
 
-def _asset(collection: str, secret: frozenset[str]) -> None:
-    """Route a collection whose members only differ in what is never shown of them."""
-    path, kind = f"{ACCOUNT}/{collection}", f"{KIND}/{collection}"
-
-    def visible(resource: Resource) -> Json:
-        encrypted = {"value"} if resource.properties.get("isEncrypted") else set()
-        body = shown(resource, secret | encrypted)
-        return body | ({"systemData": resource.stamps} if collection.startswith("hybrid") else {})
-
-    async def put(call: Call) -> Reply:
-        need_account(call)
-        given = call.body if isinstance(call.body, dict) else {}
-        old = call.world.get(call.path)
-        properties = {**(old.properties if old else {}), **(given.get("properties") or {})}
-        head = {k: v for k, v in given.items() if k in {"location", "tags"}}
-        stored = save(call, call.path, {**(old.body if old else {}), **head, "properties": properties})
-        return Reply(200 if old else 201, visible(stored))
-
-    async def patch(call: Call) -> Reply:
-        old = child(call, collection, call.params["name"])
-        return Reply(200, visible(save(call, old.id, merged(old.body, {"properties": properties_of(call)}))))
-
-    async def get(call: Call) -> Reply:
-        return Reply(200, visible(child(call, collection, call.params["name"])))
-
-    async def list_(call: Call) -> Reply:
-        return page(call, [visible(r) for r in children(call, collection)], PAGE)
-
-    room.on("PUT", path + "/{name}", f"{kind}/write")(put)
-    room.on("PATCH", path + "/{name}", f"{kind}/write")(patch)
-    room.on("GET", path + "/{name}", f"{kind}/read")(get)
-    room.on("GET", path, f"{kind}/read")(list_)
-
-
-for _collection, _secret in _SECRETS.items():
-    _asset(_collection, _secret)
-for _collection in ("jobSchedules", "webhooks", *_SECRETS):
-    room.on("DELETE", f"{ACCOUNT}/{_collection}/{{name}}", f"{KIND}/{_collection}/delete")(_deleter(_collection))
+for _collection in ("jobSchedules", "webhooks"):
+    room.on("DELETE", f"{ACCOUNT}/{_collection}/{{name}}", f"{KIND}/{_collection}/delete")(deleter(_collection))
 
 
 def _moment(text: object, name: str) -> datetime:

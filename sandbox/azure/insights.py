@@ -1,4 +1,7 @@
-"""Microsoft.Insights: reading the Activity Log, with the strict filter that its reference allows."""
+"""Microsoft.Insights: reading the Activity Log, with the strict filter that its reference allows.
+
+Diagnostic settings, alert rules and action groups are resources like any other (resources.py).
+"""
 
 import re
 from collections.abc import Callable
@@ -6,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
 from typing import Any
 
-from sandbox.azure import providers
+from sandbox.azure import ids, providers
 from sandbox.azure.errors import ApiError
 from sandbox.azure.lists import decoded, encoded
+from sandbox.azure.resources import rendered
 from sandbox.azure.router import Call, Reply, Room
 
 Json = dict[str, Any]
@@ -16,6 +20,7 @@ Json = dict[str, Any]
 PAGE = 200
 KEPT = timedelta(days=90)
 _VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
+_SETTINGS = "Microsoft.Insights/diagnosticSettings"
 _ACTION = "Microsoft.Insights/eventtypes/values/read"
 # After the start: an end, and one more property at most.
 _FILTER = re.compile(
@@ -39,6 +44,14 @@ class Refusal(ApiError):  # noqa: N818  an answer
 
     def body(self) -> Json:
         return {"Code": self.code, "Message": self.message}
+
+
+@room.on("GET", f"/{{scope}}/providers/{_SETTINGS}", f"{_SETTINGS}/read")
+async def list_settings(call: Call) -> Reply:
+    """List where a resource's own log goes, or a subscription's; not what lies beneath."""
+    at = call.params["scope"].lower()
+    found = [s for s in call.world.list(_SETTINGS, at) if ids.parse(s.id).scope.lower() == at]
+    return Reply(200, {"value": [rendered(setting) for setting in found]})
 
 
 @room.on("GET", "/subscriptions/{subscription}" + _VALUES, _ACTION)

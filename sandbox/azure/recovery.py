@@ -1,4 +1,7 @@
-"""Deleted key vaults and Cognitive Services accounts: listed, recovered and purged. They are kept by soft_delete.py."""
+"""Key vaults and Cognitive Services accounts: what is deleted is listed, recovered and purged (see soft_delete.py).
+
+And the access policies of vaults, which are changed by a path of their own.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -119,6 +122,45 @@ def _vault(kept: Json) -> Json:
         properties["purgeProtectionEnabled"] = True
     head = {"id": kept["record"], "name": kept["id"].rpartition("/")[2], "type": "Microsoft.KeyVault/deletedVaults"}
     return {**head, "properties": properties}
+
+
+@vaults.on("PUT", _GROUP + "Microsoft.KeyVault/vaults/{name}/accessPolicies/{verb}", f"{VAULTS}/accessPolicies/write")
+async def change_policies(call: Call) -> Reply:
+    """Add, replace or remove access policies: the verb at the end of the path says which."""
+    vault = resources.need(call, call.parent.rpartition("/")[0])
+    given = (call.body.get("properties") or {}).get("accessPolicies") or []
+    held = {_holder(policy): policy for policy in vault.properties.get("accessPolicies") or ()}
+    changed = {_holder(policy): policy for policy in given}
+    verb = call.params["verb"].lower()
+    if verb == "add":
+        held |= {who: _joined(held.get(who), policy) for who, policy in changed.items()}
+    elif verb == "replace":
+        held |= changed
+    elif verb == "remove":
+        held = {who: policy for who, policy in held.items() if who not in changed}
+    else:
+        raise bad_request("BadRequest", f"The operation kind '{call.params['verb']}' is invalid.")
+    properties = {**vault.properties, "accessPolicies": list(held.values())}
+    call.world.put(vault.id, {**vault.body, "properties": properties}, call.author, call.version)
+    head = {
+        "id": f"{vault.id}/accessPolicies/",
+        "type": f"{VAULTS}/accessPolicies",
+        "location": vault.body.get("location"),
+    }
+    return Reply(200, {**head, "properties": {"accessPolicies": properties["accessPolicies"]}})
+
+
+def _holder(policy: Json) -> str:
+    return "|".join(str(policy.get(k) or "").lower() for k in ("tenantId", "objectId", "applicationId"))
+
+
+def _joined(old: Json | None, new: Json) -> Json:
+    """Both policies in one: everything that either permits."""
+    if old is None:
+        return new
+    before, after = old.get("permissions") or {}, new.get("permissions") or {}
+    both = {k: [*(before.get(k) or ()), *(after.get(k) or ())] for k in {**before, **after}}
+    return {**old, "permissions": {k: list(dict.fromkeys(v)) for k, v in both.items()}}
 
 
 # -- Cognitive Services accounts ---------------------------------------------------------------------------------------

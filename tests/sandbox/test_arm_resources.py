@@ -116,9 +116,9 @@ async def test_a_type_takes_the_versions_that_its_provider_lists_and_no_others()
 
 async def test_an_unknown_action_is_a_501_that_names_it() -> None:
     async with arm() as call:
-        answer = await call("POST", f"{STORE}/listKeys", version="2023-01-01")
+        answer = await call("POST", f"{STORE}/failover", version="2023-01-01")
         assert answer.status == 501
-        for part in ("POST", f"{STORE}/listKeys", "2023-01-01"):
+        for part in ("POST", f"{STORE}/failover", "2023-01-01"):
             assert part in answer.message
 
 
