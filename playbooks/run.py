@@ -74,6 +74,8 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
         left += ["every step that would change something was rejected"] if refused and not open_ends else []
         left += [f"{by_hand} thing(s) are left to do by hand"] if by_hand else []
+        if not left:
+            left = yield from _sign_off(context, {**order, "wave": wave})
         result = "unfinished" if left else "resolved"
         closed = yield from _call(
             context,
@@ -83,6 +85,18 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         if not closed.get("again"):
             return {"result": result}
     return (yield from _close(context, order, "unfinished", "alerts kept joining; run the incident again"))
+
+
+def _sign_off(context: DurableOrchestrationContext, order: Json) -> Generator[Any, Any, list[str]]:
+    """Have a person sign for what nothing explains. Returns why the incident can't be resolved, if it can't."""
+    gate = {**order, "step": f"{context.instance_id}-s{order['wave']}-0", "action": "sign_off"}
+    plan = yield from _call(context, "account", gate)
+    if "failed" in plan:
+        return ["the activities could not be accounted for"]
+    if not plan["changes"]:
+        return []
+    decision, _ = yield from _countersign(context, gate, plan)
+    return [] if decision == "approved" else [f"{plan['changes']} thing(s) that were done are unexplained"]
 
 
 def _playbooks(

@@ -2,7 +2,7 @@
 
 from responders.approvals import Question
 from responders.links import Link, token
-from responders.model import Case, Change, Plan, Principal
+from responders.model import SIGN_OFF, Case, Change, Plan, Principal
 from responders.owners import Owner
 from responders.settings import Settings
 
@@ -35,6 +35,10 @@ def waiting(plan: Plan, gate: str) -> str:
     lines = "\n".join(f"- {_only_if_named(c)}{c.summary} ({'; '.join(c.reasons)})" for c in plan.changes[:20])
     more = f"\n… and {len(plan.changes) - 20} more" if len(plan.changes) > 20 else ""  # noqa: PLR2004
     need = "two people's approval" if gate == "two" else "one person's approval"
+    if plan.action == SIGN_OFF:
+        return (
+            f"The incident can be closed when somebody signs for what nothing here explains or undoes:\n{lines}{more}"
+        )
     return f"{plan.action} waits for {need}. It would:\n{lines}{more}"
 
 

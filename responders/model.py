@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-UNDO = "undo"  # what plans of an undo have for an action
+# What plans have for an action that puts back what was done; and that changes nothing: its approval says "I saw it".
+UNDO, SIGN_OFF = "undo", "sign_off"
 Json = dict[str, Any]
 Severity = Literal["Informational", "Low", "Medium", "High"]
 SubjectKind = Literal["user", "guest", "service_principal", "managed_identity", "subscription", "vm"]

@@ -9,7 +9,7 @@ from responders.actions import ACTIONS
 from responders.errors import Permanent
 from responders.incident import Incident
 from responders.journal import Entry
-from responders.model import UNDO, Json, Plan, plain
+from responders.model import SIGN_OFF, UNDO, Json, Plan, plain
 
 T = TypeVar("T")
 Entries = list[Entry]
@@ -122,6 +122,8 @@ def _changes(step: str, state: str, plan: Plan | None, chosen: set[str], doings:
             status, reason = outcome.what["status"], outcome.what["reason"]
         elif state in {"rejected", "expired"} or (state in {"approved", "auto"} and id_ not in may_run):
             status = "not_approved"
+        elif plan and plan.action == SIGN_OFF and state == "approved":
+            status = "signed"
         elif ended:
             status, reason = "not_done", doings.failed.get(step, "")
         if seen and seen["status"] not in SETTLED:

@@ -5,7 +5,7 @@ Temporary is raised, and the engine retries; Permanent is returned as {"failed":
 
 from collections.abc import Awaitable, Callable
 
-from playbooks.activities import response, steps, undoing
+from playbooks.activities import response, signing, steps, undoing
 from responders.azure import explained
 from responders.errors import Permanent
 from responders.model import Json
@@ -25,6 +25,7 @@ ACTIVITIES: tuple[Activity, ...] = (
     steps.decide,
     steps.apply,
     steps.verify,
+    signing.account,
     undoing.plan_undo,
     undoing.undo_changes,
     undoing.close_undo,
