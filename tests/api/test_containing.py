@@ -9,12 +9,12 @@ LOG = "microsoft.insights/eventtypes/management/values"
 
 async def test_a_suspect_is_stopped_while_the_log_can_not_be_read(tmp_path: Path) -> None:
     async with responder(tmp_path, {"COUNTERSIGN_GATES": f"{DISABLE}=auto"}) as its:
-        incident = await its.delivered(its.raised())
+        incident = await its.delivered(its.raised(its.account("mallory")))
         its.sandbox.faults.on("GET", LOG, "unavailable", times=1000)
         await its.answered(incident, expected=False)
 
-        eve = its.sandbox.world.directory.objects[its.scene.who("eve@contoso.example")]
-        assert eve["accountEnabled"] is False
+        mallory = its.sandbox.world.directory.objects[its.scene.who("mallory@contoso.example")]
+        assert mallory["accountEnabled"] is False
         step = await its.step(incident, DISABLE)
         assert (step["state"], [change["status"] for change in step["changes"]]) == ("auto", ["done"])
         its.sandbox.faults.clear()
@@ -22,8 +22,8 @@ async def test_a_suspect_is_stopped_while_the_log_can_not_be_read(tmp_path: Path
 
 async def test_nobody_is_stopped_unasked_unless_the_deployment_says_so(tmp_path: Path) -> None:
     async with responder(tmp_path, {}) as its:
-        incident = await its.responding(its.raised())
+        incident = await its.responding(its.raised(its.account("mallory")))
 
-        eve = its.sandbox.world.directory.objects[its.scene.who("eve@contoso.example")]
-        assert eve["accountEnabled"] is True
+        mallory = its.sandbox.world.directory.objects[its.scene.who("mallory@contoso.example")]
+        assert mallory["accountEnabled"] is True
         assert (await its.step(incident, DISABLE))["state"] == "waiting"

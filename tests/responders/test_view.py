@@ -151,6 +151,7 @@ async def test_an_open_gate_shows_what_it_would_change(story: Story) -> None:
             "resource": one.resource,
             "reasons": list(one.reasons),
             "lasting": "",
+            "familiarity": "unfamiliar",
         }
         for one in PLAN.changes
     ]
