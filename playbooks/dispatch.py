@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from playbooks import managed_identities, service_principals, subscriptions, users, vms
+from playbooks import guests, managed_identities, service_principals, subscriptions, users, vms
 from playbooks.step import Step
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -11,7 +11,7 @@ from responders.model import Case, Principal, Subject, SubjectKind
 
 PLAYBOOKS: Mapping[SubjectKind, tuple[Step, ...]] = {
     "user": users.STEPS,
-    "guest": users.STEPS,
+    "guest": guests.STEPS,
     "service_principal": service_principals.STEPS,
     "managed_identity": managed_identities.STEPS,
     "subscription": subscriptions.STEPS,

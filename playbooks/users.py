@@ -1,4 +1,4 @@
-"""A user, or a guest, held to be compromised."""
+"""A user held to be compromised."""
 
 from playbooks.step import Step
 

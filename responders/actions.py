@@ -3,6 +3,7 @@
 from responders import defender, directory, notify, owners, related, survival
 from responders.action import Action
 from responders.errors import Permanent
+from responders.guests.remove import Remove as RemoveGuest
 from responders.investigation import reach, sources
 from responders.managed_identities.remove_federated_credentials import (
     RemoveFederatedCredentials as RemoveIdentitysFederatedCredentials,
@@ -42,6 +43,7 @@ ACTIONS: tuple[Action, ...] = (
     ResetPassword(),
     DeleteUser(),
     EnableUser(),
+    RemoveGuest(),
     DisableServicePrincipal(),
     RemoveFederatedCredentials(),
     RemoveCertificates(),

@@ -48,7 +48,7 @@ def of_calls(part: str, calls: Sequence[Call], identities: Mapping[str, str]) ->
 
 def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, str]) -> Mistakes:
     """What is wrong with an exercise, its names already filled in."""
-    identities = {**identities, **dict.fromkeys(_made(exercise), "")}
+    identities = {**identities, **dict.fromkeys(_made(exercise, world), "")}
     yield from of_calls("history", exercise.history, identities)
     yield from of_calls("attack", exercise.attack, identities)
     yield from _of_expect(exercise.expect)
@@ -80,10 +80,12 @@ def _of_expect(expect: Expect) -> Mistakes:
             yield ("expect", "kept", index), "is also in `evicted`"
 
 
-def _made(exercise: Exercise) -> Iterator[str]:
+def _made(exercise: Exercise, world: WorldFile) -> Iterator[str]:
     """Names of the identities that the exercise itself makes, by Graph."""
     for call in (*exercise.history, *exercise.attack):
         if call.method == "post" and isinstance(call.body, dict):
             for key in ("userPrincipalName", "displayName", "appId"):
                 if isinstance(call.body.get(key), str):
                     yield call.body[key].lower()
+            if isinstance(mail := call.body.get("invitedUserEmailAddress"), str) and world.users:
+                yield f"{mail.replace('@', '_')}#ext#@{world.users[0].upn.partition('@')[2]}".lower()
