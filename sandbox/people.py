@@ -82,7 +82,9 @@ class People:
         """Try to get a token. Returns the number of the refusal and what it says; 0 and "" when it is given."""
         scope = {"scope": "https://management.azure.com/.default"}
         refusal = await self._form("oauth2/v2.0/token", {**scope, **form})
-        return (refusal["error_codes"][0], refusal["error_description"]) if refusal else (0, "")
+        return (
+            (refusal["error_codes"][0], refusal["error_description"].partition(" Trace ID")[0]) if refusal else (0, "")
+        )
 
     async def change_password(self, form: Mapping[str, str]) -> str:
         """Replace a password that must be changed. Returns why not, "" when it is done."""

@@ -120,8 +120,10 @@ class Thief:
             return f"Not given back: no secret of {vault} whose name starts with ir- has the tag user={oid}."
         form = {"username": entry["userPrincipalName"], "password": new}
         number, why = await self._people.sign_in({**form, "grant_type": "password"})
+        if not number:
+            return f"Not given back: {name} need not change the new password at the first sign-in."
         if number != _MUST_CHANGE:
-            return f"Not given back: {name} need not change the new password: {why or 'it signs in as it is'}."
+            return f"Not given back: {name} can't sign in with the new password: {why}"
         if why := await self._people.change_password({**form, "new_password": _OWN}):
             return f"Not given back: {name} can't change the new password: {why}"
         number, why = await self._people.sign_in({**form, "password": _OWN, "grant_type": "password"})

@@ -94,7 +94,7 @@ async def test_what_is_left_and_what_is_touched_is_said(performed: Perform) -> N
     assert score.evicted == "0/1"
     assert f"Left: {PROD}/resourceGroups/rg-new is still there and works." in score.failures
     assert f"Touched: {GRANT.lower()}: is gone." in score.failures
-    assert any(f"Touched: /users/{MALLORY}: accountEnabled was true, is false" in f for f in score.failures)
+    assert any(f.startswith(f"Touched: /users/{MALLORY}") for f in score.failures)
     assert score.undone is True
 
 
