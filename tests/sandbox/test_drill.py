@@ -219,4 +219,4 @@ async def test_a_thief_is_out_and_the_owner_back_in_when_all_was_done() -> None:
         assert await thief.returned(account, vault) == []
         assert await thief.tries(account) == ([], set(account))
         again = await thief.returned(account, vault)
-        assert "need not change the new password" in again[0]
+        assert "with the new password: AADSTS50126" in again[0]
