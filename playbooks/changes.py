@@ -69,7 +69,8 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
             outcome = await action(change.action).apply(change, its.azure)
         if before is not None and outcome.status == "already_so":
             # Else nobody would know that it was us, and undo would leave it so.
-            outcome = Outcome(status="done", reason="An earlier attempt did it, and its answer was lost.")
+            lost = f"An earlier attempt did it, and its answer was lost. {outcome.reason}"
+            outcome = Outcome(status="done", reason=lost)
     except Permanent as error:
         outcome = Outcome(status="failed", reason=str(error))
     except Temporary as error:

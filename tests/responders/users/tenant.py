@@ -38,7 +38,7 @@ class _Identity:
     async def __aexit__(self, *_: object) -> None: ...
 
 
-class _Hasty(AioHttpTransport):
+class _Hasty(AioHttpTransport):  # type: ignore[misc]
     """The SDK's retries without their waits."""
 
     async def sleep(self, duration: float) -> None:  # noqa: ARG002
