@@ -1,7 +1,8 @@
 """What an attacker still holds when the attack is over: each is tried when the response is.
 
 He knows the passwords of those he came in as, keeps a session of each, and has the answers to his own calls: secrets,
-temporary access passes, passwords of people he made. Trusted issuers are his where he trusted them himself.
+temporary access passes, passwords of people he made. Trusted issuers are his where he trusted them himself. Of an
+application as which he came, and to which he gave nothing, he knows its own secret.
 """
 
 import re
@@ -13,6 +14,7 @@ import msgspec
 from sandbox.azure import login
 from sandbox.azure.claims import claims_of
 from sandbox.azure.directory import APPLICATION, COLLECTIONS, SERVICE_PRINCIPAL, USER
+from sandbox.azure.well_known import made_up_id
 from sandbox.checks import url
 from sandbox.stage import DESK, identity, password
 
@@ -86,7 +88,21 @@ class Thief:
             claims = claims_of(self._sandbox.world.directory, oid, "arm")
             session = login.refresh_token(self._sandbox.tokens, claims)
             self._ways.append(Way((oid,), "a session", {"grant_type": "refresh_token", "refresh_token": session}))
+        for oid, app_id, secret in self._leaked():
+            form = {"client_id": app_id, "client_secret": secret}
+            if entry := self._sandbox.world.directory.objects.get(oid):
+                self._application(entry, "the leaked secret", form=form)
         self._ways = [way for way in self._ways if await self._works(way)]
+
+    def _leaked(self) -> list[tuple[str, str, str]]:
+        """Applications as which he came though he gave them nothing: he knew the secret that they had."""
+        actors = {self._scene.who(call.by) for call in self._scene.exercise.attack}
+        given = {oid for way in self._ways for oid in way.of}
+        return [
+            (p.id, p.app_id or made_up_id("app", p.name), p.secret)
+            for p in self._scene.world.service_principals
+            if p.secret and p.id in actors - given
+        ]
 
     async def tries(self, identities: Mapping[str, str]) -> tuple[list[str], set[str]]:
         """Try all he has of these identities (name in the exercise by key in a snapshot).

@@ -135,8 +135,6 @@ def _by_hand(case: Case, subject: Subject, name: str, resource: ResourceId | Non
             f"The alert names the managed identity {name} as the actor: whoever acts as it is in {where}, or where it "
             "is attached. Look through that, and detach the identity or rebuild the resource (its Contributor)."
         )
-    if resource and resource.is_type(_IDENTITY):
-        if deed := case.did(f"{_IDENTITY}/assign/action", resource.text):
-            yield f"{deed.name or deed.caller} attached {name} to a resource: detach {where} from it (its Contributor)."
-        if (deed := case.did(f"{_IDENTITY}/write", resource.text)) and suspect and "made it" in suspect.because:
-            yield f"{deed.name or deed.caller} made the managed identity {name}: delete {where} (a Contributor)."
+    deed = case.did(f"{_IDENTITY}/assign/action", resource.text) if resource else None
+    if deed:
+        yield f"{deed.name or deed.caller} attached {name} to a resource: detach {where} from it (its Contributor)."
