@@ -90,12 +90,9 @@ def with_data_disks(call: Call, storage: Json, old: Resource | None, location: s
 def swapped(call: Call, vm: Resource, storage: Json) -> Json:
     """A machine's storage profile, its OS disk exchanged when it names another. Raises ApiError for what can't be."""
     before, after = os_disk(vm.body), dict(storage.get("osDisk") or {})
-    if disk_id(after).lower() == disk_id(before).lower():
-        return (
-            {**storage, "osDisk": {**after, **({"name": before["name"]} if "name" in before else {})}}
-            if after
-            else storage
-        )
+    # A template that is put again names no disk: it means the one that the machine has.
+    if not disk_id(after) or disk_id(after).lower() == disk_id(before).lower():
+        return {**storage, "osDisk": {**before, **after, **_own(before)}} if after else storage
     if ephemeral(vm):
         raise not_allowed(f"The OS disk of VM '{vm.name}' is ephemeral and cannot be swapped.")
     if encrypted(call.world, vm):
@@ -115,6 +112,10 @@ def swapped(call: Call, vm: Resource, storage: Json) -> Json:
     sku = str((disk.body.get("sku") or {}).get("name") or "Premium_LRS")
     managed = {"storageAccountType": sku, **(after.get("managedDisk") or {}), "id": disk.id}
     return {**storage, "osDisk": {**after, "name": disk.name, "managedDisk": {**managed, "storageAccountType": sku}}}
+
+
+def _own(described: Json) -> Json:
+    return {k: described[k] for k in ("name", "managedDisk") if k in described}
 
 
 def _check_fit(call: Call, vm: Resource, before: Json, disk: Resource) -> None:

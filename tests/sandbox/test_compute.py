@@ -172,6 +172,14 @@ async def test_a_patch_changes_only_what_it_names() -> None:
         assert gets_in(azure, "azureuser", PASSWORD)
 
 
+async def test_a_template_that_is_put_again_changes_nothing_about_the_disk() -> None:
+    async with opened() as (azure, client):
+        before = os_disk(azure)
+        await (await client.virtual_machines.begin_create_or_update(*AT, model())).result()
+        assert os_disk(azure) == before
+        assert gets_in(azure, "azureuser", PASSWORD)
+
+
 async def test_rights_are_asked_for_by_the_action() -> None:
     async with opened(READER) as (azure, client):
         assert (await client.virtual_machines.get(*AT)).name == "web"

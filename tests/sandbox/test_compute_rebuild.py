@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
-from sandbox.azure import Sandbox
+from sandbox.azure import Sandbox, guest
 from tests.sandbox.estate import GROUP, Rest, browser
 from tests.sandbox.machines import AT, PASSWORD, VM, bash, files_of, gets_in, model, opened, os_disk, power
 
@@ -174,3 +174,52 @@ async def test_the_publishers_versions_are_listed() -> None:
         arm = Rest(session, azure.endpoints.arm, azure.token("reader@contoso.example", "arm"))
         status, body = await arm("GET", f"{listed[-1].id}?api-version=2024-07-01")
         assert (status, body["properties"]["osDiskImage"]) == (200, {"operatingSystem": "Linux"})
+
+
+async def test_an_image_brings_what_its_publisher_put_into_it() -> None:
+    gallery = f"{GROUP}/providers/Microsoft.Compute/galleries/ours/images/base"
+    implant = {"files": {"/opt/miner": "COUNTERSIGN-SANDBOX-MALWARE"}}
+    async with opened() as (azure, client):
+        azure.world.put(gallery, {"location": "westeurope", "properties": {"osState": "Generalized"}})
+        azure.world.put(f"{gallery}/versions/1.0.1", {"location": "westeurope", "properties": {}, "sandbox": implant})
+        body = model()
+        body["properties"]["storageProfile"]["imageReference"] = {"id": f"{gallery}/versions/1.0.1"}
+        made = await (await client.virtual_machines.begin_create_or_update("app", "other", body)).result()
+        assert made.storage_profile.image_reference.exact_version == "1.0.1"
+        vm = azure.world.get(made.id)
+        assert vm
+        assert guest.malware(guest.of(azure.world, vm)) == ("/opt/miner",)
+        await (await client.virtual_machines.begin_reimage("app", "other", {"tempDisk": True})).result()
+        await client.virtual_machines.get("app", "other")
+        vm = azure.world.get(made.id)
+        assert vm
+        assert guest.malware(guest.of(azure.world, vm)) == ("/opt/miner",)  # reimaged from the same bad source
+        azure.world.delete(f"{gallery}/versions/1.0.1")
+        with pytest.raises(HttpResponseError, match="GalleryImageNotFound"):
+            await client.virtual_machines.begin_reimage("app", "other", {"tempDisk": True})
+
+
+async def test_a_specialised_image_brings_the_accounts_of_the_machine_it_was_taken_from() -> None:
+    gallery = f"{GROUP}/providers/Microsoft.Compute/galleries/ours/images/golden"
+    async with opened() as (azure, client):
+        inside = {"guest": guest.new("Linux", "golden", {}, {"users": [{"name": "gold", "password": "Golden-6"}]})}
+        azure.world.put(gallery, {"location": "westeurope", "properties": {"osState": "Specialized"}})
+        azure.world.put(f"{gallery}/versions/2.0.0", {"location": "westeurope", "properties": {}, "sandbox": inside})
+        creation = {"createOption": "FromImage", "galleryImageReference": {"id": f"{gallery}/versions/2.0.0"}}
+        body = {"location": "westeurope", "properties": {"osType": "Linux", "creationData": creation}}
+        await (await client.disks.begin_create_or_update("app", "gold", body)).result()
+        await (await client.virtual_machines.begin_deallocate(*AT)).result()
+        await swap(client, "gold")
+        await (await client.virtual_machines.begin_start(*AT)).result()
+        await power(client)
+        assert gets_in(azure, "gold", "Golden-6")
+        assert not gets_in(azure, "azureuser", PASSWORD)
+
+
+async def test_user_data_is_shown_only_to_who_asks_for_it() -> None:
+    async with opened() as (_, client):
+        await (await client.virtual_machines.begin_update(*AT, {"properties": {"userData": "ZWNobw=="}})).result()
+        assert (await client.virtual_machines.get(*AT)).user_data is None
+        assert (await client.virtual_machines.get(*AT, expand="userData")).user_data == "ZWNobw=="
+        links = await client.virtual_machines.retrieve_boot_diagnostics_data(*AT)
+        assert links.serial_console_log_blob_uri.startswith("https://")
