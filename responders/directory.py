@@ -54,12 +54,15 @@ async def principal(azure: "Azure", id_: str) -> Principal | None:
 
 async def audits(azure: "Azure", who: Principal, since: datetime) -> AsyncIterator[Json]:
     """What somebody changed in the directory since then (GET /auditLogs/directoryAudits)."""
-    by = f"initiatedBy/app/appId eq {odata(who.app_id)}" if who.app_id else f"initiatedBy/user/id eq {odata(who.id)}"
+    # Entries of the live log have no appId, and can be asked for by an application's name; its object id they have.
+    app = bool(who.app_id)
+    by = f"initiatedBy/app/displayName eq {odata(who.name)}" if app else f"initiatedBy/user/id eq {odata(who.id)}"
     at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     async for entry in azure.graph_pages(
         "/auditLogs/directoryAudits", {"$filter": f"activityDateTime ge {at} and {by}"}
     ):
-        yield entry
+        if not app or str(entry["initiatedBy"]["app"].get("servicePrincipalId") or "").lower() == who.id.lower():
+            yield entry
 
 
 async def _find(azure: "Azure", key: str) -> Principal | None:

@@ -7,8 +7,7 @@ Where the names and shapes come from:
 * modifiedProperties hold JSON in text: a GUID in its own quotes. What is added has newValue, what is removed oldValue.
 * Memberships and roles name two targets: who (with Group.ObjectID or Role.ObjectID, Role.TemplateId) and the group or
   role. App roles and consents name one, the API, and say who got it by ServicePrincipal.ObjectID or User.ObjectID.
-* Of an application as initiator, live records leave appId null and name servicePrincipalId alone. It is set here, since
-  the reference documents a filter on it; whoever reads the log must not rely on it.
+* Of an application as initiator, live records leave appId null and have its name and servicePrincipalId alone.
 """
 
 import json
@@ -135,5 +134,5 @@ def _caller(call: Call) -> Json:
         user = {"id": caller.oid, "displayName": None, "userPrincipalName": caller.upn, "ipAddress": caller.ip}
         return {"user": user, "app": None}
     name = (call.world.directory.find(caller.oid) or {}).get("displayName", "")
-    app = {"appId": caller.appid, "displayName": name, "servicePrincipalId": caller.oid, "servicePrincipalName": None}
+    app = {"appId": None, "displayName": name, "servicePrincipalId": caller.oid, "servicePrincipalName": None}
     return {"user": None, "app": app}
