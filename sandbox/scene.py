@@ -12,7 +12,7 @@ from sandbox.azure.well_known import made_up_id
 from sandbox.checks import of_calls, of_exercise
 from sandbox.exercise import Exercise
 from sandbox.reading import BadFile, Document, Field
-from sandbox.world_file import Additions, Lock, ResourceGroup, RoleAssignment, Subscription, WorldFile
+from sandbox.world_file import Additions, Lock, Machine, ResourceGroup, RoleAssignment, Subscription, WorldFile
 
 WORLDS = Path(__file__).parent / "worlds"
 EXERCISES = Path(__file__).parent / "exercises"
@@ -95,7 +95,7 @@ def _merge(base: WorldFile, extend: Additions) -> WorldFile:
             return item.name or (item.scope.lower(), item.role.lower(), item.principal.lower())
         if isinstance(item, Lock):
             return item.scope.lower(), item.name.lower()
-        if isinstance(item, (Subscription, ResourceGroup)):
+        if isinstance(item, (Subscription, ResourceGroup, Machine)):
             return item.id.lower()
         return str(getattr(item, "upn", "") or item.name).lower()
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sandbox.azure import Sandbox, guest, guest_login
+import pytest
+
+from sandbox.azure import Sandbox, guest, guest_jail, guest_login
 from tests.sandbox.estate import GROUP, OPS, compute, estate
 
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web"
@@ -57,7 +59,9 @@ def gets_in(azure: Sandbox, user: str, password: str = "", **more: Any) -> bool:
 
 
 async def bash(client: Any, *script: str) -> str:
-    """What a run command says that runs a script as root."""
+    """What a run command says that runs a script as root. Skips the test where the sandbox can't run one."""
+    if not guest_jail.available():
+        pytest.skip("no user namespaces here")
     body = {"commandId": "RunShellScript", "script": list(script)}
     result = await (await client.virtual_machines.begin_run_command(*AT, body)).result()
     return str(result.value[0].message)
