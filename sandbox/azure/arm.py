@@ -11,6 +11,7 @@ from sandbox.azure import (
     automation_jobs,
     backup,
     changes,
+    clouds,
     compute,
     delegations,
     groups,
@@ -219,27 +220,9 @@ class Arm:
                 raise group_not_found(parts.group)
 
 
-async def _cloud(call: Call) -> Reply:
-    """Where everything is in this cloud: what `az cloud register` asks for, before anybody has signed in."""
-    urls = call.endpoints
-    login = {"loginEndpoint": urls.login, "audiences": [urls.arm], "tenant": "common", "identityProvider": "AAD"}
-    cloud = {
-        "name": "CountersignSandbox",
-        "portal": "https://portal.azure.com",
-        "authentication": login,
-        "graphAudience": urls.graph,
-        "graph": urls.graph,
-        "microsoftGraphResourceId": urls.graph,
-        "resourceManager": urls.arm,
-        "logAnalyticsResourceId": urls.logs,
-        "suffixes": {"keyVaultDns": "vault.azure.net", "storage": "core.windows.net"},
-    }
-    return Reply(200, [cloud])
-
-
 # What takes no token. The URI of an Automation webhook is itself the credential.
 _OPEN: dict[tuple[str, str], Handler] = {
-    ("GET", "/metadata/endpoints"): _cloud,
+    ("GET", "/metadata/endpoints"): clouds.answer,
     ("POST", "/webhooks"): automation_jobs.invoke,
 }
 

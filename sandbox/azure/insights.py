@@ -24,7 +24,8 @@ _SETTINGS = "Microsoft.Insights/diagnosticSettings"
 _ACTION = "Microsoft.Insights/eventtypes/values/read"
 # After the start: an end, and one more property at most.
 _FILTER = re.compile(
-    r"eventTimestamp\s+ge\s+'(?P<start>[^']+)'(?:\s+and\s+eventTimestamp\s+le\s+'(?P<end>[^']+)')?"
+    # The reference writes times in quotes; the Azure CLI leaves them out.
+    r"eventTimestamp\s+ge\s+'?(?P<start>[^'\s]+)'?(?:\s+and\s+eventTimestamp\s+le\s+'?(?P<end>[^'\s]+)'?)?"
     r"(?:\s+and\s+(?P<field>resourceGroupName|resourceUri|resourceId|resourceProvider|correlationId)\s+eq\s+'(?P<value>[^']*)')?",
     re.IGNORECASE,
 )

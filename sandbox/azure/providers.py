@@ -16,11 +16,14 @@ LOCATIONS = {
 
 _COMPUTE = ("2026-04-01", "2025-04-01", "2024-11-01", "2024-07-01", "2023-09-01", "2022-11-01", "2022-03-01")
 _DISKS = ("2026-03-02", "2025-01-02", "2024-03-02", "2023-10-02", "2023-04-02", "2022-07-02")
-_NETWORK = ("2024-05-01", "2024-01-01", "2023-11-01", "2023-09-01", "2022-07-01", "2021-08-01")
+_NETWORK = (
+    *("2025-09-01", "2025-07-01", "2025-05-01", "2025-01-01", "2024-05-01", "2024-01-01", "2023-11-01"),
+    *("2023-09-01", "2022-07-01", "2022-01-01", "2021-08-01"),
+)
 _AUTOMATION = ("2024-10-23", "2023-11-01", "2022-08-08", "2020-01-13-preview", "2019-06-01", "2015-10-31")
 _REGISTRY = ("2023-07-01", "2022-12-01", "2021-09-01", "2019-05-01")
 _SQL = ("2023-08-01", "2021-11-01", "2020-11-01-preview")
-_POLICY = ("2023-04-01", "2022-06-01", "2021-06-01", "2020-09-01")
+_POLICY = ("2026-01-01-preview", "2025-03-01", "2024-05-01", "2023-04-01", "2022-06-01", "2021-06-01", "2020-09-01")
 _WEB = ("2024-04-01", "2023-12-01", "2023-01-01", "2022-09-01", "2022-03-01")
 
 PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -35,7 +38,7 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("2022-04-01", "2020-10-01-preview", "2020-04-01-preview", "2020-03-01-preview"),
             *("2018-09-01-preview", "2018-01-01-preview", "2015-07-01"),
         ),
-        "roleDefinitions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),
+        "roleDefinitions": ("2022-05-01-preview", "2022-04-01", "2018-01-01-preview", "2015-07-01"),
         "denyAssignments": ("2022-04-01", "2018-07-01-preview"),
         "permissions": ("2022-04-01", "2018-01-01-preview", "2015-07-01"),
         "classicAdministrators": ("2015-07-01", "2015-06-01"),
@@ -52,7 +55,7 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "policyAssignments": _POLICY,
         "policyDefinitions": _POLICY,
         "policySetDefinitions": _POLICY,
-        "policyExemptions": ("2022-07-01-preview", "2020-07-01-preview"),
+        "policyExemptions": ("2026-01-01-preview", "2022-07-01-preview", "2020-07-01-preview"),
     },
     "Microsoft.Automation": {
         "automationAccounts": _AUTOMATION,
@@ -103,10 +106,14 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "metricAlerts": ("2018-03-01",),
         "scheduledQueryRules": ("2021-08-01", "2018-04-16"),
     },
-    "Microsoft.KeyVault": {"vaults": ("2024-11-01", "2023-07-01", "2022-07-01", "2021-10-01", "2019-09-01")},
+    "Microsoft.KeyVault": {
+        "vaults": ("2026-02-01", "2025-05-01", "2024-11-01", "2023-07-01", "2022-07-01", "2021-10-01", "2019-09-01")
+    },
     "Microsoft.Logic": {"workflows": ("2019-05-01", "2017-07-01", "2016-06-01")},
     "Microsoft.MachineLearningServices": {"workspaces": ("2024-04-01", "2023-10-01")},
-    "Microsoft.ManagedIdentity": {"userAssignedIdentities": ("2023-01-31", "2018-11-30")},
+    "Microsoft.ManagedIdentity": {
+        "userAssignedIdentities": ("2025-05-31-preview", "2025-01-31-preview", "2024-11-30", "2023-01-31", "2018-11-30")
+    },
     "Microsoft.ManagedServices": {
         "registrationAssignments": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
         "registrationDefinitions": ("2022-10-01", "2020-02-01-preview", "2019-06-01"),
@@ -158,7 +165,17 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Microsoft.ServiceBus": {"namespaces": ("2021-11-01", "2017-04-01")},
     "Microsoft.Sql": {"servers": _SQL, "servers/databases": _SQL},
-    "Microsoft.Storage": {"storageAccounts": ("2024-01-01", "2023-05-01", "2023-01-01", "2022-09-01", "2021-09-01")},
+    "Microsoft.Storage": {
+        "storageAccounts": (
+            "2025-08-01",
+            "2025-06-01",
+            "2024-01-01",
+            "2023-05-01",
+            "2023-01-01",
+            "2022-09-01",
+            "2021-09-01",
+        )
+    },
     "Microsoft.Web": {"sites": _WEB, "serverfarms": _WEB, "sites/config": _WEB, "connections": ("2016-06-01",)},
 }
 

@@ -40,10 +40,14 @@ def rendered(resource: Resource) -> Json:
 
 
 async def list_(call: Call) -> Reply:
-    """List a type at and below a scope, or the children of a resource."""
+    """List a type at and below a scope, or the children of a resource; with atExactScope() at the scope alone."""
     parts = ids.parse(call.path)
     need_parent(call)
-    return page(call, [rendered(r) for r in call.world.list(parts.type, call.parent if parts.names else parts.scope)])
+    scope = call.parent if parts.names else parts.scope
+    found = call.world.list(parts.type, scope)
+    if call.query.get("$filter", "").lower() == "atexactscope()":
+        found = [r for r in found if ids.parse(r.id).scope.lower() == scope.lower()]
+    return page(call, [rendered(r) for r in found])
 
 
 async def get(call: Call) -> Reply:

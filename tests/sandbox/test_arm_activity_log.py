@@ -145,13 +145,20 @@ async def test_an_application_is_called_by_its_object_id() -> None:
         assert (await events(call))[0]["caller"] == call.oid(an_id(3))
 
 
+async def test_times_may_stand_without_quotes_as_the_azure_cli_writes_them() -> None:
+    async with arm() as call:
+        await call("PATCH", STORE, {"tags": {"a": "b"}})
+        text = "eventTimestamp ge 2026-03-01T00:00:00 and eventTimestamp le 2026-03-02T10:00:00"
+        found = (await call("GET", S + VALUES, version="2015-04-01", filter=text)).body["value"]
+        assert {e["operationName"]["value"] for e in found} == {"Microsoft.Storage/storageAccounts/write"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "caller eq 'x'",
         "eventTimestamp le '2026-03-01T00:00:00Z'",
-        "eventTimestamp ge 2026-03-01T00:00:00Z",
         since(NOW, " and caller eq 'mallory'"),
         since(NOW, " and status eq 'Failed'"),
         since(NOW, " or resourceGroupName eq 'app'"),

@@ -80,7 +80,12 @@ async def test_requests_are_kept_with_their_caller_and_status() -> None:
         assert "api-version=" in request.query
 
 
-async def test_the_cloud_describes_itself_to_anybody() -> None:
+async def test_the_cloud_describes_itself_to_anybody_in_the_shape_of_the_version() -> None:
     async with arm() as call:
-        answer = await call("GET", "/metadata/endpoints", token="", version="2022-09-01")
-        assert answer.body[0]["resourceManager"] == call.azure.endpoints.arm
+        ends = call.azure.endpoints
+        new = (await call("GET", "/metadata/endpoints", token="", version="2022-09-01")).body
+        assert (new["resourceManager"], new["microsoftGraphResourceId"]) == (ends.arm, ends.graph)
+        (listed,) = (await call("GET", "/metadata/endpoints", token="", version="2019-05-01")).body
+        assert listed["authentication"]["loginEndpoint"] == ends.login
+        old = (await call("GET", "/metadata/endpoints", token="", version="2015-01-01")).body
+        assert (old["graphEndpoint"], old["authentication"]["audiences"]) == (ends.graph, [ends.arm])
