@@ -1,6 +1,7 @@
 """Network interfaces, security groups and Bastion's shareable links. What a packet may do: network_rules.py.
 
-Everything else of the provider (networks, subnets, public addresses) is a resource like any other (resources.py).
+Everything else of the provider (networks, subnets, public addresses) is a resource like any other (resources.py), and
+so is every delete: what stops one is in deletions.py.
 """
 
 from typing import Any
@@ -55,19 +56,6 @@ async def list_nics(call: Call) -> Reply:
     return page(call, [_nic(call, nic) for nic in call.world.list(_NICS, scope)])
 
 
-@room.on("DELETE", _NIC, f"{_NICS}/delete")
-async def delete_nic(call: Call) -> Reply:
-    """Delete an interface that no machine has. Absent: 204."""
-    old = call.world.get(call.path)
-    if old and (owner := _owner(call, old)):
-        message = (
-            f"Network Interface {old.id} is used by existing resource {owner}. In order to delete the network "
-            "interface, it must be dissociated from the resource."
-        )
-        raise bad_request("NicInUse", message)
-    return _delete(call, old)
-
-
 @room.on("PUT", _GROUP, f"{_GROUPS}/write")
 async def put_group(call: Call) -> Reply:
     """Create or replace a security group with its rules."""
@@ -96,20 +84,6 @@ async def list_groups(call: Call) -> Reply:
     """List security groups."""
     scope = call.path.partition("/providers/")[0]
     return page(call, [_group(call, group) for group in call.world.list(_GROUPS, scope)])
-
-
-@room.on("DELETE", _GROUP, f"{_GROUPS}/delete")
-async def delete_group(call: Call) -> Reply:
-    """Delete a security group that is on nothing. Absent: 204."""
-    old = call.world.get(call.path)
-    if old and (users := [*_interfaces(call, old), *_subnets(call, old)]):
-        message = (
-            f"Network security group {old.id} cannot be deleted because it is in use by the following resources: "
-            f"{', '.join(users)}. In order to delete the Network security group, remove the association with the "
-            "resource(s). To learn how to do this, see aka.ms/deletensg."
-        )
-        raise bad_request("InUseNetworkSecurityGroupCannotBeDeleted", message)
-    return _delete(call, old)
 
 
 @room.on("POST", _BASTION + "/createShareableLinks", f"{_BASTIONS}/createShareableLinks/action")
@@ -154,11 +128,6 @@ def _done(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
         world.put(found.id, {**found.body, "properties": {**found.properties, "provisioningState": "Succeeded"}})
 
 
-@operations.effect("network.gone")
-def _gone(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
-    world.delete(args["id"])
-
-
 def _store(call: Call, body: Json) -> Reply:
     old = call.world.get(call.path)
     properties = {**(body.get("properties") or {}), "provisioningState": "Updating"}
@@ -167,12 +136,6 @@ def _store(call: Call, body: Json) -> Reply:
     args, status = {"id": stored.id}, 200 if old else 201
     body = rendered(stored)
     return operations.accept(call, "network.done", args, location=_region(stored), status=status, body=body)
-
-
-def _delete(call: Call, old: Resource | None) -> Reply:
-    if old is None:
-        return Reply(204)
-    return operations.accept(call, "network.gone", {"id": old.id}, location=_region(old))
 
 
 def _given(call: Call) -> Json:
