@@ -6,6 +6,7 @@ is as before. Edges of what is deleted aren't shown: they come back with it.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,12 @@ def _beneath(directory: "Directory", path: str, entry: Json) -> dict[str, Json]:
     for method in directory.methods.get(oid, ()):
         found[f"{path}/authentication/{METHOD_COLLECTIONS[method['@odata.type']]}/{method['id']}"] = method
     for kind in ("passwordCredentials", "keyCredentials"):
+        names = Counter(c.get("displayName") for c in entry.get(kind, ()))
         for credential in entry.get(kind, ()):
             text = private.get("secrets", {}).get(credential["keyId"])
             proof = {"secret": _hash(text)} if text else {}
-            key = f"{path}/{kind}/{credential.get('displayName') or credential['keyId']}"
-            key = key if key not in found else f"{path}/{kind}/{credential['keyId']}"  # two of one name
+            name = credential.get("displayName")
+            key = f"{path}/{kind}/{name if name and names[name] == 1 else credential['keyId']}"
             found[key] = {**_without(credential), **proof}
     for trust in directory.federated.get(oid, ()):
         body = {k: v for k, v in trust.items() if k not in _OWN}

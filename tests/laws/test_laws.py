@@ -75,6 +75,7 @@ async def test_undo_restores_the_world_or_says_why_not(acted: tuple[Action, Atta
         assert [outcome.status for outcome in again] == ["already_so"] * len(changes)
     else:
         assert all(outcome.status == "failed" and outcome.reason for outcome in undone)
+        assert all(change.lasting for change in changes)  # whoever approves it reads before what stays
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
