@@ -141,8 +141,8 @@ def check(world: "World", doomed: "Resource", *, beside: str = "") -> None:
     """Raise ApiError for what stops a delete. Users that lie at or beneath `beside` go along and don't count."""
     hold = _BY_TYPE.get(doomed.type.lower())
     if hold and (users := sorted(set(_users(world, doomed, hold, beside or doomed.id)))):
-        text = ", ".join(users)
-        name = ids.parse(doomed.id).names[-1]
+        text = ", ".join(user for user, _ in users)
+        name = users[0][1].rpartition("/")[2]  # of a network, the subnet that is in use
         raise ApiError(hold.status, hold.code, hold.message.format(id=doomed.id, name=name, users=text))
     if beside:
         return
@@ -175,13 +175,14 @@ def blockers(world: "World", group: str) -> list[tuple["Resource", ApiError]]:
     return found
 
 
-def _users(world: "World", doomed: "Resource", hold: _Hold, beside: str) -> Iterator[str]:
+def _users(world: "World", doomed: "Resource", hold: _Hold, beside: str) -> Iterator[tuple[str, str]]:
+    """What uses a resource: the id of the part that does, and of what it uses."""
     for kind in hold.users:
         for user in world.list(kind, lag=False):
             if not ids.within(user.id, beside):
                 for key, target, at in _links(user.properties, "", user.id):
                     if key.lower() in hold.keys and ids.within(target, doomed.id):
-                        yield at
+                        yield at, target
 
 
 def _links(value: Any, key: str, at: str) -> Iterator[tuple[str, str, str]]:

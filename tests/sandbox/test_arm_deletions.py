@@ -66,6 +66,7 @@ async def test_what_is_in_use_stays(what: str, status: int, code: str, user: str
         answer = await call("DELETE", what)
         assert (answer.status, answer.code) == (status, code)
         assert user in answer.message
+        assert (SUBNET if what == VNET else what).rpartition("/")[2] in answer.message
         assert call.azure.world.snapshot() == before
 
 
