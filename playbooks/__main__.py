@@ -37,8 +37,7 @@ from responders.actions import action
 from responders.azure import explained
 from responders.errors import CountersignError, Permanent
 from responders.incident import incident_id
-from responders.investigation import scope
-from responders.investigation.findings import findings
+from responders.investigation import everywhere, scope
 from responders.model import Alert, Plan, digest, plain
 from responders.protection import withhold
 from responders.services import Services
@@ -141,8 +140,7 @@ async def _plan(text: str) -> list[Plan]:
             at = datetime.now(UTC)
             case = await build(its, incident_id(alert), alert, at)
             case, _ = await scope.widen(its.azure, case)
-            found = await findings(its.azure, its.settings, case, now=at)
-            case = case.having(findings=found.findings, notes=found.notes)
+            case, _ = await everywhere.look(its.azure, its.settings, case, now=at)
             own = await its.azure.own_id()
             return [
                 withhold(await action(step.action).plan(case, subject, its.azure), await its.guarded(), own)

@@ -105,6 +105,9 @@ class Exercise(Part, frozen=True, kw_only=True):
     ] = ()
     world: Annotated[str, Meta(description="The world it starts from, by name; or a .yaml beside this file.")]
     extend: Annotated[Additions, Meta(description="What this exercise adds to the world.")] = Additions()
+    guards: Annotated[
+        tuple[str, ...], Meta(description="Subscriptions that the responder guards besides those of the world: GUIDs.")
+    ] = ()
     history: Annotated[tuple[Call, ...], Meta(description="What honest people did before.")] = ()
     attack: Annotated[tuple[Call, ...], Meta(description="What the attacker does.")] = ()
     alert: Annotated[AlertSpec, Meta(description="The alert.")]

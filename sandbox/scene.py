@@ -47,7 +47,7 @@ def load(path: Path, now: datetime | None = None) -> Scene:
     exercise = document.convert(Exercise)  # its shape, before anything is looked up
     base_document = _with_moments(Document.read(_world_path(document, path, exercise.world)), now)
     base = base_document.convert(WorldFile)
-    world = _with_ids(_merge(base, exercise.extend), now)
+    world = _with_ids(_merge(base, exercise), now)
     names = {**base.names, **exercise.extend.names}
     identities, ambiguous = _identities(world)
 
@@ -55,7 +55,7 @@ def load(path: Path, now: datetime | None = None) -> Scene:
     base = filler.fill(base_document).convert(WorldFile)
     document = filler.fill(document)
     exercise = document.convert(Exercise)
-    world = _with_ids(_merge(base, exercise.extend), now)
+    world = _with_ids(_merge(base, exercise), now)
     scene = Scene(
         file=str(path),
         exercise=exercise,
@@ -83,8 +83,8 @@ def _world_path(document: Document, path: Path, world: str) -> Path:
     return found
 
 
-def _merge(base: WorldFile, extend: Additions) -> WorldFile:
-    """The base world with additions; what has the same name or id is replaced."""
+def _merge(base: WorldFile, exercise: Exercise) -> WorldFile:
+    """The base world with what an exercise adds; what has the same name or id is replaced."""
 
     def key(item: Any) -> object:
         if isinstance(item, dict):
@@ -99,9 +99,10 @@ def _merge(base: WorldFile, extend: Additions) -> WorldFile:
             return item.id.lower()
         return str(getattr(item, "upn", "") or item.name).lower()
 
-    merged: dict[str, Any] = {}
+    guarded = tuple(dict.fromkeys((*base.responder.subscriptions, *exercise.guards)))
+    merged: dict[str, Any] = {"responder": msgspec.structs.replace(base.responder, subscriptions=guarded)}
     for part in msgspec.structs.fields(Additions):
-        old, new = getattr(base, part.name), getattr(extend, part.name)
+        old, new = getattr(base, part.name), getattr(exercise.extend, part.name)
         if isinstance(old, dict):
             merged[part.name] = {**old, **new}
         else:

@@ -18,8 +18,7 @@ from responders.action import Action
 from responders.actions import action
 from responders.azure import Azure, explained
 from responders.errors import Temporary
-from responders.investigation import scope
-from responders.investigation.findings import findings
+from responders.investigation import everywhere, scope
 from responders.model import Case, Change, Outcome, Subject
 from responders.services import Services
 from responders.settings import Settings
@@ -203,5 +202,5 @@ async def _case(its: Services, alert: str, at: datetime) -> Case:
     found = await defender.read(its.azure, alert)
     assert found
     case, _ = await scope.widen(its.azure, await build_case(its, "incident", found, at))
-    told = await findings(its.azure, its.settings, case, now=at)
-    return case.having(findings=told.findings, notes=told.notes, makers=told.makers)
+    case, _ = await everywhere.look(its.azure, its.settings, case, now=at)
+    return case

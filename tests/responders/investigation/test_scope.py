@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from playbooks.dispatch import subjects
 from responders.actions import permissions
+from responders.ids import ResourceId
 from responders.investigation import reach
 from responders.investigation import scope as module
 from responders.investigation.scope import placed, widen
@@ -15,7 +17,9 @@ from sandbox.scene import EXERCISES
 from sandbox.world_file import Call
 from tests.laws.stage import Attacked, attacked
 
-PLANTED, GUEST = EXERCISES / "planted-delegation.yaml", EXERCISES / "identities-of-his-own.yaml"
+PLANTED, GUEST, TWO = (
+    EXERCISES / f"{name}.yaml" for name in ("planted-delegation", "identities-of-his-own", "two-subscriptions")
+)
 PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
 DEV = "a91d4e07-62cf-4f3b-8e28-c7b05d13f986"
 IDENTITY = f"{PROD}/resourceGroups/rg-web/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-web"
@@ -84,6 +88,32 @@ async def test_a_managed_identity_that_somebody_else_made_is_none() -> None:
         await does(there, "ops@contoso.example", "put", f"{IDENTITY}?api-version=2023-01-31", identity(there))
         case, _ = await widened(there)
         assert "aa-ops" not in suspects(case)
+
+
+async def test_another_subscription_in_which_a_suspect_worked_is_a_subject_with_its_reason() -> None:
+    async with attacked(TWO, permissions()) as there:
+        case, unknown = await widened(there)
+        [other] = case.others
+        assert (other.kind, other.id, unknown) == ("subscription", DEV, ())
+        assert other.reason.startswith("ops@contoso.example worked there too: Microsoft.")
+        assert {s.id for s in subjects(case) if s.kind == "subscription"} == {PROD.rpartition("/")[2], DEV}
+
+
+async def test_the_findings_of_both_are_one_and_machines_of_both_are_subjects() -> None:
+    async with attacked(TWO, permissions()) as there:
+        assert {ResourceId.parse(f.resource).subscription for f in there.case.findings if f.suspect} == {
+            PROD.rpartition("/")[2],
+            DEV,
+        }
+        assert [s.name for s in subjects(there.case) if s.kind == "vm"] == ["vm-try-1"]
+        assert list(there.case.findings) == sorted(there.case.findings, key=lambda f: (f.at, f.operation, f.resource))
+
+
+async def test_one_in_which_nobody_of_them_worked_is_none() -> None:
+    async with attacked(TWO, permissions()) as there:
+        nobody = Principal(id="9" * 8, kind="unknown", name="nobody")
+        case, _ = await widened(there, suspects=(nobody,))
+        assert case.others == ()
 
 
 async def test_a_subscription_that_may_not_be_read_is_left_to_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
