@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.azure import (
+    aad_graph,
     graph_apps,
     graph_audit,
     graph_credentials,
@@ -49,6 +50,8 @@ async def handle(call: Call) -> Reply:
     call.request = call.world.new_id("request")
     try:
         sign_in(call)
+        if aad_graph.asked(call):
+            return await aad_graph.answer(call)
         reply = await (_batch(call) if call.path.lower() == "/v1.0/$batch" else _answer(call))
     except ApiError as error:
         reply = _refusal(call, error)
