@@ -19,11 +19,12 @@ How scripts have effect
   -l -u -d -S, chage, crontab, systemctl, clamscan, mdatp, getent, id, …); another command is "not found". It may set
   PATH to the usual places. Named parameters, protected ones too, are environment variables, nameless ones arguments:
   as the real handler does. Passwords that chpasswd and passwd set are hashed as $6$ when the script has ended.
+  A process in the background ends with its script: what takes hours is run with asyncExecution, not with nohup.
 * **Windows**: no interpreter. A script of the responder's is known by the SHA-256 of its exact text, and has an
-  equivalent in Python (guest_powershell.py). What an attacker runs is read line by line as one of a few commands
-  (guest_words.py). Anything else fails, with exit code 127 and "not modelled" on the error stream.
+  equivalent in Python, registered with guest_powershell.py. What an attacker runs is read line by line as one of a few
+  commands (guest_words.py). Anything else fails with exit code 127, and the error stream says that it isn't modelled.
 * How long a scan takes is the guest's `scan_seconds`: a run command that scanned is Running for as long by the
-  sandbox's clock, and times out like a real one; its effect and output come at the end.
+  sandbox's clock, and times out like a real one. Its output shows at the end; what it did is done at the beginning.
 * Malware is a file that holds COUNTERSIGN-SANDBOX-MALWARE or COUNTERSIGN-SANDBOX-MALWARE:<name>, or EICAR's words.
 * Who can get in by which password or key: guest_login.py.
 

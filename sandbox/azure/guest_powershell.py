@@ -9,6 +9,7 @@ responder reads it. The digest is pinned: who changes the script looks at its eq
         for name, user in run.guest["users"].items(): ...
         return json.dumps(...)
 
+Equivalents are written in modules guest_scripts_<action>.py, which guest_run.py imports.
 `run.guest` is changed in place (guest_windows.py says what it holds); `run.parameters` are the named parameters of the
 run command, protected ones too; `run.scan()` scans with Defender; `run.fail(message, code)` ends it like `throw`.
 """
