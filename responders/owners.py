@@ -1,8 +1,9 @@
 """Whom to ask, and why him: the first source that names anybody who may be asked decides.
 
 In order: tags, who usually deploys it, who owns the subscription by role, Defender's security contacts, the settings.
-Never a suspect, nor anyone whom a suspect gave rights in the window: "expected" ends an incident, so whoever an
-intruder could name must not be the one to say it. For the same reason a tag that a suspect wrote does not count.
+Never a suspect, nor anyone whom a suspect made in the window or gave rights, by a group too: "expected" ends an
+incident, so whoever an intruder could name must not be the one to say it. For the same reason a tag that a suspect
+wrote does not count.
 """
 
 from collections import Counter
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from responders import people
-from responders.azure import absent_is_fine, explained, odata
+from responders import directory, people
+from responders.azure import absent_is_fine, explained, odata, segment
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from responders.settings import Settings
 
 PERMISSIONS = (
+    "AuditLog.Read.All",
     "Microsoft.Authorization/roleAssignments/read",
     "Microsoft.Insights/eventtypes/values/read",
     "Microsoft.Resources/tags/read",
@@ -32,6 +34,17 @@ PERMISSIONS = (
 )
 MOST = 10  # people who are asked
 _RESOURCES, _NAMES, _GROUPS, _EVENTS = 3, 5, 5, 2000  # looked at: of an alert, of a tag, of a role, of the log
+_CHECKED = 20  # groups that Graph compares with a person's in one call
+_HELPING = frozenset(
+    {
+        "add user",
+        "invite external user",
+        "reset user password",
+        "add member to group",
+        "add owner to group",
+        "add member to role",
+    }
+)
 _KEPT, _HABIT = timedelta(days=89), timedelta(days=30)  # what the Activity Log keeps; what of it tells of a habit
 _OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _OWN_DOINGS = "resourceProvider eq 'Microsoft.Resources'"  # of a subscription: its tags, groups and deployments
@@ -66,11 +79,13 @@ class _Search:
         self._azure, self._case, self._settings = azure, case, settings
         self._subscription = f"/subscriptions/{case.subscription}"
         self._grants: list[Json] = []  # every role assignment at, above and below the subscription
+        self._helped: set[str] = set()  # whom suspects made, took over or put into a group or role: object ids
         self._scopes = _scopes(case)
         self._notes: list[str] = []
 
     async def run(self) -> Found:
         await self._noted("reading the role assignments", self._read_grants)
+        await self._noted("reading Entra's audit log", self._read_helped)
         sources = {
             "reading tags": self._tags,
             "reading who deploys it": self._deployers,
@@ -161,7 +176,7 @@ class _Search:
     async def _named(self, names: Iterable[str], why: str) -> list[Owner]:
         wanted = [name.strip() for name in names if name.strip()][:_NAMES]
         found = [await people.named(self._azure, name) for name in wanted]
-        return self._allowed([person for person in found if person], why)
+        return await self._allowed([person for person in found if person], why)
 
     async def _holders(self, role: str, why: str) -> list[Owner]:
         """Who holds a role on the subscription itself; if nobody, who holds it above."""
@@ -177,21 +192,27 @@ class _Search:
             groups = [g["principalId"] for g in level if g.get("principalType") == "Group"][:_GROUPS]
             for group in groups if len(found) < MOST else ():
                 found += await people.members(self._azure, group)
-            if allowed := self._allowed({p.id: p for p in found}.values(), f"{why} {where}"):
+            if allowed := await self._allowed({p.id: p for p in found}.values(), f"{why} {where}"):
                 return allowed
         return []
 
-    def _allowed(self, found: Iterable[Person], why: str) -> list[Owner]:
-        given = {str(g["principalId"]).lower() for g in self._grants if self._theirs(g)}
+    async def _allowed(self, found: Iterable[Person], why: str) -> list[Owner]:
+        theirs = [g for g in self._grants if self._theirs(g)]
+        given = {str(g["principalId"]).lower() for g in theirs}
+        groups = sorted({str(g["principalId"]) for g in theirs if g.get("principalType") == "Group"})[:_CHECKED]
         allowed: list[Owner] = []
         for person in found:
             if self._case.suspect(person.id) or self._case.suspect(person.name):
                 self._notes.append(f"{person.name}, {why}, is a suspect and was not asked.")
-            elif person.id in given:
+            elif person.id in given | self._helped or (groups and await self._is_in(person, groups)):
                 self._notes.append(f"{person.name}, {why}, has rights from a suspect and was not asked.")
             else:
                 allowed.append(Owner(person=person, why=why))
         return allowed
+
+    async def _is_in(self, person: Person, groups: list[str]) -> bool:
+        path = f"/users/{segment(person.id)}/checkMemberGroups"
+        return bool((await self._azure.graph("POST", path, body={"groupIds": groups}))["value"])
 
     # -- what suspects did ---------------------------------------------------------------------------------------------
 
@@ -200,6 +221,15 @@ class _Search:
         self._grants = [
             {**item["properties"], "id": item["id"]} async for item in self._azure.arm_pages(path, "2022-04-01")
         ]
+
+    async def _read_helped(self) -> None:
+        for suspect in self._case.suspects:
+            if not suspect.id or suspect.kind == "foreign":
+                continue
+            async for entry in directory.audits(self._azure, suspect, self._case.since):
+                what = str(entry.get("activityDisplayName") or "").strip().lower()
+                if what in _HELPING and entry.get("result") == "success":
+                    self._helped |= {str(t.get("id") or "").lower() for t in entry.get("targetResources") or ()}
 
     def _theirs(self, grant: Json) -> bool:
         """Whether a suspect made that assignment in the window."""

@@ -264,12 +264,13 @@ async def test_a_contact_that_is_switched_off_is_not_asked_but_whom_the_settings
 # Cost and refusals
 
 
-async def test_where_a_tag_says_it_four_calls_are_made(world: World) -> None:
+async def test_where_a_tag_says_it_five_calls_are_made(world: World) -> None:
     first = len(world.there.sandbox.requests)
     await world.asked()
     calls = [r.path.rpartition("/providers/")[2] for r in world.there.sandbox.requests[first:] if r.service != "login"]
     assert calls == [
         "Microsoft.Authorization/roleAssignments",
+        "/v1.0/auditLogs/directoryAudits",
         "Microsoft.Resources/tags/default",
         "/v1.0/users/owner@contoso.example",
         "Microsoft.Insights/eventtypes/management/values",

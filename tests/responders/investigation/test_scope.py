@@ -11,7 +11,7 @@ from responders.ids import ResourceId
 from responders.investigation import reach
 from responders.investigation import scope as module
 from responders.investigation.scope import placed, widen
-from responders.model import Case, Json, Known, Principal
+from responders.model import Case, Known, Principal
 from sandbox.people import People
 from sandbox.scene import EXERCISES
 from sandbox.world_file import Call
@@ -29,11 +29,6 @@ async def does(there: Attacked, by: str, method: str, target: str, body: object)
     async with People(there.sandbox, there.scene) as people:
         call = {"at": "PT0S", "as": by, method: target, "body": body}
         await people.make(msgspec.convert(call, Call), "the test")
-
-
-def identity(there: Attacked) -> Json:
-    """The body of a user-assigned identity that has a service principal of the world's."""
-    return {"location": "westeurope", "properties": {"principalId": there.scene.who("aa-ops")}}
 
 
 async def widened(there: Attacked, **fields: Any) -> tuple[Case, tuple[str, ...]]:
@@ -75,19 +70,22 @@ async def test_what_an_owner_knows_is_no_suspect_unless_it_was_taken_over() -> N
 async def test_a_managed_identity_that_a_suspect_took_over_or_made_is_a_suspect(target: str, verb: str) -> None:
     async with attacked(PLANTED, permissions()) as there:
         who = "iam@contoso.example" if not target else "ops@contoso.example"
-        await does(there, who, "put", f"{IDENTITY}?api-version=2023-01-31", identity(there))
+        await does(there, who, "put", f"{IDENTITY}?api-version=2023-01-31", {"location": "westeurope"})
         if target:
             body = {"properties": {"issuer": "https://x.example", "subject": "s", "audiences": ["a"]}}
             await does(there, "iam@contoso.example", "put", f"{IDENTITY}{target}?api-version=2023-01-31", body)
         case, _ = await widened(there)
-        assert verb in suspects(case)["aa-ops"].because
+        [taken] = [s for s in case.suspects if s.kind == "managed_identity"]
+        assert verb in taken.because
 
 
 async def test_a_managed_identity_that_somebody_else_made_is_none() -> None:
     async with attacked(PLANTED, permissions()) as there:
-        await does(there, "ops@contoso.example", "put", f"{IDENTITY}?api-version=2023-01-31", identity(there))
+        await does(
+            there, "ops@contoso.example", "put", f"{IDENTITY}?api-version=2023-01-31", {"location": "westeurope"}
+        )
         case, _ = await widened(there)
-        assert "aa-ops" not in suspects(case)
+        assert not any(s.kind == "managed_identity" for s in case.suspects)
 
 
 async def test_another_subscription_in_which_a_suspect_worked_is_a_subject_with_its_reason() -> None:
