@@ -1,4 +1,8 @@
-"""What hangs on the runbooks of an Automation account (Microsoft.Automation, api-version 2024-10-23)."""
+"""What hangs on the runbooks of an Automation account (Microsoft.Automation, api-version 2024-10-23).
+
+Rights are named as the provider's list of operations has them: Azure takes no role that names another. That list has
+nothing for reading a draft's script, nor for PowerShell 7.2 modules and runtime environments; a pattern covers those.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +17,17 @@ if TYPE_CHECKING:
 
     from responders.azure import Azure
 
-FINAL = frozenset({"Completed", "Failed", "Stopped", "Suspended", "Disconnected"})
+ACCOUNT = "Microsoft.Automation/automationAccounts"
+VERSION = "2024-10-23"
+# A suspended job is none of them: whoever may resume it runs what it holds, even when the runbook is gone.
+FINAL = frozenset({"Completed", "Failed", "Stopped", "Disconnected"})
+STOPPING = "Stopping"
 
 
 class Account(Struct, frozen=True):
     """One Automation account and the client that speaks to it."""
 
+    id: str
     group: str
     name: str
     client: Any  # AutomationClient; msgspec would import it to resolve the type
@@ -27,7 +36,14 @@ class Account(Struct, frozen=True):
     def of(cls, azure: "Azure", resource: str) -> "Account":
         """The account that a resource id names, or lies in."""
         id_ = ResourceId.parse(resource)
-        return cls(id_.group, id_.names[0], azure.automation(id_.subscription))
+        home = f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}/providers/{ACCOUNT}/{id_.names[0]}"
+        return cls(home, id_.group, id_.names[0], azure.automation(id_.subscription))
+
+    @classmethod
+    async def all(cls, azure: "Azure", subscription: str) -> "list[Account]":
+        """Every account of a subscription."""
+        listed = azure.automation(subscription).automation_account.list()
+        return [cls.of(azure, str(account.id)) async for account in listed]
 
     @property
     def _at(self) -> tuple[str, str]:
@@ -45,10 +61,24 @@ class Account(Struct, frozen=True):
     async def webhooks(self) -> list[Json]:
         return await _all(self.client.webhook.list_by_automation_account(*self._at))
 
+    async def jobs(self) -> list[Json]:
+        """The jobs of the last 30 days, the newest first. A list has neither who started them nor their parameters."""
+        return await _all(self.client.job.list_by_automation_account(*self._at))
+
     async def live_jobs(self, runbook: str) -> list[Json]:
         """Jobs of the runbook that have not come to an end."""
-        jobs = await _all(self.client.job.list_by_automation_account(*self._at))
-        return [j for j in jobs if belongs(j, runbook) and j["properties"].get("status") not in FINAL]
+        return [j for j in await self.jobs() if belongs(j, runbook) and live(j)]
+
+    async def job(self, name: str) -> Json | None:
+        with absent_is_fine():
+            return rest(await self.client.job.get(*self._at, name))
+        return None
+
+    async def ran(self, job: str) -> str | None:
+        """The script as a job ran it, whatever became of the runbook since; None when Azure has it no more."""
+        with absent_is_fine():
+            return str(await self.client.job.get_runbook_content(*self._at, job))
+        return None
 
     async def runbook(self, name: str) -> Json | None:
         with absent_is_fine():
@@ -60,17 +90,15 @@ class Account(Struct, frozen=True):
             return rest(await self.client.schedule.get(*self._at, name))
         return None
 
-    async def has_job_schedule(self, name: str) -> bool:
+    async def job_schedule(self, name: str) -> Json | None:
         with absent_is_fine():
-            await self.client.job_schedule.get(*self._at, name)
-            return True
-        return False
+            return rest(await self.client.job_schedule.get(*self._at, name))
+        return None
 
-    async def has_webhook(self, name: str) -> bool:
+    async def webhook(self, name: str) -> Json | None:
         with absent_is_fine():
-            await self.client.webhook.get(*self._at, name)
-            return True
-        return False
+            return rest(await self.client.webhook.get(*self._at, name))
+        return None
 
     async def content(self, name: str) -> str | None:
         """The published script, or None if it was never published."""
@@ -108,6 +136,11 @@ def belongs(item: Json, runbook: str) -> bool:
     """Whether a job, job schedule or webhook is of that runbook."""
     name = (item["properties"].get("runbook") or {}).get("name") or ""
     return bool(name.lower() == runbook.lower())
+
+
+def live(job: Json) -> bool:
+    """Whether a job has not come to an end."""
+    return job["properties"].get("status") not in FINAL
 
 
 def scheduled(link: Json) -> str:

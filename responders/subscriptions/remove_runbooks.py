@@ -1,20 +1,16 @@
 import asyncio
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
-from responders.subscriptions import restore_runbook
-from responders.subscriptions.automation import Account, belongs, scheduled
+from responders.subscriptions import planted, recreate_runbook
+from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, belongs, live, scheduled
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
-_ACCOUNT = "Microsoft.Automation/automationAccounts"
-_WRITE = f"{_ACCOUNT}/runbooks/write"
 _LISTS = ("jobSchedules", "webhooks")
 
 
@@ -23,34 +19,32 @@ class RemoveRunbooks:
 
     One change is one runbook as a unit: its webhooks, its job schedules and the schedules that were planted for it
     alone are deleted, its running jobs stopped, and then it is deleted. Scripts (draft and published) and definitions
-    are kept as evidence, and undo puts them back. Runbooks of the window that nobody is known to answer for are offered
-    by name. Those that a suspect changed but did not make are shown and left alone.
+    are kept as evidence, and undo puts them back, whatever their language. Runbooks of the window that nobody is known
+    to answer for are offered by name. Those that a suspect changed but did not make are left to
+    `subscriptions.restore_runbooks`.
     """
 
     id = "subscriptions.remove_runbooks"
     permissions = (
-        f"{_ACCOUNT}/read",
-        f"{_ACCOUNT}/runbooks/read",
-        f"{_ACCOUNT}/runbooks/content/read",
-        f"{_ACCOUNT}/runbooks/draft/content/read",
-        f"{_ACCOUNT}/runbooks/delete",
-        f"{_ACCOUNT}/jobs/read",
-        f"{_ACCOUNT}/jobs/stop/action",
-        f"{_ACCOUNT}/schedules/read",
-        f"{_ACCOUNT}/schedules/delete",
-        f"{_ACCOUNT}/jobSchedules/read",
-        f"{_ACCOUNT}/jobSchedules/delete",
-        f"{_ACCOUNT}/webhooks/read",
-        f"{_ACCOUNT}/webhooks/delete",
-        *restore_runbook.PERMISSIONS,
+        f"{ACCOUNT}/read",
+        f"{ACCOUNT}/runbooks/read",
+        f"{ACCOUNT}/runbooks/delete",
+        f"{ACCOUNT}/jobs/read",
+        f"{ACCOUNT}/jobs/stop/action",
+        f"{ACCOUNT}/schedules/read",
+        f"{ACCOUNT}/schedules/delete",
+        f"{ACCOUNT}/jobSchedules/read",
+        f"{ACCOUNT}/jobSchedules/delete",
+        f"{ACCOUNT}/webhooks/read",
+        f"{ACCOUNT}/webhooks/delete",
+        *recreate_runbook.PERMISSIONS,
     )
     reversible = True
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
-        client = azure.automation(subject.id)
-        accounts = [str(a.id) async for a in client.automation_account.list()]
-        found = await asyncio.gather(*(self._look(case, Account.of(azure, a)) for a in accounts))
-        changes = tuple(change for planted, _ in found for change in planted)
+        accounts = await Account.all(azure, subject.id)
+        found = await asyncio.gather(*(self._look(case, account) for account in accounts))
+        changes = tuple(change for unknown, _ in found for change in unknown)
         reason = "" if changes else f"No runbook of {len(accounts)} accounts was made by a suspect in the window."
         return Plan(
             action=self.id,
@@ -64,28 +58,28 @@ class RemoveRunbooks:
         doubtful: dict[str, Verdict] = {}  # planted, or perhaps so
         kept = []
         for runbook in await account.runbooks():
-            wrote = case.did(_WRITE, runbook["id"])
-            made, tags = _made(runbook), runbook.get("tags") or {}
-            maker = wrote.caller if wrote else None
-            verdict = familiarity.judge(case, maker, made, wrote, thing=runbook["id"], tags=tags)
-            if verdict.familiarity != "familiar" and (wrote or made is None or made >= case.since):
+            verdict = planted.judge(case, runbook, "runbooks")
+            if verdict.familiarity != "familiar":
                 doubtful[runbook["name"].lower()] = verdict
-            elif wrote:
+            elif planted.deeds(case, runbook["id"], *planted.RUNBOOK_WRITES):
                 kept.append(f"runbook {runbook['name']}: changed by the suspect, but {'; '.join(verdict.reasons)}")
         if not doubtful:
             return [], kept
-        links, hooks, clocks = await asyncio.gather(account.job_schedules(), account.webhooks(), account.schedules())
+        links, hooks, clocks, jobs = await asyncio.gather(
+            account.job_schedules(), account.webhooks(), account.schedules(), account.jobs()
+        )
         changes = []
         for name, verdict in sorted(doubtful.items()):
             mine = [link for link in links if belongs(link, name)]
             others = {scheduled(link).lower() for link in links if not belongs(link, name)}
             timers = {scheduled(link).lower() for link in mine} - others
             # The list leaves out some of what a GET has, and undo needs all.
-            whole, content, draft, jobs = await asyncio.gather(
-                account.runbook(name), account.content(name), account.draft(name), account.live_jobs(name)
+            whole, content, draft = await asyncio.gather(
+                account.runbook(name), account.content(name), account.draft(name)
             )
             if whole is None:
                 continue  # gone since the list was made
+            ran = [job for job in jobs if belongs(job, name)]
             before = {
                 "runbook": whole,
                 "content": content,
@@ -93,7 +87,8 @@ class RemoveRunbooks:
                 "jobSchedules": mine,
                 "webhooks": [hook for hook in hooks if belongs(hook, name)],
                 "schedules": [c for c in clocks if c["name"].lower() in timers and _in_window(case, c)],
-                "jobs": jobs,
+                "jobs": [job for job in ran if live(job)],
+                "ended": [job for job in ran if not live(job)],
             }
             changes.append(_change(self.id, whole, verdict, before))
         return changes, kept
@@ -104,7 +99,7 @@ class RemoveRunbooks:
         runbook, links, hooks, jobs = await asyncio.gather(
             account.runbook(name), account.job_schedules(), account.webhooks(), account.live_jobs(name)
         )
-        if runbook and _stamp(runbook) != _stamp(before["runbook"]):
+        if runbook and planted.stamp(runbook) != planted.stamp(before["runbook"]):
             return Outcome(status="drifted", reason="The runbook was changed after the plan.", after=runbook)
         now = {
             "jobSchedules": [link for link in links if belongs(link, name)],
@@ -123,7 +118,7 @@ class RemoveRunbooks:
             *(account.delete_job_schedule(link["properties"]["jobScheduleId"]) for link in now["jobSchedules"])
         )
         await asyncio.gather(*(account.delete_schedule(timer) for timer in timers))
-        await asyncio.gather(*(account.stop(job["name"]) for job in jobs if job["properties"]["status"] != "Stopping"))
+        await asyncio.gather(*(account.stop(job["name"]) for job in jobs if job["properties"]["status"] != STOPPING))
         if runbook:
             await account.delete_runbook(name)
         return Outcome(status="done")
@@ -138,7 +133,7 @@ class RemoveRunbooks:
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        return await restore_runbook.restore(azure, change)
+        return await recreate_runbook.recreate(azure, change)
 
 
 def _change(action: str, runbook: Json, verdict: Verdict, before: Json) -> Change:
@@ -164,17 +159,6 @@ def _change(action: str, runbook: Json, verdict: Verdict, before: Json) -> Chang
     )
 
 
-def _made(item: Json) -> datetime | None:
-    made = item["properties"].get("creationTime")
-    return datetime.fromisoformat(made) if made else None
-
-
 def _in_window(case: Case, item: Json) -> bool:
-    made = _made(item)
+    made = planted.made_at(item)
     return made is not None and made >= case.since
-
-
-def _stamp(runbook: Json) -> tuple[object, ...]:
-    """What differs between two states of a runbook."""
-    properties = runbook["properties"]
-    return properties.get("lastModifiedTime"), properties.get("state"), properties.get("creationTime")

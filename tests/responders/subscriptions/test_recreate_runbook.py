@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from responders.subscriptions.restore_runbook import _schedule
+from responders.subscriptions.recreate_runbook import _schedule
 
 NOW = datetime(2026, 3, 10, 3, 0, tzinfo=UTC)
 

@@ -1,42 +1,42 @@
-"""Put a removed runbook back from what was recorded before: the undo of `subscriptions.remove_runbooks`."""
+"""Make a removed runbook anew, and what started it, from what was recorded before.
+
+The undo of `subscriptions.remove_runbooks`, and of `subscriptions.remove_webhooks`.
+"""
 
 import calendar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from responders.errors import Temporary
 from responders.model import Change, Json, Outcome
-from responders.subscriptions.automation import Account, scheduled
+from responders.subscriptions import runbook_content
+from responders.subscriptions.automation import ACCOUNT, VERSION, Account, scheduled
 
 if TYPE_CHECKING:
     from responders.azure import Azure
 
-_ACCOUNT = "Microsoft.Automation/automationAccounts"
-_VERSION = "2024-10-23"
 _EVERY = {
     "Minute": timedelta(minutes=1),
     "Hour": timedelta(hours=1),
     "Day": timedelta(days=1),
     "Week": timedelta(days=7),
 }
-PERMISSIONS = (
-    f"{_ACCOUNT}/runbooks/write",
-    f"{_ACCOUNT}/runbooks/draft/content/write",
-    f"{_ACCOUNT}/runbooks/publish/action",
-    f"{_ACCOUNT}/schedules/write",
-    f"{_ACCOUNT}/jobSchedules/write",
-    f"{_ACCOUNT}/webhooks/write",
-    f"{_ACCOUNT}/webhooks/action",
+TRIGGER_PERMISSIONS = (
+    f"{ACCOUNT}/schedules/write",
+    f"{ACCOUNT}/jobSchedules/write",
+    f"{ACCOUNT}/webhooks/write",
+    f"{ACCOUNT}/webhooks/action",
 )
+PERMISSIONS = (f"{ACCOUNT}/runbooks/write", *runbook_content.PERMISSIONS, *TRIGGER_PERMISSIONS)
 
 
-async def restore(azure: "Azure", change: Change) -> Outcome:
+async def recreate(azure: "Azure", change: Change) -> Outcome:
     """Put back what is missing, and leave what is there.
 
     Raises Temporary while Azure takes in a script: the next call goes on from there, by what it then reads.
     """
     account, before = Account.of(azure, change.resource), change.before
-    done = ["runbook"] if await _runbook(azure, account, before) else []
+    runbook = before.get("runbook")
+    done = ["runbook"] if runbook and await _runbook(azure, account, before) else []
     over: list[str] = []
     # Each is asked for by itself: a list may still show what was deleted a moment ago.
     for schedule in before["schedules"]:
@@ -48,11 +48,11 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
         else:
             over.append(schedule["name"])
     for link in before["jobSchedules"]:
-        if scheduled(link) not in over and not await account.has_job_schedule(link["properties"]["jobScheduleId"]):
+        if scheduled(link) not in over and not await account.job_schedule(link["properties"]["jobScheduleId"]):
             await _put(azure, link["id"], _link(link))
             done.append("job schedule")
     for hook in before["webhooks"]:
-        if not await account.has_webhook(hook["name"]):
+        if not await account.webhook(hook["name"]):
             uri = await account.client.webhook.generate_uri(account.group, account.name)
             # A JSON string, which the SDK hands on as text with its quotes.
             await _put(azure, hook["id"], _webhook(hook, uri.strip('"')))
@@ -65,42 +65,22 @@ async def restore(azure: "Azure", change: Change) -> Outcome:
 
 async def _runbook(azure: "Azure", account: Account, before: Json) -> bool:
     """The runbook, its published script and its draft, as they were. False when it is so already."""
-    runbook, content, draft = before["runbook"], before["content"], before["draft"]
-    name, there = runbook["name"], await account.runbook(before["runbook"]["name"])
-    changed = there is None
-    if there is None:
+    runbook = before["runbook"]
+    missing = await account.runbook(runbook["name"]) is None
+    if missing:
         await _put(azure, runbook["id"], _definition(runbook))
-    if content is not None and await account.content(name) != content:
-        changed = True
-        await _write(account, name, content)
-        await account.client.runbook.begin_publish(account.group, account.name, name, polling=False)
-        if await account.content(name) != content:
-            raise Temporary(f"The runbook {name} is not published yet.")
-    if draft is not None and await account.draft(name) != draft:
-        changed = True
-        await _write(account, name, draft)
-    return changed
-
-
-async def _write(account: Account, name: str, script: str) -> None:
-    """Write the draft. Publishing before Azure has taken it in would publish something else."""
-    if await account.draft(name) == script:
-        return
-    draft = account.client.runbook_draft
-    await draft.begin_replace_content(account.group, account.name, name, script.encode(), polling=False)
-    if await account.draft(name) != script:
-        raise Temporary(f"The draft of the runbook {name} is not taken in yet.")
+    return await runbook_content.put(account, runbook["name"], before["content"], before["draft"]) or missing
 
 
 def _definition(runbook: Json) -> Json:
-    kept = ("runbookType", "logVerbose", "logProgress", "logActivityTrace", "description")
+    kept = ("runbookType", "runtimeEnvironment", "logVerbose", "logProgress", "logActivityTrace", "description")
     properties = {k: runbook["properties"][k] for k in kept if runbook["properties"].get(k) is not None}
     body = {"name": runbook["name"], "location": runbook.get("location"), "tags": runbook.get("tags") or {}}
     return {**body, "properties": {**properties, "draft": {}}}
 
 
 async def _put(azure: "Azure", resource: str, body: Json) -> None:
-    await azure.arm("PUT", resource, _VERSION, body=body)
+    await azure.arm("PUT", resource, VERSION, body=body)
 
 
 def _schedule(schedule: Json, now: datetime) -> Json | None:

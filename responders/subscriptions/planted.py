@@ -1,0 +1,63 @@
+"""What of an Automation account a suspect made in the window, what he changed, and what nobody can tell."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from responders import familiarity
+from responders.ids import within
+from responders.model import Json, Verdict
+from responders.subscriptions.automation import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from responders.model import Case, Finding
+
+# What changes a runbook, or what it runs.
+RUNBOOK_WRITES = ("runbooks/write", "runbooks/draft/write", "runbooks/draft/content/write", "runbooks/publish/action")
+# The moments of Automation's kinds, each of which has one of them or none.
+_MOMENTS = ("creationTime", "registeredDateTime")
+
+
+def judge(case: "Case", item: Json, collection: str) -> Verdict:
+    """Whether something in an Automation account is known good: it is, if it was there before and no suspect wrote it.
+
+    `collection`: its kind, as it is spelled in ids. Of what has no time of its own the log tells when it was made; what
+    the log does not show either was there before.
+    """
+    deed, made = case.did(f"{ACCOUNT}/{collection}/write", item["id"]), made_at(item)
+    logged = case.makers.get(item["id"].lower())
+    if made is None and (deed or logged):
+        made = min(one.at for one in (deed, logged) if one)
+    if made is None or (made < case.since and not deed):
+        return Verdict(familiarity="familiar", reasons=("it was there before the window, and no suspect wrote it",))
+    maker = deed.caller if deed else None
+    return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})
+
+
+def made_at(item: Json) -> datetime | None:
+    """When it was made, if Azure says so."""
+    properties, system = item.get("properties") or {}, item.get("systemData") or {}
+    said = next((properties[name] for name in _MOMENTS if properties.get(name)), system.get("createdAt"))
+    return datetime.fromisoformat(said) if said else None
+
+
+def deeds(case: "Case", resource: str, *operations: str) -> "list[Finding]":
+    """What suspects did to a resource or to what lies beneath it, by operation beneath the account's type; in order."""
+    wanted = {f"{ACCOUNT}/{operation}".lower() for operation in operations}
+    found = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.operation.lower() in wanted)
+    return sorted((f for f in found if within(f.resource, resource)), key=lambda f: f.at)
+
+
+def deleted(case: "Case", account: str, collection: str) -> "Iterator[Finding]":
+    """What was there before, and suspects deleted. What they made themselves is no loss."""
+    for deed in deeds(case, account, f"{collection}/delete"):
+        made = case.did(f"{ACCOUNT}/{collection}/write", deed.resource)
+        if made is None or made.at > deed.at:
+            yield deed
+
+
+def stamp(item: Json) -> tuple[object, ...]:
+    """What differs between two states of something in an account."""
+    properties = item.get("properties") or {}
+    return tuple(properties.get(name) for name in (*_MOMENTS, "lastModifiedTime", "state", "isEnabled"))
