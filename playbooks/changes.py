@@ -37,15 +37,25 @@ async def countersigned(incident: Incident, step: str) -> Plan:
 async def apply_all(its: Services, plan: Plan, changes: Iterable[Change], order: Json) -> list[str]:
     """Make changes side by side, those of one resource one after the other, so that none overwrites another.
 
-    Those that came to an outcome are journalled, and a repeat leaves them out.
+    One that follows others is begun when those are made, and not while one of them has to be tried again. Those that
+    came to an outcome are journalled, and a repeat leaves them out.
     """
     room, alone = asyncio.Semaphore(AT_ONCE), defaultdict[str, asyncio.Lock](asyncio.Lock)
 
-    async def one(change: Change) -> Outcome | Temporary:
+    async def one(change: Change, earlier: list[asyncio.Task[Outcome | Temporary]]) -> Outcome | Temporary:
+        for result in await asyncio.gather(*earlier):
+            if isinstance(result, Temporary):
+                return result
         async with alone[change.resource], room:
             return await _apply(its, plan, change, order)
 
-    results = await asyncio.gather(*(one(change) for change in changes))
+    tasks: dict[str, asyncio.Task[Outcome | Temporary]] = {}
+    under_way: list[asyncio.Task[Outcome | Temporary]] = []
+    for change in changes:
+        earlier = [tasks[resource] for resource in change.follows if resource in tasks]
+        tasks[change.resource] = asyncio.create_task(one(change, earlier))
+        under_way.append(tasks[change.resource])
+    results = await asyncio.gather(*under_way)
     for result in results:
         if isinstance(result, Temporary):
             raise result

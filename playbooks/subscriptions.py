@@ -3,8 +3,19 @@
 from playbooks.step import Step
 
 STEPS = (
+    # Whoever may activate a role comes back however often it is taken from him.
+    Step("subscriptions.remove_eligible_roles", "one"),
+    # Irreversible, but all that is lost is a request.
+    Step("subscriptions.cancel_role_requests", "one"),
     Step("subscriptions.strip_role_assignments", "one"),
+    # It ends in every subscription beneath.
+    Step("subscriptions.strip_inherited_assignments", "two"),
+    Step("subscriptions.remove_group_members", "one"),
+    # When nobody holds them any more.
+    Step("subscriptions.remove_role_definitions", "one"),
     # It locks out all of another tenant.
     Step("subscriptions.remove_delegations", "two"),
     Step("subscriptions.remove_runbooks", "one"),
+    # Data on what is deleted does not come back.
+    Step("subscriptions.delete_resources", "two"),
 )

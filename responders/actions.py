@@ -15,8 +15,14 @@ from responders.service_principals.remove_certificates import RemoveCertificates
 from responders.service_principals.remove_federated_credentials import RemoveFederatedCredentials
 from responders.service_principals.remove_grants import RemoveGrants
 from responders.service_principals.remove_secrets import RemoveSecrets
+from responders.subscriptions.cancel_role_requests import CancelRoleRequests
+from responders.subscriptions.delete_resources import DeleteResources
 from responders.subscriptions.remove_delegations import RemoveDelegations
+from responders.subscriptions.remove_eligible_roles import RemoveEligibleRoles
+from responders.subscriptions.remove_group_members import RemoveGroupMembers
+from responders.subscriptions.remove_role_definitions import RemoveRoleDefinitions
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
+from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.confirm_compromised import ConfirmCompromised
 from responders.users.delete import Delete as DeleteUser
@@ -52,9 +58,15 @@ ACTIONS: tuple[Action, ...] = (
     DeleteServicePrincipal(),
     RemoveIdentitysFederatedCredentials(),
     EnableServicePrincipal(),
+    RemoveEligibleRoles(),
+    CancelRoleRequests(),
     StripRoleAssignments(),
+    StripInheritedAssignments(),
+    RemoveGroupMembers(),
+    RemoveRoleDefinitions(),
     RemoveDelegations(),
     RemoveRunbooks(),
+    DeleteResources(),
     Deallocate(),
 )
 

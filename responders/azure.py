@@ -3,6 +3,7 @@
 One credential, one transport, one retry policy; SDK clients, and plain REST for what no pinned SDK covers.
 """
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from responders.settings import Settings
 
-NOT_FOUND = 404
+ACCEPTED, NOT_FOUND = 202, 404
 # A longer wait than this is the engine's business: its timers cost nothing, a sleeping function does.
 PATIENCE = 20
 _AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -99,6 +100,23 @@ class Azure:
                 return
             self._same_host(following, self.settings.arm)
             page = await self._send(self._arm_pipeline, "GET", following, None)
+
+    async def arm_result(self, path: str, version: str, body: Json, wait: float) -> Json | None:
+        """What a POST to ARM comes to, where it may take some seconds; None when it takes longer than `wait` seconds.
+
+        For what only reads: a write goes on behind it, and is the engine's to poll.
+        """
+        url = self.settings.arm + quote(path) + "?" + _query({"api-version": version})
+        response = await self._response(self._arm_pipeline, "POST", url, body)
+        while response.status_code == ACCEPTED:
+            pause = min(float(response.headers.get("Retry-After", 1)), PATIENCE)
+            if (wait := wait - max(pause, 0.1)) < 0:
+                return None
+            await asyncio.sleep(pause)
+            following = response.headers["Location"]
+            self._same_host(following, self.settings.arm)
+            response = await self._response(self._arm_pipeline, "GET", following)
+        return json.loads(response.content) if response.content else {}
 
     async def arm_decoded(
         self, path: str, version: str, query: Mapping[str, str], decode: Callable[[bytes], P]
@@ -265,8 +283,12 @@ class Azure:
         content = await self._content(pipeline, method, url, body)
         return json.loads(content) if content else {}
 
+    @classmethod
+    async def _content(cls, pipeline: Any, method: str, url: str, body: Json | None = None) -> bytes:
+        return (await cls._response(pipeline, method, url, body)).content
+
     @staticmethod
-    async def _content(pipeline: Any, method: str, url: str, body: Json | None = None) -> bytes:
+    async def _response(pipeline: Any, method: str, url: str, body: Json | None = None) -> "AsyncHttpResponse":
         from azure.core.exceptions import HttpResponseError, map_error
         from azure.core.rest import HttpRequest
 
@@ -275,7 +297,7 @@ class Azure:
         if response.status_code >= 400:  # noqa: PLR2004
             map_error(response.status_code, response, _error_map())
             raise HttpResponseError(response=response)
-        return response.content
+        return response
 
     @staticmethod
     def _same_host(url: str, host: str) -> None:
@@ -311,15 +333,20 @@ def absent_is_fine() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def fine(*codes: str) -> Iterator[None]:
-    """An error of one of these codes inside says what we want: the block ends there, without an error."""
+def fine(*codes: str) -> Iterator[dict[str, str]]:
+    """An error of one of these codes inside says what we want: the block ends there, without an error.
+
+    What is yielded then has the message by the code.
+    """
     from azure.core.exceptions import HttpResponseError
 
+    said: dict[str, str] = {}
     try:
-        yield
+        yield said
     except HttpResponseError as error:
         if error.error is None or error.error.code not in codes:
             raise
+        said[error.error.code] = str(error.error.message)
 
 
 @contextlib.contextmanager

@@ -183,6 +183,7 @@ class Change(Struct, frozen=True, kw_only=True):
     principals: tuple[str, ...] = ()  # object ids it concerns: they may not countersign it
     lasting: str = ""  # what undo can't bring back
     familiarity: Familiarity = "unfamiliar"  # of what would be changed; `unknown` runs only where an approver names it
+    follows: tuple[str, ...] = ()  # resources of changes further up in the plan that have to be made before
 
     @property
     def id(self) -> str:

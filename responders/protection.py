@@ -18,7 +18,9 @@ def protected(change: Change, subject: Subject, guarded: Iterable[str], own: str
     if own and own.lower() in touched:
         return "it concerns the responder's own identity"
     for one in guarded:
-        if one.lower() in touched or (one.startswith("/") and within(change.resource, one)):
+        # What lies in a resource goes with it: nothing is changed either that holds something protected.
+        holds = one.startswith("/") and (within(change.resource, one) or within(one, change.resource))
+        if one.lower() in touched or holds:
             return f"{one} is protected by COUNTERSIGN_PROTECTED"
     return ""
 

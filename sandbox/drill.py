@@ -165,7 +165,7 @@ class Drill:
             failures += open_
             if restored(before, after):
                 await self.answering.undo()
-                left = restored(before, self._state(), self._lasting())
+                left = restored(before, self._state(), self._lasting(), after)
                 failures += left
                 undone = not left
         except Unexpected as error:

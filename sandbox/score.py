@@ -21,6 +21,10 @@ _COLLECTIONS = {
         *("roleManagement", "appRoleAssignments", "oauth2PermissionGrants"),
     )
 }
+# What Azure makes anew with a resource, and what was inside it.
+_NEW_EACH_TIME = frozenset(
+    {"vmId", "uniqueId", "resourceGuid", "timeCreated", "diskState", "principalId", "clientId", INSIDE}
+)
 _BIN = "/directory/deletedItems/"
 _PASSWORD = re.compile(r"^/users/[^/]+/password$")
 _SHOWN = 5  # differences of one object that a sentence names
@@ -60,6 +64,9 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str],
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
     spare = {f"{key_of(text, names)}/password" for text in expect.returned}
     gone = {key.rpartition("/")[2] for key in evicted if _identity(key) and key in before and key not in after}
+    # The principal of a managed identity goes with its resource.
+    owned = {key: of for key, body in before.items() if (of := _owned(body)) and of not in after}
+    gone |= {key.rpartition("/")[2] for key, of in owned.items() if _covered(of, evicted)}
     left = [
         f"{text} is to be evicted, and was never there: the attack didn't make it."
         if key not in before
@@ -91,11 +98,15 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str],
     )
 
 
-def restored(before: State, after: State, lasting: Collection[str] = ()) -> tuple[str, ...]:
+def restored(
+    before: State, after: State, lasting: Collection[str] = (), between: State | None = None
+) -> tuple[str, ...]:
     """What undo left different, a sentence each. Jobs that were stopped don't run again.
 
     `lasting`: keys of what was changed for good; one with a slash at its end stands for all beneath.
+    `between`: the world before the undo. What was gone in it comes back without its data and under new ids.
     """
+    before, after = _made_again(before, after, between)
     return tuple(
         f"Undo: {key}: {_difference(before.get(key), after.get(key))}."
         for key in sorted({*before, *after})
@@ -103,6 +114,39 @@ def restored(before: State, after: State, lasting: Collection[str] = ()) -> tupl
         and _type(before.get(key, {})) != JOB
         and not (key in before and any(key == of or (of.endswith("/") and key.startswith(of)) for of in lasting))
     )
+
+
+def _made_again(before: State, after: State, between: State | None) -> tuple[State, State]:
+    """Both worlds; of what was gone in between without that which nobody can bring back."""
+    if between is None:
+        return before, after
+    gone = {key for key in before if key not in between}
+    new = {key for key in after if key not in between}
+    # The principals of managed identities are other ones: they go by their resources.
+    owners = [{_owned(side[key]) for key in keys} for side, keys in ((before, gone), (after, new))]
+    same = (owners[0] & owners[1]) - {""}
+
+    def without(side: State) -> State:
+        return {
+            key: _lossy(body) if key in gone else body
+            for key, body in side.items()
+            if not (key in (gone | new) and _owned(body) in same)
+        }
+
+    return without(before), without(after)
+
+
+def _owned(body: Json) -> str:
+    """The resource whose managed identity a service principal is, or ""."""
+    if body.get("servicePrincipalType") != "ManagedIdentity":
+        return ""
+    return next((str(name).lower() for name in body.get("alternativeNames", ()) if str(name).startswith("/")), "")
+
+
+def _lossy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _lossy(inner) for name, inner in value.items() if name not in _NEW_EACH_TIME}
+    return [_lossy(inner) for inner in value] if isinstance(value, list) else value
 
 
 def key_of(text: str, names: Mapping[str, str]) -> str:

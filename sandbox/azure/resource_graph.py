@@ -1,7 +1,8 @@
 """Resource Graph: the inventory by query, over all subscriptions at once, as far as the caller may read.
 
-Tables: resources, resourcecontainers, authorizationresources, resourcechanges. The language is kql_graph.py's; what
-that doesn't know is refused in the service's own shape. `world.state["resource_graph"]` may say, for tests:
+Tables: resources, resourcecontainers, authorizationresources, resourcechanges, resourcecontainerchanges. The language
+is kql_graph.py's; what that doesn't know is refused in the service's own shape. `world.state["resource_graph"]` may
+say, for tests:
 
     lag: seconds until the inventory shows what happened (to resources and containers; changes come with it)
 """
@@ -110,6 +111,7 @@ def _tables(call: Call, scopes: list[str] | None) -> dict[str, Table]:
         "resourcecontainers": Table(_COLUMNS, _Rows(lambda: _inventory(call, scopes, containers=True))),
         "authorizationresources": Table(_COLUMNS, _Rows(lambda: _access(call, scopes))),
         "resourcechanges": Table(_COLUMNS, _Rows(lambda: _changed(call, scopes))),
+        "resourcecontainerchanges": Table(_COLUMNS, _Rows(lambda: _changed(call, scopes, containers=True))),
     }
 
 
@@ -153,10 +155,11 @@ def _access(call: Call, scopes: list[str] | None) -> Iterator[Json]:
                 yield _row(call, entry.body)
 
 
-def _changed(call: Call, scopes: list[str] | None) -> Iterator[Json]:
+def _changed(call: Call, scopes: list[str] | None, *, containers: bool = False) -> Iterator[Json]:
+    kinds = {kind.lower() for kind in _CONTAINERS}
     for change in changes.shown(call.world, _until(call)):
-        target, properties = change["target"], change["properties"]
-        if _readable(call, scopes, target, properties["targetResourceType"]):
+        target, kind = change["target"], change["properties"]["targetResourceType"]
+        if (kind in kinds) is containers and _readable(call, scopes, target, kind):
             yield _row(call, {k: v for k, v in change.items() if k != "target"})
 
 

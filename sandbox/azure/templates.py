@@ -36,7 +36,9 @@ async def export(call: Call) -> Reply:
     if not wanted or not isinstance(wanted, list):
         raise bad_request("ExportTemplateInvalidRequest", "The request names no resources: use '*' for all of them.")
     inside = call.world.beneath(group.id)
-    names = [r.id for r in inside if not _extension(r)] if "*" in wanted else [str(name) for name in wanted]
+    named = [str(name) for name in wanted]
+    # What is named comes with what is in it.
+    names = [r.id for r in inside if not _extension(r) and ("*" in named or any(ids.within(r.id, n) for n in named))]
     if len(names) > MOST:
         message = f"The resource group '{group.name}' has more than {MOST} resources and cannot be exported."
         raise bad_request("ExportTemplateTooManyResources", message)

@@ -32,6 +32,7 @@ RECORDS = frozenset(
     {"microsoft.automation/automationaccounts/jobs", "microsoft.security/locations/alerts"}
     | {f"microsoft.authorization/role{what}schedulerequests" for what in ("eligibility", "assignment")}
 )
+_IDENTITY = "microsoft.managedidentity/userassignedidentities"
 # What the platform decides when a PIM schedule is made again: its beginning, and what made it.
 _AGAIN = ("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId")
 
@@ -135,8 +136,9 @@ class World:
             del self._types[resource.type.lower()][resource.key]
             self._touch(resource.type)
             changes.record(self, resource.id, resource.type, resource.body, None)
-            # A resource's own identity goes with it.
-            self.directory.purge((resource.body.get("identity") or {}).get("principalId") or "")
+            # A resource's own identity goes with it, and so does that which it is.
+            own = resource.properties if resource.type.lower() == _IDENTITY else resource.body.get("identity") or {}
+            self.directory.purge(own.get("principalId") or "")
             if self.lag:
                 self._ghosts[resource.key] = (resource, self.lag)
         return gone

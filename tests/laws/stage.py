@@ -32,6 +32,7 @@ LAW = "law"  # the identity that has one action's rights
 # What has to be done before an action finds anything to do; everything else is planned right after the attack.
 _APPLICATIONS = ("disable", "remove_federated_credentials", "remove_certificates", "remove_secrets")
 AFTER = {
+    "subscriptions.remove_role_definitions": ("subscriptions.strip_role_assignments",),
     "users.enable": ("users.disable", "users.reset_password"),
     "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
 }
@@ -91,7 +92,7 @@ class Attacked:
 
     def writes(self, since: int) -> list[str]:
         calls = self.sandbox.requests[since:]
-        reads = ("/getByIds", "/$batch")
+        reads = ("/getByIds", "/$batch", "/exportTemplate", "/Microsoft.ResourceGraph/resources")
         return [f"{r.method} {r.path}" for r in calls if r.method != "GET" and not r.path.endswith(reads)]
 
     async def plan(self, action: Action) -> list[Change]:

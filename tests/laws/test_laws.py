@@ -65,12 +65,13 @@ async def test_undo_restores_the_world_or_says_why_not(acted: tuple[Action, Atta
     for change in changes:
         await world.until_settled(action.apply, change)
         await world.until_settled(action.verify, change)
+    between = world.state()
 
     undone = [await world.until_settled(action.undo, change) for change in reversed(changes)]
 
     if action.reversible:
         assert [outcome.status for outcome in undone] == ["done"] * len(changes)
-        assert restored(before, world.state()) == ()
+        assert restored(before, world.state(), between=between) == ()
         again = [await world.until_settled(action.undo, change) for change in changes]
         assert [outcome.status for outcome in again] == ["already_so"] * len(changes)
     else:

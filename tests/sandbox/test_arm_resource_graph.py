@@ -140,9 +140,10 @@ async def test_changes_behind_an_operation_are_their_makers_too() -> None:
     async with arm() as call:
         await call("DELETE", G, who=MALLORY)
         await call("GET", S)
-        found = await rows(call, "resourcechanges | where properties.changeType == 'Delete' | project properties")
-        by = {r["properties"]["targetResourceId"]: r["properties"]["changeAttributes"]["changedBy"] for r in found}
-        assert by == {G: MALLORY, STORE: MALLORY}
+        for table, what in (("resourcechanges", STORE), ("resourcecontainerchanges", G)):
+            found = await rows(call, f"{table} | where properties.changeType == 'Delete' | project properties")
+            by = {r["properties"]["targetResourceId"]: r["properties"]["changeAttributes"]["changedBy"] for r in found}
+            assert by == {what: MALLORY}
 
 
 async def test_the_inventory_may_lag() -> None:

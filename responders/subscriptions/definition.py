@@ -1,0 +1,143 @@
+"""The definition of a resource: what of a GET's answer is evidence, and what of that makes it anew."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from responders.ids import ResourceId
+from responders.model import Json
+from responders.subscriptions.resource_types import RECOVERABLE, made_by_azure
+
+VM = "microsoft.compute/virtualmachines"
+# Names under which secrets stand, by their ends: passwordSecretRef or secretUri only say where one is.
+_SECRET = re.compile(
+    r".*(?:password|passphrase|secret|token|(?:access|account|primary|secondary|shared|storage|api)_?key"
+    r"|connectionstring|sharedaccesssignature|sas(?:url|uri)?|customdata|userdata)",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(r"protected(?:settings|parameters)|securesettings", re.IGNORECASE)
+_SIGNED = re.compile(r"\b(sig|token|code)=[^&\s\"']+", re.IGNORECASE)  # in an address: it opens the door by itself
+_HIDDEN = "(not kept: a secret)"
+_HEAD = frozenset({"id", "name", "type", "systemData", "etag", "managedBy", "resources"})
+
+
+def evidence(value: Any) -> Any:
+    """A copy of what Azure answered, without secrets."""
+    if isinstance(value, dict):
+        named = isinstance(value.get("name"), str) and _SECRET.fullmatch(value["name"])
+        return {key: _kept(key, inner, hide=bool(named and key == "value")) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [evidence(item) for item in value]
+    return _SIGNED.sub(rf"\1={_HIDDEN}", value) if isinstance(value, str) else value
+
+
+def _kept(key: str, value: Any, *, hide: bool) -> Any:
+    secret = _WHOLE.fullmatch(key) or (isinstance(value, str) and value and (hide or _SECRET.fullmatch(key)))
+    return _HIDDEN if secret and value else evidence(value)
+
+
+def hides(value: Any) -> bool:
+    """Whether something was left out of the evidence since it is secret."""
+    if isinstance(value, dict | list):
+        return any(hides(inner) for inner in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and _HIDDEN in value
+
+
+def essence(body: Json) -> Json:
+    """What of a definition people wrote: two that differ in nothing else are one, and this is how it is made anew."""
+    kind = str(body["type"]).lower()
+    written = {name: value for name, value in body.items() if name not in _HEAD and value is not None}
+    if isinstance(identity := written.get("identity"), dict):
+        written["identity"] = {k: v for k, v in identity.items() if k not in {"principalId", "tenantId"}}
+        if users := identity.get("userAssignedIdentities"):
+            written["identity"]["userAssignedIdentities"] = {id_: {} for id_ in users}
+    if "properties" in written:
+        written["properties"] = _without(written["properties"], made_by_azure(kind))
+    return written
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner, names) for name, inner in value.items() if name not in names}
+    return [_without(item, names) for item in value] if isinstance(value, list) else value
+
+
+def again(body: Json, own: frozenset[str]) -> Json:
+    """What a PUT takes to make a resource anew, or to recover it. `own`: ids of disks that a machine's making makes."""
+    kind = str(body["type"]).lower()
+    written = essence(body)
+    if recovery := RECOVERABLE.get(kind):
+        written["properties"] = {**written.get("properties", {}), **recovery.properties}
+    if kind == VM:
+        written["properties"] = _machine(written["properties"], own)
+    return written
+
+
+def _machine(model: Json, own: frozenset[str]) -> Json:
+    """A machine's model with new disks in place of those that went with it, and with the others attached."""
+    storage = dict(model.get("storageProfile") or {})
+    system, model = dict(storage.get("osDisk") or {}), dict(model)
+    if (disk := disk_id(system)) and disk not in own:
+        system["createOption"] = "Attach"  # it has been set up already
+        storage.pop("imageReference", None)
+        model.pop("osProfile", None)
+    storage["osDisk"] = _fresh(system, own)
+    if disks := storage.get("dataDisks"):
+        storage["dataDisks"] = [_fresh(d if disk_id(d) in own else {**d, "createOption": "Attach"}, own) for d in disks]
+    if (profile := model.get("osProfile")) and not (profile.get("linuxConfiguration") or {}).get(
+        "disablePasswordAuthentication"
+    ):
+        # Azure makes no machine without one. Nobody learns it: it is set anew by whoever needs it.
+        model["osProfile"] = {**profile, "adminPassword": f"Aa1!{secrets.token_urlsafe(24)}"}
+    return {**model, "storageProfile": storage}
+
+
+def _fresh(disk: Json, own: frozenset[str]) -> Json:
+    """A disk of a model: one that is made with the machine has no id yet."""
+    if disk_id(disk) not in own:
+        return disk
+    managed = {k: v for k, v in (disk.get("managedDisk") or {}).items() if k != "id"}
+    return {**disk, "managedDisk": managed}
+
+
+def disk_id(disk: Json) -> str:
+    """The id of the managed disk that a model names, in lower case, or ""."""
+    return str((disk.get("managedDisk") or {}).get("id") or "").lower()
+
+
+def disks(body: Json) -> Iterator[tuple[str, str, bool]]:
+    """Of a machine's disks the id, how it came to it (createOption), and whether it is deleted with the machine."""
+    storage = (body.get("properties") or {}).get("storageProfile") or {}
+    for disk in (storage.get("osDisk") or {}, *(storage.get("dataDisks") or ())):
+        if id_ := disk_id(disk):
+            yield id_, str(disk.get("createOption")).lower(), disk.get("deleteOption") == "Delete"
+
+
+def interfaces(body: Json) -> Iterator[tuple[str, bool]]:
+    """A machine's network interfaces, and whether each is deleted with the machine."""
+    for nic in ((body.get("properties") or {}).get("networkProfile") or {}).get("networkInterfaces") or ():
+        yield str(nic["id"]).lower(), (nic.get("properties") or {}).get("deleteOption") == "Delete"
+
+
+def mentions(value: Any) -> Iterator[str]:
+    """All ids of resources that a definition names, in lower case: as values, and as keys (assigned identities)."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from mentions(key)
+            yield from mentions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from mentions(inner)
+    elif isinstance(value, str) and value.lower().startswith("/subscriptions/"):
+        yield value.lower()
+
+
+def exported(group: str, entry: Json) -> Json:
+    """An entry of an exported template as {"id", "version", "body"}: type a/b/c and name x/y become one id."""
+    namespace, *types = entry["type"].split("/")
+    path = "".join(f"/{kind}/{name}" for kind, name in zip(types, str(entry["name"]).split("/"), strict=True))
+    id_ = ResourceId.parse(f"{group}/providers/{namespace}{path}").text
+    drop = {"apiVersion", "dependsOn", "name", "comments", "condition"}
+    body = {k: v for k, v in entry.items() if k not in drop}
+    return {"id": id_, "version": entry["apiVersion"], "body": {**body, "id": id_}}

@@ -1,0 +1,188 @@
+"""Which resources of a subscription are to be deleted, and what goes with each: verdicts, units, whole groups."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from responders import familiarity
+from responders.ids import ResourceId, within
+from responders.model import Case, Json, Verdict
+from responders.subscriptions import definition, inventory, locks
+from responders.subscriptions.inventory import Found
+from responders.subscriptions.resource_types import whose
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+_MADE_WITH_IT = frozenset({"fromimage", "empty"})  # how a machine's model calls disks that were made with it
+
+
+class Unit(Struct, frozen=True, kw_only=True):
+    """What is deleted as one: a resource with what goes with it, or a whole group."""
+
+    parts: list[Json]  # {"id", "version", "body", "made"}: the unit's own first; made: by making the first of them
+    verdict: Verdict
+
+    @property
+    def id(self) -> str:
+        return str(self.parts[0]["id"])
+
+    @property
+    def is_group(self) -> bool:
+        return not ResourceId.parse(self.id).type
+
+
+class Doomed(Struct, frozen=True, kw_only=True):
+    """What was found: units, what was left alone, and what a person has to see to first."""
+
+    units: list[Unit]
+    kept: list[str]
+    by_hand: list[str]
+    locks: list[Json]  # all of the subscription
+    looked_at: int
+
+
+async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
+    """Look through a subscription. Three lists, and the whole definition of what is perhaps to go."""
+    listed, made, held = await asyncio.gather(
+        inventory.resources(azure, subscription),
+        inventory.groups_made(azure, subscription),
+        locks.read(azure, f"/subscriptions/{subscription}"),
+    )
+    doubtful, kept = _doubtful(case, listed)
+    whole = await inventory.bodies(azure, doubtful.values())
+    verdicts = {
+        key: inventory.judge(case, doubtful[key], str((body.get("systemData") or {}).get("createdBy") or ""))
+        for key, (_, body) in whole.items()
+    }
+    companions, own, by_hand = _companions(case, doubtful, whole, verdicts)
+    for thing, machine in companions.items():
+        verdicts[thing] = verdicts[machine]
+    for key in [key for key in verdicts if verdicts[key].familiarity == "familiar"]:
+        kept.append(_line(doubtful[key], verdicts.pop(key)))
+    for key in by_hand:
+        for thing in [key, *(c for c, machine in companions.items() if machine == key)]:
+            verdicts.pop(thing, None)
+            companions.pop(thing, None)
+    inside = {key: above for key in verdicts if (above := _beneath(key, verdicts))}
+    parts = {key: _part(body, version, made=key in own) for key, (version, body) in whole.items()}
+    groups = await _groups(case, azure, made, listed, verdicts)
+    units = []
+    for group, (body, verdict) in groups.items():
+        its = [parts[key] for key in verdicts if within(key, group)]
+        units.append(Unit(parts=[_part(body, inventory.VERSION), *its], verdict=verdict))
+    for key, verdict in verdicts.items():
+        if key in inside or key in companions or any(within(key, group) for group in groups):
+            continue
+        along = [thing for thing, machine in companions.items() if machine == key]
+        along += [child for child, above in inside.items() if above in {key, *along}]
+        unit = Unit(parts=[parts[k] for k in (key, *along)], verdict=_with_others(key, verdict, listed, verdicts))
+        units.append(unit)
+    return Doomed(units=units, kept=kept, by_hand=list(by_hand.values()), locks=held, looked_at=len(listed))
+
+
+def _doubtful(case: Case, listed: Iterable[Found]) -> tuple[dict[str, Found], list[str]]:
+    """Of all resources those of the window that are not known good; and what the suspects wrote and stays, with why."""
+    doubtful: dict[str, Found] = {}
+    kept = []
+    for item in listed:
+        touched = inventory.first_write(case, item.key) is not None
+        if whose(item.type) or not (touched or (item.made and item.made >= case.since)):
+            continue
+        verdict = inventory.judge(case, item)
+        if verdict.familiarity != "familiar":
+            doubtful[item.key] = item
+        elif touched:
+            kept.append(_line(item, verdict))
+    return doubtful, kept
+
+
+def _companions(
+    case: Case, doubtful: Mapping[str, Found], whole: Mapping[str, tuple[str, Json]], verdicts: Mapping[str, Verdict]
+) -> tuple[dict[str, str], set[str], dict[str, str]]:
+    """What goes with machines: disks and interfaces, each with its machine; which of them were made with it.
+
+    And machines that would take along what is not to go, each with what a person has to do.
+    """
+    companions: dict[str, str] = {}
+    made: set[str] = set()
+    by_hand: dict[str, str] = {}
+    for key, (_, body) in whole.items():
+        if str(body["type"]).lower() != definition.VM or verdicts[key].familiarity == "familiar":
+            continue
+        found = [(id_, how in _MADE_WITH_IT, along) for id_, how, along in definition.disks(body)]
+        found += [(id_, False, along) for id_, along in definition.interfaces(body)]
+        for id_, own, along in found:
+            mine = own and str(whole.get(id_, ("", {}))[1].get("managedBy") or "").lower() == key
+            vouched = id_ in doubtful and familiarity.vouched(case, doubtful[id_].id.text)
+            if (mine or (along and id_ in verdicts and verdicts[id_].familiarity == "unfamiliar")) and not vouched:
+                companions[id_] = key
+                made |= {id_} if mine else set()
+            elif along:
+                by_hand[key] = (
+                    f"{body['id']} is not deleted, since {id_} would go with it, which is not the suspect's: set its "
+                    "deleteOption to Detach (a Contributor), and run the incident again."
+                )
+    return companions, made, by_hand
+
+
+async def _groups(
+    case: Case,
+    azure: "Azure",
+    made: Mapping[str, tuple[str, datetime]],
+    listed: Iterable[Found],
+    verdicts: Mapping[str, Verdict],
+) -> dict[str, tuple[Json, Verdict]]:
+    """The groups that a suspect made in the window and that hold nothing else than what is to go, by id."""
+    strange = [group for group, (by, at) in made.items() if at >= case.since and case.suspect(by, at)]
+    for item in listed:
+        if not any(
+            verdicts[key].familiarity == "unfamiliar"
+            for key in (item.key, _beneath(item.key, verdicts))
+            if key in verdicts
+        ):
+            strange = [group for group in strange if not within(item.key, group)]
+    found = {}
+    for group in strange:
+        body = await inventory.read(azure, group, inventory.VERSION)
+        if body is None:
+            continue
+        by, at = made[group]
+        deed = case.did(f"{inventory.GROUPS}/write", body["id"])
+        verdict = familiarity.judge(case, by, at, deed, thing=body["id"], tags=body.get("tags") or {})
+        if verdict.familiarity == "unfamiliar" and not body.get("managedBy"):
+            found[group] = ({**body, "type": inventory.GROUPS}, verdict)
+    return found
+
+
+def _with_others(key: str, verdict: Verdict, listed: Iterable[Found], verdicts: Mapping[str, Verdict]) -> Verdict:
+    """The verdict on a resource, with regard to what is in it and would go with it."""
+    if verdict.familiarity != "unfamiliar":
+        return verdict
+    others = [i for i in listed if i.key != key and within(i.key, key) and i.key not in verdicts and not whose(i.type)]
+    if not others:
+        return verdict
+    why = f"in it is {others[0].id.text}, which is not the suspect's"
+    return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
+
+
+def _beneath(key: str, verdicts: Mapping[str, Verdict]) -> str:
+    """The outermost resource among these that another lies in; "" for none."""
+    above, found = key.rpartition("/")[0], ""
+    while above:
+        if above in verdicts:
+            found = above
+        above = above.rpartition("/")[0]
+    return found
+
+
+def _part(body: Json, version: str, *, made: bool = False) -> Json:
+    part = {"id": body["id"], "version": version, "body": definition.evidence(body)}
+    return {**part, "made": True} if made else part
+
+
+def _line(item: Found, verdict: Verdict) -> str:
+    return f"{item.id.text}: written by the suspect, but {'; '.join(verdict.reasons)}"

@@ -1,0 +1,165 @@
+"""What there is in a subscription, since when, and how to ask for it.
+
+One list of Resource Manager has all resources with the times of their creation (Resource Graph is minutes late). Of
+resource groups no list has that: Resource Graph's record of changes does.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from responders import familiarity
+from responders.azure import PATIENCE, absent_is_fine, fine
+from responders.errors import Permanent
+from responders.ids import ResourceId
+from responders.memo import Memo
+from responders.model import Case, Finding, Json, Verdict
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+VERSION = "2021-04-01"  # of Microsoft.Resources: the list, groups, providers
+GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
+AT_ONCE = 8  # reads under way at a time
+_GRAPH = "2022-10-01"
+# It is a constant: nothing of an incident is ever in it.
+_MADE_GROUPS = "resourcecontainerchanges | where properties.changeType == 'Create' | project id, properties"
+_STABLE = re.compile(r"\d{4}-\d{2}-\d{2}")
+MOST_EXPORTED = 200
+_NOT_EXPORTED = ("ScopeLocked", "ExportTemplateTooManyResources", "ExportTemplateProviderError")
+_providers = Memo[dict[str, list[str]]](600)
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A resource of the list."""
+
+    id: ResourceId
+    type: str  # as Azure spells it
+    made: datetime | None
+    tags: dict[str, str] = {}
+
+    @property
+    def key(self) -> str:
+        return self.id.key
+
+
+async def resources(azure: "Azure", subscription: str) -> list[Found]:
+    """All resources of a subscription (GET /subscriptions/{id}/resources)."""
+    query = {"$expand": "createdTime,changedTime"}
+    pages = azure.arm_pages(f"/subscriptions/{subscription}/resources", VERSION, query)
+    return [
+        Found(
+            id=ResourceId.parse(entry["id"]),
+            type=entry["type"],
+            made=datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None,
+            tags=entry.get("tags") or {},
+        )
+        async for entry in pages
+    ]
+
+
+async def groups_made(azure: "Azure", subscription: str) -> dict[str, tuple[str, datetime]]:
+    """Who made which resource group and when, as far as Resource Graph knows: two weeks back, minutes late.
+
+    POST /providers/Microsoft.ResourceGraph/resources.
+    """
+    made: dict[str, tuple[str, datetime]] = {}
+    body: Json = {"subscriptions": [subscription], "query": _MADE_GROUPS}
+    options: Json = {"resultFormat": "objectArray"}
+    while True:
+        path = "/providers/Microsoft.ResourceGraph/resources"
+        page = await azure.arm("POST", path, _GRAPH, body={**body, "options": options})
+        for row in page["data"]:
+            properties = row["properties"]
+            attributes = properties["changeAttributes"]
+            at, by = datetime.fromisoformat(attributes["timestamp"]), str(attributes.get("changedBy") or "")
+            key = str(properties["targetResourceId"]).lower()
+            if key not in made or made[key][1] < at:  # it may have been deleted, and made again
+                made[key] = by, at
+        if not page.get("$skipToken"):
+            return made
+        options["$skipToken"] = page["$skipToken"]
+
+
+async def version(azure: "Azure", id_: ResourceId) -> str:
+    """The newest stable api-version of a type, by its provider's own list, or by that of the nearest parent type.
+
+    GET /subscriptions/{id}/providers/{namespace}, once for all types of a namespace.
+    """
+    namespace, _, name = id_.type.partition("/")
+    path = f"/subscriptions/{id_.subscription}/providers/{namespace}"
+
+    async def read() -> dict[str, list[str]]:
+        listed = (await azure.arm("GET", path, VERSION))["resourceTypes"]
+        return {entry["resourceType"].lower(): entry["apiVersions"] for entry in listed}
+
+    known = await _providers.get(azure, path.lower(), read)
+    name = name.lower()
+    while name and not known.get(name):
+        name = name.rpartition("/")[0]
+    if not name:
+        raise Permanent(f"{namespace} lists no api-version for {id_.type}, so {id_.text} can't be read or deleted.")
+    versions = sorted(known[name], reverse=True)
+    return next((v for v in versions if _STABLE.fullmatch(v)), versions[0])
+
+
+async def read(azure: "Azure", id_: str, version_: str) -> Json | None:
+    """The whole definition of a resource; None when it is not there."""
+    with absent_is_fine():
+        return await azure.arm("GET", ResourceId.parse(id_).text, version_)
+    return None
+
+
+async def bodies(azure: "Azure", found: Iterable[Found]) -> dict[str, tuple[str, Json]]:
+    """Of each the api-version and the whole definition, by id in lower case. What is gone meanwhile is left out."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: Found) -> tuple[str, str, Json | None]:
+        async with room:
+            known = await version(azure, item.id)
+            return item.key, known, await read(azure, item.id.text, known)
+
+    answers = await asyncio.gather(*(one(item) for item in found))
+    return {key: (known, body) for key, known, body in answers if body is not None}
+
+
+async def export(azure: "Azure", group: str, ids: list[str]) -> list[Json] | None:
+    """The entries of a template of those resources of a group (["*"]: all) with what is in them.
+
+    POST {group}/exportTemplate. None when Azure makes none: for too many resources, for a group that is locked for
+    reading alone, or when it takes longer than a function should wait.
+    """
+    entries: list[Json] = []
+    for start in range(0, len(ids), MOST_EXPORTED):
+        options = "SkipAllParameterization"
+        body = {"resources": ids[start : start + MOST_EXPORTED], "options": options}
+        made = None
+        with fine(*_NOT_EXPORTED):
+            made = await azure.arm_result(f"{group}/exportTemplate", VERSION, body, wait=PATIENCE)
+        if made is None:
+            return None
+        entries += (made.get("template") or {}).get("resources") or []
+    return entries
+
+
+def judge(case: Case, item: Found, by: str = "") -> Verdict:
+    """Whether a resource is known good. `by`: whom Azure has as its maker, if the Activity Log has nobody."""
+    deed, logged = first_write(case, item.key), case.makers.get(item.key)
+    maker, made = None, item.made
+    if deed and (logged is None or deed.at <= logged.at):
+        maker = deed.caller
+        # What an undo put back has our mark on it, and a later time: the log still knows who first made it.
+        made = min(made, deed.at) if made else made
+    elif logged is None:
+        maker = by or None
+    return familiarity.judge(case, maker, made, deed, thing=item.id.text, tags=item.tags)
+
+
+def first_write(case: Case, key: str) -> Finding | None:
+    """The suspects' first write of a resource itself, in the window."""
+    wrote = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.resource.lower() == key)
+    return min((f for f in wrote if f.operation.lower().endswith("/write")), key=lambda f: f.at, default=None)
