@@ -24,7 +24,13 @@ _OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 # Actions that take from somebody all that he holds.
 _ENDING = frozenset({"users.disable", "users.delete", "guests.remove"})
 _STRIPPING = "users.strip_directory_roles"
-_STRIPPING_AZURE = "subscriptions.strip_role_assignments"
+_STRIPPING_AZURE = frozenset(
+    {
+        "subscriptions.strip_role_assignments",
+        "subscriptions.strip_inherited_assignments",
+        "subscriptions.remove_eligible_roles",
+    }
+)
 # The changes of a plan are checked side by side, and again when each is made.
 _holders = Memo[frozenset[str]](20)
 
@@ -37,14 +43,17 @@ async def last(case: Case, change: Change, azure: "Azure") -> str:
         who, subscriptions = change.principals[0], ()
         if change.before["kind"] != "active":
             return ""
-    elif change.action == _STRIPPING_AZURE and _owner_of(change):
-        who, subscriptions = change.principals[0], (_owner_of(change),)
+    elif change.action in _STRIPPING_AZURE:
+        who, subscriptions = change.principals[0], _owned(change, azure.settings.subscriptions)
     else:
         return ""
-    if change.action != _STRIPPING_AZURE and _is_last(case, who, await _administrators(azure)):
+    whose = {who}
+    if subscriptions and change.action in _STRIPPING_AZURE:  # what a group loses, all of it lose
+        whose |= await _enabled(azure, {who}) if change.before["properties"].get("principalType") == "Group" else set()
+    elif change.action not in _STRIPPING_AZURE and _is_last(case, whose, await _administrators(azure)):
         return "no other Global Administrator is enabled who is no suspect: give somebody else that role first"
     for subscription in subscriptions:
-        if _is_last(case, who, await _owners(azure, subscription)):
+        if _is_last(case, whose, await _owners(azure, subscription)):
             return (
                 f"subscription {subscription} has no other Owner who is no suspect: give somebody else that role first"
             )
@@ -62,17 +71,23 @@ async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
     return replace(plan, changes=changes, reason=reason, by_hand=(*plan.by_hand, *left))
 
 
-def _is_last(case: Case, who: str, holders: Collection[str]) -> bool:
-    suspects = {s.id.lower() for s in case.suspects} | {who}
-    return who in holders and not (holders - suspects) and who == min(holders & suspects)  # type: ignore[operator]
+def _is_last(case: Case, whose: Collection[str], holders: Collection[str]) -> bool:
+    """Whether these are the last among the holders, and the first of those among them who have to go."""
+    going = {s.id.lower() for s in case.suspects} | set(whose)
+    lost = set(whose) & set(holders)
+    return bool(lost) and not set(holders) - going and min(going & set(holders)) in lost
 
 
-def _owner_of(change: Change) -> str:
-    """The subscription that an assignment makes somebody Owner of; "" where it does not."""
+def _owned(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
+    """The subscriptions that what is taken away makes somebody Owner of: its own, or all beneath what lies above."""
     properties = change.before["properties"]
     head, _, subscription = str(properties["scope"]).lower().rpartition("/")
     owner = str(properties["roleDefinitionId"]).lower().endswith(_OWNER)
-    return subscription if owner and head == "/subscriptions" else ""
+    if not owner or change.before.get("kind") == "eligible":
+        return ()
+    if head == "/subscriptions":
+        return (subscription,)
+    return guarded if not head.startswith("/subscriptions/") else ()
 
 
 async def _administrators(azure: "Azure") -> frozenset[str]:

@@ -108,6 +108,10 @@ class Exercise(Part, frozen=True, kw_only=True):
     guards: Annotated[
         tuple[str, ...], Meta(description="Subscriptions that the responder guards besides those of the world: GUIDs.")
     ] = ()
+    scopes: Annotated[
+        tuple[str, ...],
+        Meta(description="Where the responder has its rights besides: ids of management groups, / for the root."),
+    ] = ()
     history: Annotated[tuple[Call, ...], Meta(description="What honest people did before.")] = ()
     attack: Annotated[tuple[Call, ...], Meta(description="What the attacker does.")] = ()
     alert: Annotated[AlertSpec, Meta(description="The alert.")]

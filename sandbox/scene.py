@@ -100,7 +100,9 @@ def _merge(base: WorldFile, exercise: Exercise) -> WorldFile:
         return str(getattr(item, "upn", "") or item.name).lower()
 
     guarded = tuple(dict.fromkeys((*base.responder.subscriptions, *exercise.guards)))
-    merged: dict[str, Any] = {"responder": msgspec.structs.replace(base.responder, subscriptions=guarded)}
+    scopes = (*base.responder.scopes, *exercise.scopes)
+    responder = msgspec.structs.replace(base.responder, subscriptions=guarded, scopes=scopes)
+    merged: dict[str, Any] = {"responder": responder}
     for part in msgspec.structs.fields(Additions):
         old, new = getattr(base, part.name), getattr(exercise.extend, part.name)
         if isinstance(old, dict):

@@ -42,7 +42,7 @@ def build(scene: Scene) -> World:
         if not user.get("tenant") and user.get("type") != "Guest":
             user["password"] = user.get("password") or password(user["upn"])
     responder = scene.world.responder
-    for party in (_deployment(), _responder(responder.name, permissions(), responder.subscriptions)):
+    for party in (_deployment(), _responder(responder.name, permissions(), _scopes(scene))):
         for name, entries in party.items():
             data[name] = [*data.get(name, ()), *entries]
     world = World()
@@ -63,7 +63,7 @@ def admit(world: World, scene: Scene, name: str, rights: Iterable[str]) -> None:
     directory, me = world.directory, identity(scene, name)
     for held in [key for key, grant in directory.app_roles.items() if grant["principalId"] == me]:
         del directory.app_roles[held]
-    world.load(_responder(name, rights, scene.world.responder.subscriptions), scene.now - AGE)
+    world.load(_responder(name, rights, _scopes(scene)), scene.now - AGE)
 
 
 def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
@@ -104,10 +104,15 @@ def _app_id(name: str) -> str:
     return made_up_id("app", name)
 
 
-def _responder(name: str, rights: Iterable[str], subscriptions: Iterable[str]) -> dict[str, list[Json]]:
+def _scopes(scene: Scene) -> list[str]:
+    """Where the responder has its role. In Azure a custom role can't be given at the root: there it is a built-in one."""
+    responder = scene.world.responder
+    return [*(f"/subscriptions/{subscription}" for subscription in responder.subscriptions), *responder.scopes]
+
+
+def _responder(name: str, rights: Iterable[str], scopes: list[str]) -> dict[str, list[Json]]:
     """An identity and its role, made from what its actions say that they need: as a deployment makes them."""
     rights = tuple(rights)
-    scopes = [f"/subscriptions/{subscription}" for subscription in subscriptions]
     graph = [right for right in rights if "/" not in right]
     secrets = [right for right in rights if right.startswith(_SECRETS)]
     arm = [right for right in rights if "/" in right and right not in secrets]

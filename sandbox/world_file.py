@@ -155,6 +155,9 @@ class Responder(Part, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="Display name of its managed identity.")]
     subscriptions: Annotated[tuple[str, ...], Meta(description="Those it may act on: GUIDs.")]
+    scopes: Annotated[
+        tuple[str, ...], Meta(description="Where it has its rights besides: ids of management groups, / for the root.")
+    ] = ()
     settings: Annotated[dict[str, str], Meta(description="Other settings of it: COUNTERSIGN_… by name.")] = {}
 
 

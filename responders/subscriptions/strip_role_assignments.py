@@ -1,17 +1,18 @@
-from datetime import datetime
+import asyncio
 from typing import TYPE_CHECKING
 
-from responders import directory, familiarity
-from responders.azure import absent_is_fine, rest, segment
+from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
-from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.model import Change, Json, Outcome, Plan
+from responders.subscriptions import assignments, locks, pim
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
 
-_WRITE = "Microsoft.Authorization/roleAssignments/write"
+_DELETE = "Microsoft.Authorization/roleAssignments/delete"
+_EVERYONE = "00000000-0000-0000-0000-000000000000"
 # What makes an assignment the one that was approved, and what a PUT can bring back.
 _KEPT = (
     "roleDefinitionId",
@@ -28,84 +29,75 @@ class StripRoleAssignments:
     """Delete the role assignments that a suspect made in the window, at every scope of the subscription.
 
     Those of the window that nobody is known to answer for, and those of the suspects of which Azure does not say who
-    made them, are offered by name. The suspects' other assignments (inherited, older, made by someone known) are shown
-    and left alone. Azure ends the access within ten minutes. Who made an assignment, and when, is lost with it; the
-    evidence keeps both.
-    Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
+    made them, are offered by name. The suspects' other assignments (older, made by someone known) are shown and left
+    alone; what they inherit is the business of subscriptions.strip_inherited_assignments, and what Privileged Identity
+    Management gives that of subscriptions.remove_eligible_roles. Locks in the way are lifted for as long as it takes.
+    Azure ends the access within ten minutes. Who made an assignment, and when, is lost with it; the evidence keeps
+    both. Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
     """
 
     id = "subscriptions.strip_role_assignments"
-    permissions = (
+    permissions: tuple[str, ...] = (
         "Microsoft.Authorization/roleAssignments/read",
-        "Microsoft.Authorization/roleAssignments/delete",
+        _DELETE,
         "Microsoft.Authorization/roleAssignments/write",
         "Microsoft.Authorization/roleDefinitions/read",
+        "Microsoft.Authorization/denyAssignments/read",
+        "Microsoft.Authorization/locks/read",
+        "Microsoft.Authorization/locks/delete",
+        "Microsoft.Authorization/locks/write",
         "Directory.Read.All",
     )
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        scope = f"/subscriptions/{subject.id}"
-        client = azure.authorization(subject.id)
-        doubtful: list[tuple[Json, Verdict]] = []  # planted, or perhaps so
-        kept: list[tuple[Json, Verdict]] = []
-        async for model in client.role_assignments.list_for_subscription():
-            item = rest(model)
-            properties = item["properties"]
-            if not within(properties["scope"], scope):
-                continue
-            made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
-            maker, deed = properties.get("createdBy"), case.did(_WRITE, item["id"])
-            # What an undo put back has our mark on it: the log still knows who first made it.
-            if deed and not case.suspect(maker):
-                maker, made = deed.caller, deed.at
-            holder = properties["principalId"]
-            said = familiarity.vouched(case, item["id"])
-            own = said and said.by and await _through(azure, said.by, properties)
-            verdict = familiarity.judge(
-                case, maker, made, deed, thing=item["id"], holder=said.by if said and own else ""
-            )
-            theirs = case.suspect(holder) or case.suspect(maker, made)
-            if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
-                doubtful.append((item, verdict))
-            elif theirs or said:
-                kept.append((item, verdict))
-        if not doubtful and not kept:
+        found = await assignments.find(self.id, case, subject, azure)
+        if not found.labels:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
-        roles = {d.id.lower(): d.role_name async for d in client.role_definitions.list(scope.lstrip("/"))}
-        names = await directory.names(azure, {i["properties"]["principalId"] for i, _ in (*doubtful, *kept)})
-
-        def label(item: Json) -> str:
-            properties = item["properties"]
-            role = next((n for i, n in roles.items() if i.endswith(_last(properties["roleDefinitionId"]))), "a role")
-            return (
-                f"{role} of {names.get(properties['principalId'], properties['principalId'])} on {properties['scope']}"
+        changes, kept, by_hand = list[Change](), list(found.kept), list[str]()
+        if found.changes:
+            scope = f"/subscriptions/{subject.id}"
+            held, denials, timed = await asyncio.gather(
+                locks.read(azure, scope), _denials(azure, subject.id), pim.listed(azure, pim.SCHEDULES["active"], scope)
             )
-
-        changes = tuple(
-            Change(
-                action=self.id,
-                resource=item["id"],
-                summary=f"delete the role assignment {label(item)}",
-                reasons=verdict.reasons,
-                before=item,
-                principals=(item["properties"]["principalId"],),
-                familiarity=verdict.familiarity,
-            )
-            for item, verdict in sorted(doubtful, key=lambda pair: str(pair[0]["id"]).lower())
-        )
-        left = tuple(f"{label(item)}: {'; '.join(verdict.reasons)}" for item, verdict in kept)
+            by_pim = {pim.ends(schedule) for schedule in timed if pim.managed(schedule)}
+            for change in found.changes:
+                label, where = found.labels[change.resource], change.before["properties"]["scope"]
+                denial = next((d for d in denials if _covers(d, where)), None)
+                _, above = locks.in_the_way(held, [change.resource])
+                if pim.ends(change.before) in by_pim:
+                    kept.append(
+                        f"{label}: Privileged Identity Management gives it, see subscriptions.remove_eligible_roles"
+                    )
+                elif denial:
+                    by_hand.append(_denied(label, change, denial))
+                elif above:
+                    lifted = f"{', '.join(locks.label(lock) for lock in above)} is lifted for it and put back"
+                    changes.append(assignments.because(change, lifted, locks=above))
+                else:
+                    changes.append(change)
         reason = "" if changes else "No assignment here was made by a suspect in the window."
-        return Plan(action=self.id, subject=subject, changes=changes, reason=reason, kept=left)
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            by_hand=tuple(by_hand),
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
-        now = await _read(azure, change)
+        now, held = await _read(azure, change), change.before.get("locks", [])
         if now is None:
+            await locks.ensure(azure, held)
             return Outcome(status="already_so", reason="The assignment is gone already.")
         if _essence(now) != _essence(change.before):
             return Outcome(status="drifted", reason="The assignment is not what was approved any more.", after=now)
+        if other := await locks.changed(azure, held):
+            return Outcome(status="drifted", reason="A lock in the way is another one now.", after=other)
         client = azure.authorization(ResourceId.parse(change.resource).subscription)
-        await client.role_assignments.delete_by_id(change.resource)
+        async with locks.lifted(azure, held, []):
+            await client.role_assignments.delete_by_id(change.resource)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -114,13 +106,15 @@ class StripRoleAssignments:
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        now = await _read(azure, change)
+        now, held = await _read(azure, change), change.before.get("locks", [])
         if now is not None:
+            await locks.ensure(azure, held)
             same = _essence(now) == _essence(change.before)
             reason = "It is there again already." if same else "Another assignment has its name now."
             return Outcome(status="already_so" if same else "failed", reason=reason)
         body = {"properties": _essence(change.before)}
-        await azure.arm("PUT", change.resource, "2022-04-01", body=body)
+        async with locks.lifted(azure, [lock for lock in held if lock["properties"]["level"] == "ReadOnly"], []):
+            await azure.arm("PUT", change.resource, "2022-04-01", body=body)
         return Outcome(status="done", reason="Who first made it, and when, is in the evidence only.")
 
 
@@ -131,17 +125,39 @@ async def _read(azure: "Azure", change: Change) -> Json | None:
     return None
 
 
-async def _through(azure: "Azure", person: str, grant: Json) -> bool:
-    """Whether that person has his rights by an assignment: then his word on it does not count."""
-    if str(grant.get("principalType")) != "Group":
-        return bool(grant["principalId"].lower() == person.lower())
-    path = f"/users/{segment(person)}/checkMemberGroups"
-    return bool((await azure.graph("POST", path, body={"groupIds": [grant["principalId"]]}))["value"])
+async def _denials(azure: "Azure", subscription: str) -> list[Json]:
+    """The deny assignments that keep us from deleting assignments in the subscription."""
+    own = await azure.own_id()
+    found = []
+    async for model in azure.authorization(subscription).deny_assignments.list():
+        item = rest(model)
+        properties = item["properties"]
+        denied, spared = (
+            {str(p.get("id")).lower() for p in properties.get(name) or ()}
+            for name in ("principals", "excludePrincipals")
+        )
+        hit = denied & {own, _EVERYONE} and own not in spared
+        if hit and assignments.allows(properties.get("permissions") or (), [_DELETE]):
+            found.append(item)
+    return found
+
+
+def _covers(denial: Json, scope: str) -> bool:
+    properties = denial["properties"]
+    at = str(properties["scope"])
+    # Of those above the subscription only such as reach down to it are listed.
+    here = within(scope, at) or not at.lower().startswith("/subscriptions/")
+    return here and (scope.lower() == at.lower() or not properties.get("doNotApplyToChildScopes"))
+
+
+def _denied(label: str, change: Change, denial: Json) -> str:
+    name = denial["properties"].get("denyAssignmentName") or denial.get("name")
+    return (
+        f"{label} ({'; '.join(change.reasons)}): the deny assignment {name} at {denial['properties']['scope']} forbids "
+        "to take it. Azure made it for a managed application or a deployment stack: their owner has to change that, or "
+        "to take the assignment himself; then run the incident again."
+    )
 
 
 def _essence(item: Json) -> Json:
     return {name: item["properties"][name] for name in _KEPT if item["properties"].get(name) is not None}
-
-
-def _last(path: str) -> str:
-    return path.lower().rsplit("/", 1)[-1]

@@ -33,8 +33,12 @@ RECORDS = frozenset(
     | {f"microsoft.authorization/role{what}schedulerequests" for what in ("eligibility", "assignment")}
 )
 _IDENTITY = "microsoft.managedidentity/userassignedidentities"
-# What the platform decides when a PIM schedule is made again: its beginning, and what made it.
-_AGAIN = ("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId")
+# What the platform decides when a PIM schedule is made again: its beginning, and what made it. What was activated can be
+# given back, but not as activated.
+_AGAIN = (
+    *("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId"),
+    *("assignmentType", "linkedRoleEligibilityScheduleId"),
+)
 
 
 @dataclass(slots=True)

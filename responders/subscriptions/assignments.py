@@ -1,0 +1,166 @@
+"""Which role assignments of a subscription are the suspects' doing: at its scopes, or above it.
+
+Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from responders import directory, familiarity
+from responders.azure import rest, segment
+from responders.ids import within
+from responders.model import Case, Change, Finding, Json, Subject, Verdict
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+_WRITE = "Microsoft.Authorization/roleAssignments/write"
+_ELEVATE = "microsoft.authorization/elevateaccess/action"
+# The same in every tenant.
+ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What is to be taken away, or perhaps so, and what was looked at and is left."""
+
+    changes: tuple[Change, ...]
+    kept: tuple[str, ...]
+    labels: dict[str, str]  # of all of them, by id
+    roles: dict[str, Json]  # that can be given here: properties by GUID; {} where nothing was found
+
+
+async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, above: bool = False) -> Found:
+    """The assignments at every scope of a subscription, or those that it inherits, judged one by one."""
+    scope = f"/subscriptions/{subject.id}"
+    client = azure.authorization(subject.id)
+    doubtful: list[tuple[Json, Verdict]] = []  # planted, or perhaps so
+    kept: list[tuple[Json, Verdict]] = []
+    async for model in client.role_assignments.list_for_subscription(filter="atScope()" if above else None):
+        item = rest(model)
+        if within(item["properties"]["scope"], scope) == above:
+            continue
+        maker, made, deed = _origin(case, item)
+        holder = item["properties"]["principalId"]
+        said = familiarity.vouched(case, item["id"])
+        own = said and said.by and await _through(azure, said.by, item["properties"])
+        verdict = familiarity.judge(case, maker, made, deed, thing=item["id"], holder=said.by if said and own else "")
+        theirs = case.suspect(holder) or case.suspect(maker, made)
+        if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
+            doubtful.append((item, verdict))
+        elif theirs or said:
+            kept.append((item, verdict))
+    if not doubtful and not kept:
+        return Found(changes=(), kept=(), labels={}, roles={})
+    listed = client.role_definitions.list(scope.lstrip("/"))
+    roles = {str(d.name).lower(): rest(d)["properties"] async for d in listed}
+    people = {
+        str(i["properties"][n]) for i, _ in (*doubtful, *kept) for n in ("principalId", "createdBy") if _has(i, n)
+    }
+    names = await directory.names(azure, people)
+    labels = {item["id"]: _label(item, roles, names) for item, _ in (*doubtful, *kept)}
+    changes = tuple(
+        Change(
+            action=action,
+            resource=item["id"],
+            summary=f"delete the role assignment {labels[item['id']]}",
+            reasons=_named(verdict.reasons, names),
+            before=item,
+            principals=(item["properties"]["principalId"],),
+            familiarity=verdict.familiarity,
+        )
+        for item, verdict in sorted(doubtful, key=lambda pair: str(pair[0]["id"]).lower())
+    )
+    left = tuple(f"{labels[item['id']]}: {'; '.join(_named(verdict.reasons, names))}" for item, verdict in kept)
+    return Found(changes=changes, kept=left, labels=labels, roles=roles)
+
+
+def because(change: Change, *reasons: str, **before: object) -> Change:
+    """A change with more reasons, and with more of what was there before."""
+    return replace(change, reasons=(*change.reasons, *reasons), before={**change.before, **before})
+
+
+def role(properties: Json) -> str:
+    """The GUID of the role that an assignment gives."""
+    return str(properties["roleDefinitionId"]).lower().rpartition("/")[2]
+
+
+def allows(permissions: Iterable[Json], actions: Collection[str]) -> bool:
+    """Whether the permissions of a role, or of a deny assignment, cover one of these actions."""
+    return any(
+        any(_matches(p, action) for p in permission.get("actions") or ())
+        and not any(_matches(p, action) for p in permission.get("notActions") or ())
+        for permission in permissions
+        for action in actions
+    )
+
+
+def _matches(pattern: str, action: str) -> bool:
+    """Whether an action is one of a pattern's, in which * stands for anything."""
+    first, *others = pattern.lower().split("*")
+    text = action.lower()
+    if not others:
+        return text == first
+    if not text.startswith(first):
+        return False
+    at = len(first)
+    for part in others[:-1]:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return text.endswith(others[-1]) and len(text) - len(others[-1]) >= at
+
+
+def _origin(case: Case, item: Json) -> tuple[str | None, datetime | None, Finding | None]:
+    """Who made an assignment, when, and the deed in the log."""
+    properties = item["properties"]
+    made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
+    maker, deed = properties.get("createdBy"), case.did(_WRITE, item["id"])
+    if deed is None and properties["scope"] == "/" and role(properties) == ACCESS_ADMINISTRATOR:
+        deed = _elevation(case, properties["principalId"])
+    # What an undo put back has our mark on it: the log still knows who first made it.
+    if deed and not case.suspect(maker):
+        maker, made = deed.caller, deed.at
+    return maker, made, deed
+
+
+def _elevation(case: Case, holder: str) -> Finding | None:
+    """A suspect's first elevateAccess, which gives whoever calls it that role at the root."""
+    suspect = case.suspect(holder)
+    took = (f for f in case.findings if f.suspect and f.operation.lower() == _ELEVATE and f.outcome != "failed")
+    return min((f for f in took if suspect and case.suspect(f.caller) == suspect), key=lambda f: f.at, default=None)
+
+
+async def _through(azure: "Azure", person: str, grant: Json) -> bool:
+    """Whether that person has his rights by an assignment: then his word on it does not count."""
+    if str(grant.get("principalType")) != "Group":
+        return bool(grant["principalId"].lower() == person.lower())
+    path = f"/users/{segment(person)}/checkMemberGroups"
+    return bool((await azure.graph("POST", path, body={"groupIds": [grant["principalId"]]}))["value"])
+
+
+def _label(item: Json, roles: dict[str, Json], names: dict[str, str]) -> str:
+    properties = item["properties"]
+    name = str(roles.get(role(properties), {}).get("roleName") or "a role")
+    holder = names.get(properties["principalId"], properties["principalId"])
+    group = "the group " if properties.get("principalType") == "Group" else ""
+    return f"{name} of {group}{holder} on {properties['scope']}"
+
+
+def _named(reasons: Iterable[str], names: dict[str, str]) -> tuple[str, ...]:
+    """Reasons with the names of those whom they know by object id."""
+    found = []
+    for reason in reasons:
+        text = reason
+        for id_, name in names.items():
+            text = text.replace(id_, name)
+        found.append(text)
+    return tuple(found)
+
+
+def _has(item: Json, name: str) -> bool:
+    return bool(item["properties"].get(name))

@@ -1,0 +1,104 @@
+import asyncio
+import shlex
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from responders.azure import fine, odata
+from responders.ids import ResourceId
+from responders.model import Change, Json, Plan
+from responders.subscriptions import assignments
+from responders.subscriptions.strip_role_assignments import StripRoleAssignments
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Case, Subject
+
+_CHANGING = ("Microsoft.Authorization/roleAssignments/delete", "Microsoft.Authorization/roleAssignments/write")
+_ROOT = "/"
+
+
+class StripInheritedAssignments(StripRoleAssignments):
+    """Delete the role assignments that a suspect made in the window above the subscription: at management groups, at /.
+
+    User Access Administrator at / is what elevateAccess gives a Global Administrator. As
+    subscriptions.strip_role_assignments; but what is taken away up there ends in every subscription beneath. Where the
+    responder's identity may change no assignments, the command and who can run it are said instead.
+    Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
+    """
+
+    id = "subscriptions.strip_inherited_assignments"
+    permissions = (
+        "Microsoft.Authorization/roleAssignments/read",
+        "Microsoft.Authorization/roleAssignments/delete",
+        "Microsoft.Authorization/roleAssignments/write",
+        "Microsoft.Authorization/roleDefinitions/read",
+        "Directory.Read.All",
+    )
+
+    async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
+        found = await assignments.find(self.id, case, subject, azure, above=True)
+        if not found.labels:
+            reason = "The suspects neither made nor hold assignments that the subscription inherits."
+            return Plan(action=self.id, subject=subject, reason=reason)
+        scopes = {str(c.before["properties"]["scope"]) for c in found.changes}
+        ours = await _changeable(azure, scopes, found.roles)
+        changes, kept, by_hand = list[Change](), list(found.kept), list[str]()
+        for change in found.changes:
+            label, scope = found.labels[change.resource], str(change.before["properties"]["scope"])
+            if scope in ours:
+                changes.append(
+                    assignments.because(change, f"it is inherited from {_place(scope)}, with all beneath it")
+                )
+            elif change.familiarity == "unfamiliar":
+                by_hand.append(f"{label} ({'; '.join(change.reasons)}): {_way_out(change)}")
+            else:
+                kept.append(f"{label}: {'; '.join(change.reasons)}. If it is not known to be good: {_way_out(change)}")
+        reason = (
+            "" if changes else "No inherited assignment was made by a suspect in the window, or none can be changed."
+        )
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            by_hand=tuple(by_hand),
+        )
+
+
+async def _changeable(azure: "Azure", scopes: Iterable[str], roles: dict[str, Json]) -> set[str]:
+    """Those of these scopes at which a role of ours, held there or above, changes role assignments."""
+    only = {"$filter": f"atScope() and assignedTo({odata(await azure.own_id())})"}
+
+    async def ours(scope: str) -> str:
+        held: list[Json] = []
+        with fine("AuthorizationFailed"):  # whoever may not even read there has nothing there
+            path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
+            held = [item async for item in azure.arm_pages(path, "2022-04-01", only)]
+        given = (roles.get(assignments.role(item["properties"]), {}) for item in held)
+        return scope if any(assignments.allows(r.get("permissions") or (), _CHANGING) for r in given) else ""
+
+    return {scope for scope in await asyncio.gather(*(ours(scope) for scope in sorted(scopes))) if scope}
+
+
+def _way_out(change: Change) -> str:
+    """What a person has to run, and who can. Only ids are in the command."""
+    properties = change.before["properties"]
+    scope = str(properties["scope"])
+    where = scope if scope == _ROOT else ResourceId.parse(scope).text
+    words = {"assignee": properties["principalId"], "role": assignments.role(properties), "scope": where}
+    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in words.items())
+    return (
+        f"the responder's identity may change no role assignments at {_place(scope)}. {_who(scope)} runs: az role "
+        f"assignment delete {command}"
+    )
+
+
+def _place(scope: str) -> str:
+    return "the root (/)" if scope == _ROOT else f"the management group {ResourceId.parse(scope).name}"
+
+
+def _who(scope: str) -> str:
+    if scope == _ROOT:
+        return "A Global Administrator who took access to all subscriptions (elevateAccess, and gives it up afterwards)"
+    return "An Owner or User Access Administrator of it"

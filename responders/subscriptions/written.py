@@ -1,0 +1,53 @@
+"""What was written to a resource before a time, from the Activity Log: for what Azure keeps no versions of."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from responders.azure import odata
+from responders.ids import ResourceId
+from responders.investigation import azure_monitor
+from responders.investigation.events import Event, Notes, page
+from responders.investigation.join import join
+from responders.model import Json
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+
+PERMISSIONS = azure_monitor.PERMISSIONS
+_VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
+
+
+class Write(Struct, frozen=True, kw_only=True):
+    """One write that succeeded."""
+
+    at: datetime
+    by: str
+    body: Json  # of the request; {} where the log does not have it
+
+
+async def before(
+    azure: "Azure", subscription: str, resource: str, operation: str, at: datetime, now: datetime
+) -> list[Write]:
+    """The writes of a resource before a time, newest first, as far back as Azure Monitor keeps them."""
+    since = azure_monitor.reach(now)
+    if since >= at:
+        return []
+    which = f"eventTimestamp ge '{_utc(since)}' and eventTimestamp le '{_utc(at)}' and resourceUri eq "
+    query = {"$filter": which + odata(ResourceId.parse(resource).text)}
+    notes, events = Notes(), list[Event]()
+    path = f"/subscriptions/{subscription}{_VALUES}"
+    async for one in azure.arm_decoded(path, "2015-04-01", query, partial(page, notes=notes)):
+        events += one.value
+    found = [
+        Write(at=done.at, by=done.caller or done.oid, body=done.request)
+        for done in join(events, notes)
+        if done.operation == operation.lower() and done.outcome == "succeeded" and done.at < at
+    ]
+    return sorted(found, key=lambda write: write.at, reverse=True)
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
