@@ -377,8 +377,9 @@ def _way_out(status: int, code: str) -> str:
         return " Remove the lock by hand if the change is right, then run the incident again."
     if code == "Authorization_RequestDenied":
         return (
-            " If the target holds a directory role, an administrator has to do it by hand; else give the responder's "
-            "identity the permission, and run the incident again."
+            " If the target holds a directory role, or is in a restricted management administrative unit, an "
+            "administrator has to do it by hand; else give the responder's identity the permission, and run the "
+            "incident again."
         )
     if status == 403:  # noqa: PLR2004
         return " Give the responder's identity the right that the message names, then run the incident again."

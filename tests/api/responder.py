@@ -87,12 +87,14 @@ class Responder:
         """Remember what the attack made."""
         world = self.sandbox.world
         self._grants = [deepcopy(found.body) for id_ in (NORA, NILS, DAVE, NELL) if (found := world.get(id_))]
+        self._secrets = deepcopy(world.directory.private)
 
     def restore(self) -> None:
         """Have everything as it was right after the attack. An undo would not do: what it makes is the responder's."""
         for body in self._grants:
             self.sandbox.world.put(body["id"], deepcopy(body))
         self.sandbox.world.directory.objects[self.scene.who("eve@contoso.example")]["accountEnabled"] = True
+        self.sandbox.world.directory.private = deepcopy(self._secrets)
 
     def writes(self) -> list[str]:
         """All that the responder ever changed, or tried to."""
