@@ -66,12 +66,19 @@ def _without(value: Any, names: frozenset[str]) -> Any:
 def again(body: Json, own: frozenset[str]) -> Json:
     """What a PUT takes to make a resource anew, or to recover it. `own`: ids of disks that a machine's making makes."""
     kind = str(body["type"]).lower()
-    written = essence(body)
+    written: Json = _shown(essence(body))
     if recovery := RECOVERABLE.get(kind):
         written["properties"] = {**written.get("properties", {}), **recovery.properties}
     if kind == VM:
         written["properties"] = _machine(written["properties"], own)
     return written
+
+
+def _shown(value: Any) -> Any:
+    """A copy without what stands for secrets."""
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items() if not (isinstance(inner, str) and hides(inner))}
+    return [_shown(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _machine(model: Json, own: frozenset[str]) -> Json:

@@ -33,9 +33,10 @@ class DeleteResources:
     """Delete the resources of any type that a suspect made in the window, each after those that use it.
 
     A group that he made, with nothing else in it, goes as a whole; a machine goes with the disks that were made with
-    it. Those of the window that nobody is known to answer for are offered by name. Locks in the way are taken off for
-    as long as it takes, and put back on what stays. Definitions are kept as evidence, and undo makes the resources
-    anew from them; what Azure keeps after a delete is recovered. Nothing is purged.
+    it; access to a disk by address (SAS) ends before. Those of the window that nobody is known to answer for are
+    offered by name. Locks in the way are taken off for as long as it takes, and put back on what stays. Definitions
+    are kept as evidence, and undo makes the resources anew from them; what Azure keeps after a delete is recovered.
+    Nothing is purged.
     """
 
     id = "subscriptions.delete_resources"
@@ -43,6 +44,7 @@ class DeleteResources:
         "*/read",
         "*/delete",
         f"{inventory.GROUPS}/exportTemplate/action",
+        "Microsoft.Compute/*/endGetAccess/action",
         *redeploy.PERMISSIONS,
     )
     reversible = True
@@ -241,6 +243,7 @@ async def _delete(azure: "Azure", change: Change, part: Json) -> Outcome | None:
     own, above = locks.in_the_way([*change.before["locks"]["own"], *change.before["locks"]["above"]], [part["id"]])
     with fine(*_IN_USE, _LOCKED, _NESTED) as refused:
         async with locks.lifted(azure, above, own):
+            await _revoke(azure, change, part)
             with absent_is_fine():
                 await azure.arm("DELETE", part["id"], part["version"])
     if not refused:
@@ -255,3 +258,23 @@ async def _delete(azure: "Azure", change: Change, part: Json) -> Outcome | None:
         raise Temporary(f"What is in {part['id']} is being deleted before it.")
     reason = f"{message} Delete or detach what uses it, if that is right, then run the incident again."
     return Outcome(status="failed", reason=reason)
+
+
+async def _revoke(azure: "Azure", change: Change, part: Json) -> None:
+    """End the access by address (SAS) to the disks and snapshots that are deleted with a part: Azure keeps them else.
+
+    POST {disk}/endGetAccess. Raises Temporary while it lasts.
+    """
+    for disk in change.before["parts"]:
+        if within(disk["id"], part["id"]) and _lent(disk["body"]):
+            now = await inventory.read(azure, disk["id"], disk["version"])
+            if now and _lent(now):
+                await azure.arm("POST", f"{disk['id']}/endGetAccess", disk["version"])
+                now = await inventory.read(azure, disk["id"], disk["version"])
+            if now and _lent(now):
+                raise Temporary(f"The access by address to {disk['id']} is being revoked; then it is deleted.")
+
+
+def _lent(body: Json) -> bool:
+    """Whether anybody who has the address may read it. One that is lent out after the plan is refused by Azure."""
+    return str((body.get("properties") or {}).get("diskState")) == "ActiveSAS"

@@ -141,8 +141,9 @@ async def list_subscription(call: Call) -> Reply:
 @room.on("DELETE", VM, f"{KIND}/delete")
 async def delete(call: Call) -> Reply:
     """Delete it, with those disks and interfaces whose deleteOption says so. Absent: 204."""
-    old = call.world.get(call.path)
-    return Reply(204) if old is None else begin(call, "compute.vm_gone", old)
+    if old := call.world.get(call.path):
+        return begin(call, "compute.vm_gone", update(call.world, old, {"provisioningState": "Deleting"}))
+    return Reply(204)
 
 
 @operations.effect("compute.vm_gone")

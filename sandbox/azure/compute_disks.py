@@ -97,13 +97,18 @@ async def get(call: Call) -> Reply:
 
 
 async def delete(call: Call) -> Reply:
-    """Delete one, unless a virtual machine has it."""
+    """Delete one, unless a virtual machine has it, or it is lent out."""
     old = call.world.get(call.path)
     if old is None:
         return Reply(204)
     if owner := old.body.get("managedBy"):
         raise not_allowed(f"Disk {old.name} is attached to VM {owner}.")
-    return begin(call, "compute.delete", old)
+    if old.properties.get("diskState") == "ActiveSAS":
+        raise not_allowed(
+            f"There is an active shared access signature outstanding for disk {old.name}. Call EndGetAccess before "
+            "deleting the disk."
+        )
+    return begin(call, "compute.delete", update(call.world, old, {"provisioningState": "Deleting"}))
 
 
 async def lend(call: Call) -> Reply:
