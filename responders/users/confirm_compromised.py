@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, segment
-from responders.errors import Temporary
+from responders.azure import absent_is_fine, fine, segment
+from responders.errors import Permanent, Temporary
 from responders.model import Change, Json, Outcome, Plan
 from responders.users import account
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _RISKY = "/identityProtection/riskyUsers"
 _CONFIRMED = "confirmedCompromised"
-_FORBIDDEN = 403
+_REFUSED = ("Forbidden", "AccessDenied")  # for want of a license, as of a right
 
 
 class ConfirmCompromised:
@@ -78,11 +78,9 @@ async def _risk(azure: "Azure", user: str) -> Json:
 
 async def _licensed(azure: "Azure", user: str) -> Json | None:
     """The same, or None where the tenant has no license for it."""
-    from azure.core.exceptions import HttpResponseError
-
-    try:
+    with fine(*_REFUSED) as said:
         return await _risk(azure, user)
-    except HttpResponseError as error:
-        if error.status_code == _FORBIDDEN and "not licensed" in str(error.message).lower():
-            return None
-        raise
+    (code, message), *_ = said.items()
+    if "not licensed" in message.lower():
+        return None
+    raise Permanent(f"asking Identity Protection: Azure answered 403 {code}: {message[:300]}")

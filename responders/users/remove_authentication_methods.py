@@ -2,7 +2,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from responders import familiarity, trail
-from responders.azure import absent_is_fine, segment
+from responders.azure import absent_is_fine, fine, segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
 from responders.users import account
@@ -83,20 +83,16 @@ class RemoveAuthenticationMethods:
         return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
-        from azure.core.exceptions import HttpResponseError
-
         now = await _read(azure, change)
         if now is None:
             return Outcome(status="already_so", reason="It is gone already.")
         if _essence(now) != _essence(change.before):
             return Outcome(status="drifted", reason="It is not what was approved any more.", after=now)
-        try:
+        with fine("badRequest", "BadRequest") as said:
             await azure.graph("DELETE", _path(change))
-        except HttpResponseError as error:
+        for message in said.values():
             # Graph gives up a default or first one after the others only, which may be under way beside this one.
-            if error.status_code == 400:  # noqa: PLR2004
-                raise Temporary(f"{change.summary}: Graph doesn't do it yet: {_message(error)}") from error
-            raise
+            raise Temporary(f"{change.summary}: Graph doesn't do it yet: {message[:300]}")
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -165,7 +161,3 @@ def _label(method: Json) -> str:
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in _kind(method))
     told = ", ".join(str(method[n]) for n in _NAMES if method.get(n))
     return f"{words} {told}".strip()
-
-
-def _message(error: object) -> str:
-    return str(getattr(getattr(error, "error", None), "message", "") or error)[:300]
