@@ -16,6 +16,10 @@ STEPS = (
     # It locks out all of another tenant.
     Step("subscriptions.remove_delegations", "two"),
     Step("subscriptions.remove_runbooks", "one"),
+    Step("subscriptions.remove_webhooks", "one"),
+    Step("subscriptions.restore_runbooks", "one"),
+    # Irreversible, but all that is lost is a run; and after what would start another one.
+    Step("subscriptions.stop_jobs", "one"),
     # Data on what is deleted does not come back.
     Step("subscriptions.delete_resources", "two"),
 )

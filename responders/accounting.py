@@ -11,6 +11,8 @@ from responders.ids import ResourceId, within
 from responders.model import SIGN_OFF, Case, Change, Finding, Plan, Subject
 
 MOST = 500  # that are listed one by one
+# What leaves nothing behind by itself: an address leads nowhere until a webhook is made with it.
+_NOTHING = frozenset({"microsoft.automation/automationaccounts/webhooks/action"})
 
 
 def account(case: Case, made: Iterable[Change]) -> tuple[Finding, ...]:
@@ -49,7 +51,8 @@ def _line(group: list[Finding]) -> Change:
 
 def _explained(case: Case, finding: Finding, covered: tuple[str, ...]) -> bool:
     known = any(k.by and k.id.lower() == finding.resource.lower() for k in case.known)
-    return known or finding.outcome == "failed" or any(within(finding.resource, scope) for scope in covered)
+    void = finding.outcome == "failed" or finding.operation.lower() in _NOTHING
+    return known or void or any(within(finding.resource, scope) for scope in covered)
 
 
 def _covers(change: Change) -> Iterator[str]:

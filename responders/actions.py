@@ -22,6 +22,9 @@ from responders.subscriptions.remove_eligible_roles import RemoveEligibleRoles
 from responders.subscriptions.remove_group_members import RemoveGroupMembers
 from responders.subscriptions.remove_role_definitions import RemoveRoleDefinitions
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
+from responders.subscriptions.remove_webhooks import RemoveWebhooks
+from responders.subscriptions.restore_runbooks import RestoreRunbooks
+from responders.subscriptions.stop_jobs import StopJobs
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.confirm_compromised import ConfirmCompromised
@@ -66,6 +69,9 @@ ACTIONS: tuple[Action, ...] = (
     RemoveRoleDefinitions(),
     RemoveDelegations(),
     RemoveRunbooks(),
+    RemoveWebhooks(),
+    RestoreRunbooks(),
+    StopJobs(),
     DeleteResources(),
     Deallocate(),
 )

@@ -64,7 +64,7 @@ def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, s
 
 
 def _of_expect(expect: Expect) -> Mistakes:
-    for part in ("evicted", "kept"):
+    for part in ("evicted", "reverted", "kept"):
         for index, text in enumerate(getattr(expect, part)):
             if not _DIRECTORY_ID.fullmatch(text):
                 try:
@@ -75,9 +75,10 @@ def _of_expect(expect: Expect) -> Mistakes:
         if not _USER.fullmatch(text):
             yield ("expect", "returned", index), "is no /users/<name or object id>"
     evicted = {text.lower() for text in expect.evicted}
-    for index, text in enumerate(expect.kept):
-        if text.lower() in evicted:
-            yield ("expect", "kept", index), "is also in `evicted`"
+    for part in ("reverted", "kept"):
+        for index, text in enumerate(getattr(expect, part)):
+            if text.lower() in evicted:
+                yield ("expect", part, index), "is also in `evicted`"
 
 
 def _made(exercise: Exercise, world: WorldFile) -> Iterator[str]:

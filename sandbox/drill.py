@@ -101,11 +101,16 @@ def perform_file(file: Path, keep: Path | None = None) -> Score:
 
 
 async def play(
-    scene: Scene, sandbox: Sandbox, people: People, tell: Tell = _nothing, thief: Thief | None = None
+    scene: Scene,
+    sandbox: Sandbox,
+    people: People,
+    tell: Tell = _nothing,
+    thief: Thief | None = None,
+    innocent: Callable[[], None] | None = None,
 ) -> None:
     """Make the calls of history and attack, in the order of time, each at its own time. Raises Unexpected.
 
-    The thief is told what the attack was answered.
+    The thief is told what the attack was answered. `innocent` is called before the first call of the attack.
     """
     exercise = scene.exercise
     calls = [
@@ -116,6 +121,9 @@ async def play(
     last = datetime.min.replace(tzinfo=UTC)
     for call, where in sorted(calls, key=lambda pair: pair[0].at):
         sandbox.clock.set(max(scene.now + call.at, last))
+        if innocent and "attack[" in where:
+            innocent()
+            innocent = None
         tell("call", {"at": str(scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
         answer = await people.make(call, where)
         if thief and "attack[" in where:
@@ -144,6 +152,7 @@ class Drill:
         self.answering = Answering(scene, people, host, tell)
         self.thief = Thief(scene, sandbox, people)
         self.alert: Json = {}
+        self.innocent: State = {}  # the world before the attack
 
     async def run(self) -> Score:
         """All of it. What stops it early becomes a failure of the score."""
@@ -171,7 +180,7 @@ class Drill:
         except Unexpected as error:
             failures.append(str(error))
             after = after or self._state()
-        found = tally(self.scene.exercise.expect, before, after, self._names(), shut) if before else None
+        found = tally(self.scene.exercise.expect, before, after, self._names(), shut, self.innocent) if before else None
         return self._score(found, failures, calls=calls, seconds=seconds, undone=undone)
 
     async def _try_all(self) -> tuple[list[str], set[str]]:
@@ -214,7 +223,12 @@ class Drill:
 
     async def attack(self) -> None:
         """Do the deed while the host comes up, and let Defender notice. Raises Unexpected."""
-        await asyncio.gather(play(self.scene, self.sandbox, self.people, self.tell, self.thief), self.host.start())
+
+        def innocent() -> None:
+            self.innocent = self._state()
+
+        attack = play(self.scene, self.sandbox, self.people, self.tell, self.thief, innocent)
+        await asyncio.gather(attack, self.host.start())
         self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
         self.tell("alert", self.alert)
 

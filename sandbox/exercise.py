@@ -89,6 +89,10 @@ class Expect(Part, frozen=True, kw_only=True):
             "which they change; while nothing of what the attacker knew signs in any more."
         ),
     ] = ()
+    reverted: Annotated[
+        tuple[str, ...],
+        Meta(description="ARM ids of what the attack changed: as before the attack, byte for byte."),
+    ] = ()
     kept: Annotated[tuple[str, ...], Meta(description="Ids worth naming among those that must be as before.")] = ()
     alert: Annotated[
         Literal["dismissed", "resolved", "open"], Meta(description="The alert's state in Defender at the end.")

@@ -54,12 +54,21 @@ class Tally(msgspec.Struct, frozen=True):
     failures: tuple[str, ...]
 
 
-def tally(expect: Expect, before: State, after: State, names: Mapping[str, str], shut: Collection[str] = ()) -> Tally:
+def tally(
+    expect: Expect,
+    before: State,
+    after: State,
+    names: Mapping[str, str],
+    shut: Collection[str] = (),
+    innocent: State | None = None,
+) -> Tally:
     """Compare the world after the attack with the world after the response.
 
     `names` gives the object id of a name in /users/<name>. `shut`: keys of identities into which nothing leads any more
-    of what the attacker had.
+    of what the attacker had. `innocent`: the world before the attack.
     """
+    was = innocent or {}
+    reverted = {key_of(text, names): text for text in expect.reverted}
     evicted = {key_of(text, names): text for text in expect.evicted}
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
     spare = {f"{key_of(text, names)}/password" for text in expect.returned}
@@ -75,11 +84,20 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str],
         if key not in before
         or (key in after and key not in shut and not _changed(key, before, after) and not neutral(after[key]))
     ]
+    left += [
+        f"{text} is to be as it was before the attack, which didn't change it."
+        if was.get(key) == before.get(key)
+        else f"Left: {text} is not as it was before the attack: {_difference(was.get(key), after.get(key))}."
+        for key, text in reverted.items()
+        if was.get(key) == before.get(key) or was.get(key) != after.get(key)
+    ]
     unknown = [
         f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in before
     ]
     others = [
-        key for key in before if not (_covered(key, evicted) or key in spare or gone.intersection(key.split("/")[2:]))
+        key
+        for key in before
+        if not (_covered(key, evicted) or key in {*spare, *reverted} or gone.intersection(key.split("/")[2:]))
     ]
     touched = [
         f"Touched: {key}: {_difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
@@ -90,9 +108,11 @@ def tally(expect: Expect, before: State, after: State, names: Mapping[str, str],
         for key in evicted
         if key in before and key in after and not _PASSWORD.search(key) and _rest(after[key]) != _rest(before[key])
     ]
-    new = [f"Touched: {key} appeared." for key in after if key not in before and not _covered(key, evicted)]
+    new = [
+        f"Touched: {key} appeared." for key in after if key not in {*before, *reverted} and not _covered(key, evicted)
+    ]
     return Tally(
-        (len(evicted) - len(left), len(evicted)),
+        (len(evicted) + len(reverted) - len(left), len(evicted) + len(reverted)),
         (len(others) - len(touched), len(others)),
         (*left, *unknown, *touched, *beyond, *new),
     )

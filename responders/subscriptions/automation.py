@@ -74,6 +74,12 @@ class Account(Struct, frozen=True):
             return rest(await self.client.job.get(*self._at, name))
         return None
 
+    async def test_job(self, runbook: str) -> Json | None:
+        """The last test run of a runbook's draft, which no list of jobs has."""
+        with absent_is_fine():
+            return rest(await self.client.test_job.get(*self._at, runbook))
+        return None
+
     async def ran(self, job: str) -> str | None:
         """The script as a job ran it, whatever became of the runbook since; None when Azure has it no more."""
         with absent_is_fine():

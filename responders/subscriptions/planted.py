@@ -9,7 +9,7 @@ from responders.model import Json, Verdict
 from responders.subscriptions.automation import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from responders.model import Case, Finding
 
@@ -33,6 +33,22 @@ def judge(case: "Case", item: Json, collection: str) -> Verdict:
         return Verdict(familiarity="familiar", reasons=("it was there before the window, and no suspect wrote it",))
     maker = deed.caller if deed else None
     return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})
+
+
+def doubtful(case: "Case", runbooks: "Iterable[Json]") -> set[str]:
+    """The names, in lower case, of the runbooks that `subscriptions.remove_runbooks` proposes or offers."""
+    judged = ((runbook["name"].lower(), judge(case, runbook, "runbooks")) for runbook in runbooks)
+    return {name for name, verdict in judged if verdict.familiarity != "familiar"}
+
+
+def verdict_on(case: "Case", thing: str, found: "Iterable[Finding]") -> Verdict:
+    """What is to be thought of what suspects did to something that was there before: the worst of it."""
+    verdicts = [familiarity.judge(case, deed.caller, deed.at, deed, thing=thing) for deed in found]
+    for worst in ("unfamiliar", "unknown"):
+        for verdict in verdicts:
+            if verdict.familiarity == worst:
+                return verdict
+    return verdicts[0]
 
 
 def made_at(item: Json) -> datetime | None:

@@ -40,13 +40,11 @@ async def recreate(azure: "Azure", change: Change) -> Outcome:
     over: list[str] = []
     # Each is asked for by itself: a list may still show what was deleted a moment ago.
     for schedule in before["schedules"]:
-        if await account.schedule(schedule["name"]):
-            continue
-        if body := _schedule(schedule, datetime.now(UTC)):
-            await _put(azure, schedule["id"], body)
-            done.append("schedule")
-        else:
-            over.append(schedule["name"])
+        match await _recreate_schedule(azure, account, schedule):
+            case True:
+                done.append("schedule")
+            case None:
+                over.append(schedule["name"])
     for link in before["jobSchedules"]:
         if scheduled(link) not in over and not await account.job_schedule(link["properties"]["jobScheduleId"]):
             await _put(azure, link["id"], _link(link))
@@ -61,6 +59,22 @@ async def recreate(azure: "Azure", change: Change) -> Outcome:
         return Outcome(status="already_so", reason="All of it is there.")
     left = f" Not put back, since their time is over: {', '.join(over)}." if over else ""
     return Outcome(status="done", reason=f"Put back: {', '.join(done)}.{left} {change.lasting}")
+
+
+async def _recreate_schedule(azure: "Azure", account: Account, schedule: Json) -> bool | None:
+    """Whether it was made, or None for one that would never run again."""
+    there = await account.schedule(schedule["name"])
+    enabled = schedule["properties"].get("isEnabled", True)
+    if there and there["properties"].get("isEnabled", True) == enabled:
+        return False
+    if there is None:
+        body = _schedule(schedule, datetime.now(UTC))
+        if body is None:
+            return None
+        await _put(azure, schedule["id"], body)
+    if not enabled:  # a new one always is
+        await azure.arm("PATCH", schedule["id"], VERSION, body={"properties": {"isEnabled": False}})
+    return True
 
 
 async def _runbook(azure: "Azure", account: Account, before: Json) -> bool:
