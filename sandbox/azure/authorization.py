@@ -8,6 +8,7 @@ from sandbox.azure.clock import stamp
 from sandbox.azure.errors import ApiError, bad_request, resource_not_found
 from sandbox.azure.lists import page
 from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.well_known import made_up_id
 from sandbox.azure.world import Resource, World
 
 Json = dict[str, Any]
@@ -117,7 +118,7 @@ async def elevate_access(call: Call) -> Reply:
     if "Global Administrator" not in world.directory.roles_of(caller.oid):
         raise rbac.forbidden(call, call.action, "")
     if not any(g.scope == "" and g.role == ACCESS_ADMINISTRATOR for g in rbac.grants(world, caller)):
-        assign(world, "", ACCESS_ADMINISTRATOR, caller.oid, world.new_id("elevate", caller.oid), call)
+        assign(world, "", ACCESS_ADMINISTRATOR, caller.oid, made_up_id("elevated access", caller.oid), call)
     return Reply(200)
 
 
