@@ -22,4 +22,6 @@ STEPS = (
     Step("subscriptions.stop_jobs", "one"),
     # Data on what is deleted does not come back.
     Step("subscriptions.delete_resources", "two"),
+    # After the deletes: locks that come back would only be in their way.
+    Step("subscriptions.restore_guards", "one"),
 )

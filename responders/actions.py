@@ -23,6 +23,7 @@ from responders.subscriptions.remove_group_members import RemoveGroupMembers
 from responders.subscriptions.remove_role_definitions import RemoveRoleDefinitions
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.remove_webhooks import RemoveWebhooks
+from responders.subscriptions.restore_guards import RestoreGuards
 from responders.subscriptions.restore_runbooks import RestoreRunbooks
 from responders.subscriptions.stop_jobs import StopJobs
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
@@ -73,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     RestoreRunbooks(),
     StopJobs(),
     DeleteResources(),
+    RestoreGuards(),
     Deallocate(),
 )
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from responders.azure import odata
 from responders.ids import ResourceId
 from responders.investigation import azure_monitor
+from responders.investigation.activity import Activity
 from responders.investigation.events import Event, Notes, page
 from responders.investigation.join import join
 from responders.model import Json
@@ -32,6 +33,16 @@ async def before(
     azure: "Azure", subscription: str, resource: str, operation: str, at: datetime, now: datetime
 ) -> list[Write]:
     """The writes of a resource before a time, newest first, as far back as Azure Monitor keeps them."""
+    found = [
+        Write(at=done.at, by=done.caller or done.oid, body=done.request)
+        for done in await history(azure, subscription, resource, at, now)
+        if done.operation == operation.lower() and done.outcome == "succeeded" and done.at < at
+    ]
+    return sorted(found, key=lambda write: write.at, reverse=True)
+
+
+async def history(azure: "Azure", subscription: str, resource: str, at: datetime, now: datetime) -> list[Activity]:
+    """All that was done to a resource until a time, oldest first, as far back as Azure Monitor keeps it."""
     since = azure_monitor.reach(now)
     if since >= at:
         return []
@@ -41,12 +52,7 @@ async def before(
     path = f"/subscriptions/{subscription}{_VALUES}"
     async for one in azure.arm_decoded(path, "2015-04-01", query, partial(page, notes=notes)):
         events += one.value
-    found = [
-        Write(at=done.at, by=done.caller or done.oid, body=done.request)
-        for done in join(events, notes)
-        if done.operation == operation.lower() and done.outcome == "succeeded" and done.at < at
-    ]
-    return sorted(found, key=lambda write: write.at, reverse=True)
+    return sorted(join(events, notes), key=lambda done: done.at)
 
 
 def _utc(at: datetime) -> str:

@@ -25,6 +25,7 @@ TENANT = "7a5f0c1e-3b52-4c0d-9d3e-0c0a7e5b1f00"  # of a world that names none
 # What the platform writes by itself on each write: two worlds that differ in these alone are equal.
 STAMPS = frozenset(
     {"createdOn", "createdBy", "updatedOn", "updatedBy", "creationTime", "lastModifiedTime", "lastModifiedBy"}
+    | {"registeredDateTime", "lastSeenDateTime", "enablementTime"}
     | {"lastStatusModifiedTime", "etag", "systemData", "signInSessionsValidFromDateTime"}
 )
 # Records of what happened, not part of how the world is.

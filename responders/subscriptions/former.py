@@ -1,0 +1,90 @@
+"""What a thing was before suspects wrote or deleted it: by the bodies that the Activity Log has of what was written."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from responders import familiarity
+from responders.model import Case, Finding, Json, Verdict
+from responders.subscriptions import written
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from responders.azure import Azure
+    from responders.investigation.activity import Activity
+
+PERMISSIONS = written.PERMISSIONS
+_MASK = "******"  # what the log has in place of secrets
+
+
+class Former(Struct, frozen=True, kw_only=True):
+    """What the log tells of a thing."""
+
+    known: bool  # whether it tells what the thing was before
+    body: Json | None = None  # as somebody then wrote it; None where it was not there
+    source: str = ""  # where that is known from
+    theirs: Json = {}  # what the suspects last wrote to it
+    since: str = ""  # who else wrote it after the suspects
+
+
+async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: datetime) -> Former:
+    """What a thing was before the suspects' first deed to it in the window. One read of the log."""
+    own = await azure.own_id()
+    deeds = [
+        one
+        for one in await written.history(azure, subscription, resource, now, now)
+        if one.outcome != "failed" and one.operation.endswith(("/write", "/delete")) and one.oid != own
+    ]
+    first = next((n for n, one in enumerate(deeds) if _theirs(case, one)), None)
+    if first is None:
+        return Former(known=False)
+    after = [one for one in deeds[first:] if not _theirs(case, one)]
+    theirs: list[Json] = [one.request for one in deeds if _theirs(case, one) and one.request]
+    told = _told(deeds[:first], deeds[first])
+    last = theirs[-1] if theirs else {}
+    since = f"{_who(after[-1])} at {_when(after[-1].at)}" if after else ""
+    if told is None:
+        return Former(known=False, theirs=last, since=since)
+    return Former(known=True, body=told[0], source=told[1], theirs=last, since=since)
+
+
+def _told(earlier: "Sequence[Activity]", first: "Activity") -> tuple[Json | None, str] | None:
+    """What it was, and where that is known from; None where the log does not tell."""
+    if earlier:
+        last = earlier[-1]
+        what = f"by Azure's log, {_who(last)} {{}} it at {_when(last.at)}"
+        if last.operation.endswith("/delete"):
+            return None, what.format("deleted")
+        if not last.request or _MASK in str({k: v for k, v in last.request.items() if k != "tags"}):
+            return None
+        return {k: v for k, v in last.request.items() if k != "tags" or _MASK not in str(v)}, what.format("wrote")
+    if first.operation.endswith("/write") and first.status.lower() == "created":
+        return None, "by Azure's log, it was made then"
+    return None
+
+
+def _theirs(case: Case, one: "Activity") -> bool:
+    return one.at >= case.since and bool(case.suspect(one.oid, one.at) or case.suspect(one.caller, one.at))
+
+
+def judge(case: Case, deed: Finding) -> Verdict:
+    """Whether what was done to a thing is known good.
+
+    That the thing itself is familiar says nothing for it; only an owner's word on it does.
+    """
+    said = familiarity.vouched(case, deed.resource)
+    if said and said.by:
+        return Verdict(familiarity="familiar", reasons=(said.because,))
+    verdict = familiarity.judge(case, deed.caller, deed.at, deed)
+    reasons = tuple(why.replace("made ", "done ", 1) if why.startswith("made ") else why for why in verdict.reasons)
+    return Verdict(familiarity=verdict.familiarity, reasons=reasons)
+
+
+def _who(one: "Activity") -> str:
+    return one.caller or one.oid or "somebody whom it doesn't name"
+
+
+def _when(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

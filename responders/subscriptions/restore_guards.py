@@ -1,0 +1,277 @@
+import asyncio
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from responders.errors import Temporary
+from responders.ids import ResourceId
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
+from responders.subscriptions import bodies, definition, former, inventory, locks
+from responders.subscriptions.former import Former
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Subject
+
+_LOCK = "Microsoft.Authorization/locks"
+
+
+class _Kind(Struct, frozen=True):
+    """A kind of guard."""
+
+    version: str  # of its API
+    word: str
+    listed: bool = False  # whether it is a resource of its own: then one that a suspect made is not our business
+    lasting: bool = False  # whether it can't be deleted
+
+
+# What watches over a subscription and what shuts it, each small enough to be written again as a whole.
+_KINDS = {
+    _LOCK: _Kind("2020-05-01", "lock"),
+    "Microsoft.Authorization/policyAssignments": _Kind("2022-06-01", "policy assignment"),
+    "Microsoft.Authorization/policyExemptions": _Kind("2022-07-01-preview", "policy exemption"),
+    "Microsoft.ContainerRegistry/registries/tokens": _Kind("2023-07-01", "registry token"),
+    "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": _Kind("2022-12-01", "firewall rule"),
+    "Microsoft.Insights/activityLogAlerts": _Kind("2020-10-01", "alert rule", listed=True),
+    "Microsoft.Insights/diagnosticSettings": _Kind("2021-05-01-preview", "diagnostic setting"),
+    "Microsoft.Network/networkSecurityGroups/securityRules": _Kind("2024-05-01", "security rule"),
+    "Microsoft.Security/alertsSuppressionRules": _Kind("2019-01-01-preview", "suppression rule"),
+    "Microsoft.Security/automations": _Kind("2019-01-01-preview", "workflow automation", listed=True),
+    "Microsoft.Security/pricings": _Kind("2024-01-01", "Defender plan", lasting=True),
+    "Microsoft.Security/securityContacts": _Kind("2020-01-01-preview", "security contact"),
+    "Microsoft.Sql/servers/firewallRules": _Kind("2021-11-01", "firewall rule"),
+}
+_BY_TYPE = {name.lower(): kind for name, kind in _KINDS.items()}
+
+
+class _Guard(Struct, frozen=True, kw_only=True):
+    """One guard to which a suspect did something."""
+
+    id: ResourceId
+    kind: _Kind
+    deed: Finding
+    verdict: Verdict
+    now: Json | None
+    was: Former
+
+    @property
+    def label(self) -> str:
+        of = self.id.names[-2] if len(self.id.names) > 1 else ResourceId.parse(self.id.scope).name
+        return f"the {self.kind.word} {self.id.name} of {of}"
+
+
+class RestoreGuards:
+    """Put guards back as they were before the suspects: what watches over a subscription, and what shuts it.
+
+    One that was deleted is made anew, one that was changed gets its former body, and one that was added (an exemption,
+    a suppression, a rule that opens a network) is deleted. What it was before is what the Activity Log has of its last
+    write before the suspects' first; where the log has none, a person is told.
+    """
+
+    id = "subscriptions.restore_guards"
+    permissions = (
+        *former.PERMISSIONS,
+        *(f"{name}/{verb}" for name in _KINDS for verb in ("read", "write")),
+        *(f"{name}/delete" for name, kind in _KINDS.items() if not kind.lasting),
+    )
+    reversible = True
+
+    async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
+        guards = await _guards(case, azure, subject.id)
+        changes, kept, by_hand = list[Change](), list[str](), list[str]()
+        for guard in guards:
+            if why := _left_alone(guard):
+                kept += [f"{guard.label}: {why}"] * (why != _NOTHING)
+            elif why := _only_by_hand(guard):
+                by_hand.append(why)
+            else:
+                changes.append(_change(guard))
+        # Locks of the suspects are in the way of what follows, and those that come back would be, too.
+        changes.sort(key=_turn)
+        reason = (
+            "" if changes else f"Of {len(guards)} guards that the suspects wrote or deleted none is to be put back."
+        )
+        held = await locks.read(azure, f"/subscriptions/{subject.id}") if changes else []
+        gone = {change.resource.lower() for change in changes if change.before["wanted"] is None}
+        held = [lock for lock in held if lock["id"].lower() not in gone]
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(_through(change, held) for change in changes),
+            reason=reason,
+            kept=tuple(kept),
+            by_hand=tuple(by_hand),
+        )
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        before, now = change.before, await _read(azure, change)
+        if _same(now, before["now"]):
+            await _write(azure, change, before["wanted"])
+            return Outcome(status="done")
+        if _reached(now, before["wanted"]):
+            await locks.ensure(azure, before["locks"])
+            return Outcome(status="already_so", reason="It is as it was before already.")
+        return Outcome(status="drifted", reason="It is not what was approved any more.", after=now or {})
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        now = await _read(azure, change)
+        if not _reached(now, change.before["wanted"]) or _same(now, change.before["now"]):
+            raise Temporary(f"{change.resource} does not show yet as it was before.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        before, now = change.before, await _read(azure, change)
+        if _same(now, before["now"]):
+            await locks.ensure(azure, before["locks"])
+            return Outcome(status="already_so", reason="It is as it was before this step already.")
+        if not _reached(now, before["wanted"]):
+            return Outcome(status="failed", reason="Somebody changed it since: put it back by hand, if that is right.")
+        await _write(azure, change, before["now"] and definition.essence(before["now"]))
+        return Outcome(status="done")
+
+
+async def _guards(case: Case, azure: "Azure", subscription: str) -> list[_Guard]:
+    """What the suspects wrote or deleted of these kinds, in the order of their first deeds."""
+    first: dict[str, Finding] = {}
+    for finding in sorted(case.findings, key=lambda f: f.at):
+        kind, _, verb = finding.operation.lower().rpartition("/")
+        ours = finding.resource.lower().startswith(f"/subscriptions/{subscription.lower()}/")
+        if (
+            finding.suspect
+            and finding.outcome != "failed"
+            and kind in _BY_TYPE
+            and verb in {"write", "delete"}
+            and ours
+        ):
+            first.setdefault(finding.resource.lower(), finding)
+    room, at = asyncio.Semaphore(inventory.AT_ONCE), datetime.now(UTC)
+
+    async def one(deed: Finding) -> _Guard:
+        id_, kind = ResourceId.parse(deed.resource), _BY_TYPE[deed.operation.lower().rpartition("/")[0]]
+        async with room:
+            now = await inventory.read(azure, id_.text, kind.version)
+            was = await former.of(case, azure, subscription, id_.text, at)
+        return _Guard(id=id_, kind=kind, deed=deed, verdict=former.judge(case, deed), now=now, was=was)
+
+    return list(await asyncio.gather(*(one(deed) for deed in first.values())))
+
+
+_NOTHING = "it is gone again"
+
+
+def _left_alone(guard: _Guard) -> str:
+    """Why nothing is to be done; "" when something is."""
+    now, was = guard.now, guard.was
+    if guard.verdict.familiarity == "familiar":
+        return "; ".join(guard.verdict.reasons)
+    if now is None and was.known and was.body is None:
+        return _NOTHING
+    if was.since:
+        return f"{was.since} wrote it again after the suspect: look whether it is as it should be"
+    if guard.kind.listed and now is not None and was.known and was.body is None:
+        return "a resource that the suspect made: subscriptions.delete_resources sees to it"
+    # What the suspects wrote besides what was there before is no addition of Azure's.
+    whole = _as_before(now, was)
+    return "it is as it was before" if whole else ""
+
+
+def _as_before(now: Json | None, was: Former) -> bool:
+    """Whether a guard is what it was before the suspects, and has nothing of theirs."""
+    if now is None or not was.known or was.body is None or not bodies.covers(now, was.body):
+        return False
+    return bodies.covers(was.body, was.theirs) or not bodies.covers(now, was.theirs)
+
+
+def _only_by_hand(guard: _Guard) -> str:
+    who, when = guard.deed.name or guard.deed.caller, f"{guard.deed.at:%Y-%m-%d %H:%M} UTC"
+    if not guard.was.known:
+        did = "deleted" if guard.now is None else "changed"
+        there = "" if guard.now is None else f" Now it is {bodies.shown(definition.evidence(_properties(guard.now)))}."
+        return (
+            f"{guard.label} ({guard.id.text}) was {did} by {who} at {when}, and Azure's log has nothing of what it was "
+            f"before.{there} Whoever answers for it puts it back by hand, if it was to stay."
+        )
+    if definition.hides(definition.evidence([guard.now, guard.was.body])):
+        return (
+            f"{guard.label} ({guard.id.text}) was changed by {who} at {when}, and holds secrets: put it back by hand."
+        )
+    return ""
+
+
+def _change(guard: _Guard) -> Change:
+    now, was = guard.now, guard.was
+    wanted = was.body
+    if now is None:
+        how = "make anew"
+    elif wanted is None:
+        how = "delete"
+    else:
+        how = "put back as it was"
+        if now.get("tags") and "tags" not in wanted:  # Azure's log hides their values
+            wanted = {**wanted, "tags": now["tags"]}
+    old, new = (_properties(body) if body is not None else None for body in (wanted, now))
+    shown = bodies.told(old, new, "it") if old is None or new is None else bodies.told(old, new)
+    return Change(
+        action=RestoreGuards.id,
+        resource=guard.id.text,
+        summary=f"{how}: {guard.label}",
+        reasons=(guard.deed.reason, *guard.verdict.reasons, shown, was.source),
+        before={"version": guard.kind.version, "now": now, "wanted": wanted, "locks": []},
+        familiarity=guard.verdict.familiarity,
+    )
+
+
+def _through(change: Change, held: Iterable[Json]) -> Change:
+    """The change with the locks that have to be off for it: of those above, a delete meets all, a write the strict."""
+    _, above = locks.in_the_way(held, [change.resource])
+    both = change.before["wanted"] is None or change.before["now"] is None  # one way or back it deletes
+    above = [lock for lock in above if both or lock["properties"]["level"] == "ReadOnly"]
+    if not above or ResourceId.parse(change.resource).is_type(_LOCK):
+        return change
+    names = ", ".join(locks.label(lock) for lock in above)
+    return Change(
+        action=change.action,
+        resource=change.resource,
+        summary=f"{change.summary}; {names}: taken off for that, and put back",
+        reasons=change.reasons,
+        before={**change.before, "locks": above},
+        familiarity=change.familiarity,
+    )
+
+
+def _turn(change: Change) -> int:
+    if not ResourceId.parse(change.resource).is_type(_LOCK):
+        return 0
+    return 1 if change.before["wanted"] else -1
+
+
+async def _read(azure: "Azure", change: Change) -> Json | None:
+    return await inventory.read(azure, change.resource, change.before["version"])
+
+
+async def _write(azure: "Azure", change: Change, body: Json | None) -> None:
+    """Make it so; None: delete it. Locks in the way of that are off meanwhile."""
+    held = [lk for lk in change.before["locks"] if body is None or lk["properties"]["level"] == "ReadOnly"]
+    off: AbstractAsyncContextManager[None] = locks.lifted(azure, held, []) if held else nullcontext()
+    async with off:
+        if body is None:
+            await azure.arm("DELETE", change.resource, change.before["version"])
+        else:
+            await azure.arm("PUT", change.resource, change.before["version"], body=body)
+
+
+def _same(now: Json | None, before: Json | None) -> bool:
+    if now is None or before is None:
+        return now is before
+    return definition.essence(now) == definition.essence(before)
+
+
+def _reached(now: Json | None, wanted: Json | None) -> bool:
+    return now is None if wanted is None else now is not None and bodies.covers(now, wanted)
+
+
+def _properties(body: Json) -> Any:
+    return definition.essence({"type": "", **body}).get("properties", {})
