@@ -20,6 +20,8 @@ STEPS = (
     Step("subscriptions.restore_runbooks", "one"),
     # Irreversible, but all that is lost is a run; and after what would start another one.
     Step("subscriptions.stop_jobs", "one"),
+    Step("subscriptions.remove_automation_assets", "one"),
+    Step("subscriptions.purge_automation_assets", "two"),
     # Data on what is deleted does not come back.
     Step("subscriptions.delete_resources", "two"),
     # After the deletes: locks that come back would only be in their way.

@@ -17,6 +17,8 @@ from responders.service_principals.remove_grants import RemoveGrants
 from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.cancel_role_requests import CancelRoleRequests
 from responders.subscriptions.delete_resources import DeleteResources
+from responders.subscriptions.purge_automation_assets import PurgeAutomationAssets
+from responders.subscriptions.remove_automation_assets import RemoveAutomationAssets
 from responders.subscriptions.remove_delegations import RemoveDelegations
 from responders.subscriptions.remove_eligible_roles import RemoveEligibleRoles
 from responders.subscriptions.remove_group_members import RemoveGroupMembers
@@ -73,6 +75,8 @@ ACTIONS: tuple[Action, ...] = (
     RemoveWebhooks(),
     RestoreRunbooks(),
     StopJobs(),
+    RemoveAutomationAssets(),
+    PurgeAutomationAssets(),
     DeleteResources(),
     RestoreGuards(),
     Deallocate(),

@@ -75,5 +75,6 @@ def deleted(case: "Case", account: str, collection: str) -> "Iterator[Finding]":
 
 def stamp(item: Json) -> tuple[object, ...]:
     """What differs between two states of something in an account."""
-    properties = item.get("properties") or {}
-    return tuple(properties.get(name) for name in (*_MOMENTS, "lastModifiedTime", "state", "isEnabled"))
+    properties, system = item.get("properties") or {}, item.get("systemData") or {}
+    said = (properties.get(name) for name in (*_MOMENTS, "lastModifiedTime", "state", "isEnabled"))
+    return (*said, system.get("lastModifiedAt"))
