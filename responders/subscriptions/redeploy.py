@@ -15,8 +15,7 @@ _AT_REST = frozenset({"", "succeeded", "failed", "canceled"})
 # What a new resource takes besides the right to write it: to join networks, to be given identities, to copy disks.
 PERMISSIONS = (
     "*/write",
-    "Microsoft.Compute/disks/beginGetAccess/action",
-    "Microsoft.Compute/snapshots/beginGetAccess/action",
+    "Microsoft.Compute/*/beginGetAccess/action",
     "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
     "Microsoft.Network/*/join/action",
 )
