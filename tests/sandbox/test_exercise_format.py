@@ -243,5 +243,6 @@ def test_an_exercise_that_nobody_can_answer_is_refused(tmp_path: Path, change: t
 
 def test_the_format_is_the_struct() -> None:
     assert set(Exercise.__struct_fields__) == {
-        *("id", "title", "techniques", "world", "extend", "history", "attack", "alert", "answers", "expect")
+        *("id", "title", "techniques", "world", "extend", "guards", "scopes"),
+        *("history", "attack", "alert", "answers", "expect"),
     }
