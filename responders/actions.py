@@ -42,6 +42,7 @@ from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
 from responders.users.strip_directory_roles import StripDirectoryRoles
 from responders.vms.deallocate import Deallocate
+from responders.vms.isolate import Isolate
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
@@ -79,6 +80,7 @@ ACTIONS: tuple[Action, ...] = (
     PurgeAutomationAssets(),
     DeleteResources(),
     RestoreGuards(),
+    Isolate(),
     Deallocate(),
 )
 

@@ -67,6 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # The Key Vault that new passwords are kept in: https://<name>.vault.azure.net. Empty: no password is set, and the
     # report says who has to.
     vault: str = ""
+    # The resource group that snapshots of disks are kept in as evidence, by its id; best in a subscription of its own.
+    # Empty: none are made, and nothing is changed on a disk either.
+    evidence_group: str = ""
+    # Addresses from which your own people may reach a machine that is cut off: CIDR ranges, separated by commas.
+    soc_ranges: tuple[str, ...] = ()
     # What tokens for the vault are asked for: other clouds have others.
     vault_audience: str = "https://vault.azure.net"
     # Azure Resource Manager, and Microsoft Graph: other clouds have others.
@@ -131,6 +136,7 @@ def _check(settings: Settings) -> None:
     for text in settings.familiar_tags:
         if not all(part.strip() for part in text.partition("=")):
             raise Misconfigured(f"Setting {PREFIX}FAMILIAR_TAGS holds {text!r}; write it as <name>=<value>.")
+    _check_places(settings)
     guids = [("SUBSCRIPTIONS", text) for text in settings.subscriptions]
     for name, text in [*guids, *([("WORKSPACE", settings.workspace)] if settings.workspace else [])]:
         if not is_guid(text):
@@ -143,3 +149,22 @@ def _check(settings: Settings) -> None:
     ):
         if url and not url.startswith("https://"):
             raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
+
+
+def _check_places(settings: Settings) -> None:
+    from ipaddress import ip_network
+
+    for text in settings.soc_ranges:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise Misconfigured(f"Setting {PREFIX}SOC_RANGES holds {text!r}: {error}.") from error
+    if settings.evidence_group:
+        parts = settings.evidence_group.lower().split("/")
+        shape = ["", "subscriptions", "", "resourcegroups", ""]
+        right = len(parts) == len(shape) and all(s in {"", part} for s, part in zip(shape, parts, strict=True))
+        if not right or not is_guid(parts[2]):
+            raise Misconfigured(
+                f"Setting {PREFIX}EVIDENCE_GROUP is {settings.evidence_group!r}; write it as "
+                "/subscriptions/<guid>/resourceGroups/<name>."
+            )

@@ -74,6 +74,11 @@ def _of_expect(expect: Expect) -> Mistakes:
     for index, text in enumerate(expect.returned):
         if not _USER.fullmatch(text):
             yield ("expect", "returned", index), "is no /users/<name or object id>"
+    for index, way in enumerate(expect.locked_out):
+        try:
+            ResourceId.parse(way.machine)
+        except Permanent as error:
+            yield ("expect", "locked_out", index, "machine"), str(error)
     evicted = {text.lower() for text in expect.evicted}
     for part in ("reverted", "kept"):
         for index, text in enumerate(getattr(expect, part)):

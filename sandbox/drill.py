@@ -13,9 +13,12 @@ import msgspec
 
 from sandbox import alerting
 from sandbox.answering import Answering
-from sandbox.azure import Clock, Faults, Sandbox, operations
+from sandbox.azure import Clock, Faults, Sandbox, guest_login, operations
 from sandbox.azure.errors import ApiError
+from sandbox.azure.guest_login import Entry
+from sandbox.exercise import LogIn
 from sandbox.host import Host
+from sandbox.machines import GUESTS
 from sandbox.people import People, Unexpected
 from sandbox.scene import Scene, load
 from sandbox.score import Score, State, Tally, key_of, restored, tally
@@ -29,6 +32,7 @@ _OPEN = {"Active", "InProgress"}
 _SETTLED = {"done", "already_so"}
 # The part of its resource that an action changes for good.
 _FOR_GOOD = {"users.reset_password": "/password", "service_principals.remove_secrets": "/passwordCredentials/"}
+_INSIDE = {"vms.reset_passwords": GUESTS}  # and of those that change what is in a machine
 _PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
@@ -166,11 +170,13 @@ class Drill:
             await self.attack()
             before = self._state()
             await self.thief.take(key.rpartition("/")[2] for key in self._people("/users/"))
+            failures += self._no_ways()
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self.deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)
             after = self._state()
             open_, shut = await self._try_all()
+            open_ += self._ways_left()
             failures += open_
             if restored(before, after):
                 await self.answering.undo()
@@ -195,6 +201,30 @@ class Drill:
             failures += [why for why in again if why not in failures]
         return failures, shut
 
+    def _no_ways(self) -> list[str]:
+        """What is to be refused in the end has to work before: else it proves nothing."""
+        return [
+            f"{way.user} of {way.machine} is to be locked out, and did not get in after the attack: {entry.why}"
+            for way, entry in self._ways()
+            if not entry.ok
+        ]
+
+    def _ways_left(self) -> list[str]:
+        return [f"Open: {entry.why} By what the attacker knows of it." for _, entry in self._ways() if entry.ok]
+
+    def _ways(self) -> list[tuple[LogIn, Entry]]:
+        """The attacker's ways into machines, each with what comes of it: as if the machine ran, in an open network."""
+        world, clock = self.sandbox.world, self.sandbox.clock
+        found = []
+        for way in self.scene.exercise.expect.locked_out:
+            entry = Entry(ok=False, why="The machine is gone.")
+            if way.machine in world:
+                entry = guest_login.entry(
+                    world, clock, way.machine, way.user, password=way.password, key=way.key, source=""
+                )
+            found.append((way, entry))
+        return found
+
     def _people(self, *collections: str) -> dict[str, str]:
         """Identities into which nothing may lead any more: their names in the exercise, by key.
 
@@ -212,7 +242,8 @@ class Drill:
     def _lasting(self) -> set[str]:
         """What the response changed for good, by key in a snapshot."""
         return {
-            (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
+            _INSIDE.get(step["action"], "")
+            + (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
             + _FOR_GOOD.get(step["action"], "")
             for step in self.answering.incident.get("steps", ())
             for change in step["changes"]

@@ -72,6 +72,19 @@ class Answers(Part, frozen=True, kw_only=True):
     ] = "all"
 
 
+class LogIn(Part, frozen=True, kw_only=True):
+    """A way into a machine that the attacker knows."""
+
+    machine: Annotated[str, Meta(description="ARM id of the machine.")]
+    user: Annotated[str, Meta(description="The local user.")]
+    password: Annotated[str, Meta(description="The password that he knows.")] = ""
+    key: Annotated[str, Meta(description="Or the SSH public key of the pair that he has.")] = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.password) == bool(self.key):
+            raise ValueError("a way in has either a `password` or a `key`")
+
+
 class Expect(Part, frozen=True, kw_only=True):
     """What must be so when the response is over. Whatever `evicted` doesn't name must be as before it."""
 
@@ -92,6 +105,13 @@ class Expect(Part, frozen=True, kw_only=True):
     reverted: Annotated[
         tuple[str, ...],
         Meta(description="ARM ids of what the attack changed: as before the attack, byte for byte."),
+    ] = ()
+    locked_out: Annotated[
+        tuple[LogIn, ...],
+        Meta(
+            description="Ways into machines that worked after the attack and must not in the end, even if the machine "
+            "was back in the network: the password is another one, the user or the key is gone."
+        ),
     ] = ()
     kept: Annotated[tuple[str, ...], Meta(description="Ids worth naming among those that must be as before.")] = ()
     alert: Annotated[

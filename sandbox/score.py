@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
+from sandbox import machines
 from sandbox.exercise import Expect
+from sandbox.machines import INSIDE
 
 Json = dict[str, Any]
 State = Mapping[str, Json]  # key -> body: a world's snapshot, and the jobs that are to be stopped
 
 VM, JOB = "microsoft.compute/virtualmachines", "microsoft.automation/automationaccounts/jobs"
-INSIDE = "sandbox"  # where a snapshot has what lies inside a machine: {"power": …}
 STOPPED_JOB = frozenset({"Stopped", "Stopping", "Suspended"})
 _COLLECTIONS = {
     name.lower(): name
@@ -68,6 +69,9 @@ def tally(
     of what the attacker had. `innocent`: the world before the attack.
     """
     was = innocent or {}
+    its = [key for key, body in before.items() if _type(body) == VM]
+    its = [key for key in its if _covered(key, {key_of(text, names): text for text in expect.evicted})]
+    before, after = machines.spared(before, after, its, expect.locked_out)
     reverted = {key_of(text, names): text for text in expect.reverted}
     evicted = {key_of(text, names): text for text in expect.evicted}
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
@@ -182,7 +186,7 @@ def neutral(body: Json) -> bool:
     """Whether something that is still there can do no more harm."""
     kind = _type(body)
     if kind == VM:
-        return bool(body.get(INSIDE, {}).get("power") in {"deallocated", "stopped"})
+        return machines.harmless(body)
     if kind == JOB:
         return body.get("properties", {}).get("status") in STOPPED_JOB
     return body.get("accountEnabled") is False
@@ -199,7 +203,7 @@ def _rest(body: Json) -> Json:
     if kind == JOB:
         return {}
     if kind == VM:
-        return {**body, INSIDE: {k: v for k, v in body.get(INSIDE, {}).items() if k != "power"}}
+        return {**body, INSIDE: {k: v for k, v in body.get(INSIDE, {}).items() if k not in {"power", "isolated"}}}
     return {name: value for name, value in body.items() if name != "accountEnabled"}
 
 

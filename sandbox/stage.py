@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from responders.actions import permissions
+from sandbox import machines
 from sandbox.azure import Sandbox, World
 from sandbox.azure.well_known import made_up_id
 from sandbox.exercise import Exercise
 from sandbox.reading import BadFile
 from sandbox.scene import Scene
-from sandbox.score import INSIDE, JOB, VM, State, key_of
+from sandbox.score import JOB, State, key_of
 from sandbox.world_file import Additions
 
 Json = dict[str, Any]
@@ -25,8 +26,10 @@ ROLE = "Countersign Responder"
 HOME = f"/subscriptions/{made_up_id('subscription', 'countersign')}"
 GROUP = f"{HOME}/resourceGroups/rg-countersign"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-countersign"
+EVIDENCE = f"{HOME}/resourceGroups/rg-countersign-evidence"
 DESK = "service-desk"  # the identity that hands new passwords out
 _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
+_SNAPSHOTS, _LOCKS = "Microsoft.Compute/snapshots/", "Microsoft.Authorization/locks/"  # what evidence takes
 _NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
 
 
@@ -76,6 +79,7 @@ def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
         "COUNTERSIGN_SUBSCRIPTIONS": ",".join(responder.subscriptions),
         "COUNTERSIGN_EVIDENCE": str(folder / "evidence"),
         "COUNTERSIGN_VAULT": f"{sandbox.endpoints.vault}/{VAULT.rsplit('/', 1)[-1]}",
+        "COUNTERSIGN_EVIDENCE_GROUP": EVIDENCE,
         "COUNTERSIGN_OWNERS": ",".join(names[id_] for id_ in scene.role("Owner") if id_ in names),
         "COUNTERSIGN_APPROVERS": ",".join(approvers),
         **responder.settings,
@@ -88,11 +92,13 @@ def identity(scene: Scene, name: str = "") -> str:
 
 
 def state(sandbox: Sandbox, exercise: Exercise) -> State:
-    """What a score compares: the world's snapshot, every machine's power in it, and the jobs that are to be stopped."""
-    found: dict[str, Json] = {}
-    for key, body in sandbox.world.snapshot().items():
-        machine = str(body.get("type", "")).lower() == VM
-        found[key] = {**body, INSIDE: {"power": "running", **body.get(INSIDE, {})}} if machine else body
+    """What a score compares: the world's snapshot, what is in machines by itself, and the jobs that are to be stopped.
+
+    Evidence, which lies in a group of the deployment's own, is no part of it.
+    """
+    kept = f"{EVIDENCE}/providers/".lower()
+    found = {key: body for key, body in sandbox.world.snapshot().items() if not key.startswith(kept)}
+    machines.show(sandbox.world, found)
     for text in exercise.expect.evicted:
         job = sandbox.world.get(key_of(text, {}))
         if job is not None and job.type.lower() == JOB:
@@ -105,7 +111,7 @@ def _app_id(name: str) -> str:
 
 
 def _scopes(scene: Scene) -> list[str]:
-    """Where the responder has its role. In Azure a custom role can't be given at the root: there it is a built-in one."""
+    """Where the responder has its role. In Azure no custom role can be given at the root: there it is a built-in one."""
     responder = scene.world.responder
     return [*(f"/subscriptions/{subscription}" for subscription in responder.subscriptions), *responder.scopes]
 
@@ -115,17 +121,22 @@ def _responder(name: str, rights: Iterable[str], scopes: list[str]) -> dict[str,
     rights = tuple(rights)
     graph = [right for right in rights if "/" not in right]
     secrets = [right for right in rights if right.startswith(_SECRETS)]
-    arm = [right for right in rights if "/" in right and right not in secrets]
+    evidence = [right for right in rights if right.startswith((_SNAPSHOTS, _LOCKS))]
+    own = {*secrets, *(right for right in evidence if right.startswith(_SNAPSHOTS))}
+    arm = [right for right in rights if "/" in right and right not in own]
     client, role, keeper = _app_id(name), f"{ROLE} ({name})", f"{ROLE}, secrets ({name})"
+    collector = f"{ROLE}, evidence ({name})"
     return {
         "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
         "role_definitions": [
             {"name": role, "scopes": scopes, "actions": arm},
             {"name": keeper, "scopes": [VAULT], "data_actions": secrets},
+            {"name": collector, "scopes": [EVIDENCE], "actions": evidence},
         ],
         "role_assignments": [
             *({"scope": scope, "role": role, "principal": client} for scope in scopes),
             {"scope": VAULT, "role": keeper, "principal": client},
+            {"scope": EVIDENCE, "role": collector, "principal": client},
         ],
     }
 
@@ -135,7 +146,7 @@ def _deployment() -> dict[str, list[Json]]:
     properties = {"sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": True, "enableSoftDelete": True}
     return {
         "subscriptions": [{"id": HOME.rsplit("/", 1)[-1], "name": "Countersign"}],
-        "resource_groups": [{"id": GROUP, "location": "westeurope"}],
+        "resource_groups": [{"id": id_, "location": "westeurope"} for id_ in (GROUP, EVIDENCE)],
         "resources": [{"id": VAULT, "location": "westeurope", "properties": properties}],
         "service_principals": [{"name": DESK, "appId": _app_id(DESK)}],
         "role_assignments": [{"scope": VAULT, "role": "Key Vault Secrets User", "principal": _app_id(DESK)}],

@@ -1,101 +1,95 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
-from responders.ids import ResourceId
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Outcome, Plan
+from responders.vms import machine, network
 
 if TYPE_CHECKING:
-    from azure.mgmt.compute.aio import ComputeManagementClient
-
     from responders.azure import Azure
     from responders.model import Case, Subject
 
 
 class Deallocate:
-    """Stop a virtual machine and release its host, so that nothing on it runs or talks any more.
+    """Stop a virtual machine that can't be cut off the network, and release its host: nothing on it runs or talks.
 
-    Its disks stay. What was in memory and on the temporary disk is lost, and so is a dynamic public address. A machine
-    with an ephemeral OS disk is left alone, since it would lose its system. Starting it again is the undo.
-    Microsoft.Compute/virtualMachines, polled by reading its power state.
+    It is the stronger of two, and comes where vms.isolate can't: a stopped machine can be neither scanned nor given new
+    passwords, and what was in its memory and on its temporary disk is lost, as is a dynamic public address. Its disks
+    stay. A machine with an ephemeral OS disk is left alone, since it would lose its system. Starting it again is the
+    undo. Microsoft.Compute/virtualMachines, polled by reading its power state.
     """
 
     id = "vms.deallocate"
     permissions = (
-        "Microsoft.Compute/virtualMachines/read",
+        *machine.PERMISSIONS,
+        network.LOCKS,
         "Microsoft.Compute/virtualMachines/deallocate/action",
         "Microsoft.Compute/virtualMachines/start/action",
     )
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await _read(azure, subject.id)
+        vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        name, power = vm["name"], _power(vm)
-        if "diffDiskSettings" in vm["properties"].get("storageProfile", {}).get("osDisk", {}):
-            reason = f"{name} has an ephemeral OS disk and would lose its system: isolate it by network, by hand."
+        if vm.power == "deallocated":
+            return Plan(action=self.id, subject=subject, reason=f"{vm.name} is deallocated already.")
+        why = await network.hindrance(azure, vm)
+        if not why:
+            reason = f"{vm.name} can be cut off the network instead, and has to run for what comes next."
             return Plan(action=self.id, subject=subject, reason=reason)
-        if power == "deallocated":
-            return Plan(action=self.id, subject=subject, reason=f"{name} is deallocated already.")
+        if todo := await _by_hand(azure, vm, why):
+            return Plan(action=self.id, subject=subject, reason=f"{vm.name} is left running.", by_hand=(todo,))
         change = Change(
             action=self.id,
-            resource=vm["id"],
-            summary=f"deallocate the virtual machine {name}, now {power}",
-            reasons=(subject.reason,),
-            before={"vmId": vm["properties"].get("vmId"), "power": power},
+            resource=vm.id,
+            summary=f"deallocate the virtual machine {vm.name}, now {vm.power}",
+            reasons=(subject.reason, why),
+            before={"vmId": vm.vm_id, "power": vm.power},
             lasting="Starting it again does not bring back memory, the temporary disk or a dynamic public address.",
         )
         return Plan(action=self.id, subject=subject, changes=(change,))
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
-        vm = await _read(azure, change.resource)
-        if vm is None or _power(vm) == "deallocated":
+        vm = await machine.read(azure, change.resource)
+        if vm is None or vm.power == "deallocated":
             return Outcome(status="already_so", reason="The machine is gone." if vm is None else "It is deallocated.")
-        if vm["properties"].get("vmId") != change.before["vmId"]:
+        if vm.vm_id != change.before["vmId"]:
             return Outcome(status="drifted", reason="Another machine has its name now.")
-        if _power(vm) != "deallocating":
-            client, machine = _client(azure, change)
-            await client.virtual_machines.begin_deallocate(machine.group, machine.name, polling=False)
+        if vm.power != "deallocating":
+            at = vm.resource
+            await azure.compute(at.subscription).virtual_machines.begin_deallocate(at.group, at.name, polling=False)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
-        vm = await _read(azure, change.resource)
-        if vm is not None and _power(vm) != "deallocated":
-            raise Temporary(f"{vm['name']} is {_power(vm)}, not deallocated yet.")
+        vm = await machine.read(azure, change.resource)
+        if vm is not None and vm.power != "deallocated":
+            raise Temporary(f"{vm.name} is {vm.power}, not deallocated yet.")
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        vm = await _read(azure, change.resource)
+        vm = await machine.read(azure, change.resource)
         if vm is None:
             return Outcome(status="failed", reason="The machine is gone.")
-        if _power(vm) == "running" or change.before["power"] != "running":
-            was = f"It was {change.before['power']} before, and is left {_power(vm)}."
-            return Outcome(status="already_so", reason="" if _power(vm) == "running" else was)
-        if _power(vm) != "starting":
-            client, machine = _client(azure, change)
-            await client.virtual_machines.begin_start(machine.group, machine.name, polling=False)
-            vm = await _read(azure, change.resource)
-        if vm is None or _power(vm) != "running":
+        if vm.power == "running" or change.before["power"] != "running":
+            was = f"It was {change.before['power']} before, and is left {vm.power}."
+            return Outcome(status="already_so", reason="" if vm.power == "running" else was)
+        if vm.power != "starting":
+            at = vm.resource
+            await azure.compute(at.subscription).virtual_machines.begin_start(at.group, at.name, polling=False)
+            vm = await machine.read(azure, change.resource)
+        if vm is None or vm.power != "running":
             raise Temporary(f"{change.resource} was told to start and is not running yet.")
         return Outcome(status="done")
 
 
-def _client(azure: "Azure", change: Change) -> "tuple[ComputeManagementClient, ResourceId]":
-    machine = ResourceId.parse(change.resource)
-    return azure.compute(machine.subscription), machine
-
-
-async def _read(azure: "Azure", resource: str) -> Json | None:
-    vm = ResourceId.parse(resource)
-    with absent_is_fine():
-        client = azure.compute(vm.subscription)
-        return rest(await client.virtual_machines.get(vm.group, vm.name, expand="instanceView"))
-    return None
-
-
-def _power(vm: Json) -> str:
-    """running, starting, stopping, stopped, deallocating, deallocated, or unknown."""
-    statuses = vm["properties"].get("instanceView", {}).get("statuses", [])
-    codes = [s["code"].partition("/") for s in statuses]
-    return next((state for kind, _, state in codes if kind == "PowerState"), "unknown")
+async def _by_hand(azure: "Azure", vm: machine.Machine, why: str) -> str:
+    """What a person must do where it can't be deallocated either; "" where it can."""
+    if vm.instance or vm.cluster:
+        return why
+    if vm.ephemeral:
+        return (
+            f"{why} And {vm.name} has an ephemeral OS disk, and would lose its system when it is stopped: cut it off."
+        )
+    if lock := await network.read_only(azure, vm.id):
+        return f"{why} It can't be deallocated either. Take the lock {lock} off, and run the incident again (an Owner)."
+    return ""

@@ -46,18 +46,18 @@ _OF_THE_MACHINE = frozenset({"agent"})  # what `declare` says of the machine rat
 
 def of(world: World, vm: Resource) -> Json:
     """What is inside a machine: a copy. {} for one whose disk has never been written."""
-    return dict((_holder(world, vm).body.get("sandbox") or {}).get("guest") or {})
+    return dict((holder(world, vm).body.get("sandbox") or {}).get("guest") or {})
 
 
 def keep(world: World, vm: Resource, guest: Json) -> None:
     """Change what is inside a machine."""
-    place(world, _holder(world, vm), guest)
+    place(world, holder(world, vm), guest)
 
 
-def place(world: World, holder: Resource, guest: Json) -> None:
+def place(world: World, on: Resource, guest: Json) -> None:
     """Put a guest on a disk, or on a machine without one."""
-    inside = {**(holder.body.get("sandbox") or {}), "guest": guest}
-    world.put(holder.id, {**holder.body, "sandbox": inside})
+    inside = {**(on.body.get("sandbox") or {}), "guest": guest}
+    world.put(on.id, {**on.body, "sandbox": inside})
 
 
 def new(system: str, seed: str, profile: Json, declared: Json | None = None) -> Json:
@@ -127,6 +127,7 @@ def salt(*seed: str) -> str:
     return made_up_id("salt", *seed).replace("-", "")[:16]
 
 
-def _holder(world: World, vm: Resource) -> Resource:
+def holder(world: World, vm: Resource) -> Resource:
+    """What has the guest of a machine: its OS disk, or itself where it has none."""
     disk = (vm.properties.get("storageProfile") or {}).get("osDisk") or {}
     return world.get(str((disk.get("managedDisk") or {}).get("id") or "")) or vm

@@ -23,6 +23,13 @@ room = Room(NETWORK)
 _BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
 _NIC, _NICS = _BASE + "/networkInterfaces/{name}", f"{NETWORK}/networkInterfaces"
 _GROUP, _GROUPS = _BASE + "/networkSecurityGroups/{name}", f"{NETWORK}/networkSecurityGroups"
+# What else an interface may be in -> the right that it takes.
+_POOLS = {
+    "loadBalancerBackendAddressPools": "loadBalancers/backendAddressPools/join/action",
+    "loadBalancerInboundNatRules": "loadBalancers/inboundNatRules/join/action",
+    "applicationGatewayBackendAddressPools": "applicationGateways/backendAddressPools/join/action",
+    "applicationSecurityGroups": "applicationSecurityGroups/joinIpConfiguration/action",
+}
 _BASTION, _BASTIONS = _BASE + "/bastionHosts/{name}", f"{NETWORK}/bastionHosts"
 
 
@@ -39,6 +46,9 @@ async def put_nic(call: Call) -> Reply:
             need_linked(call, f"{NETWORK}/virtualNetworks/subnets/join/action", str(subnet))
         if address := (inner.get("publicIPAddress") or {}).get("id"):
             need_linked(call, f"{NETWORK}/publicIPAddresses/join/action", str(address))
+        for name, right in _POOLS.items():
+            for pool in inner.get(name) or ():
+                need_linked(call, f"{NETWORK}/{right}", str(pool["id"]))
     return _store(call, {**body, "properties": {k: v for k, v in properties.items() if k != "virtualMachine"}})
 
 

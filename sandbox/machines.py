@@ -1,0 +1,128 @@
+"""What a score sees of machines: whether one is cut off, what is in it, and what a response may change in it.
+
+A machine that is to be evicted stays what it is. What may have happened to it: it was stopped, or its interfaces have a
+security group that lets nothing through; its users have other passwords; users and keys that the attacker had in it
+(`locked_out`) are gone. All else in it counts as kept.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sandbox.azure import guest, guest_windows, network_rules
+from sandbox.azure.world import Resource, World
+from sandbox.exercise import LogIn
+
+Json = dict[str, Any]
+State = Mapping[str, Json]
+
+INSIDE, GUESTS = "sandbox", "/guests"  # where a state has what lies inside a machine: its power, and its files
+_TAG = "countersign-incident"  # on what a response makes beside a machine
+_GROUPS = "microsoft.network/networksecuritygroups"
+_OUTSIDE, _NEIGHBOR = "198.51.100.7", "10.0.0.4"
+_PORTS = (22, 443, 445, 3389)
+
+
+def show(world: World, found: dict[str, Json]) -> None:
+    """Put into a snapshot what a score sees of machines: their guests have keys of their own."""
+    for kind in (guest.VM, guest.INSTANCE):
+        for vm in world.list(kind, lag=False):
+            inside = {"power": "running", **found[vm.key].get(INSIDE, {}), "isolated": _isolated(world, vm)}
+            found[vm.key] = {**found[vm.key], INSIDE: inside}
+            holder = guest.holder(world, vm)
+            has = dict(found[holder.key].get(INSIDE) or {})
+            if (held := has.pop("guest", None)) is not None:
+                found[GUESTS + vm.key] = {"type": "guest", **held}
+                rest = {k: v for k, v in found[holder.key].items() if k != INSIDE}
+                found[holder.key] = {**rest, INSIDE: has} if has else rest
+
+
+def harmless(vm: Json) -> bool:
+    """Whether nothing on a machine runs, or it reaches nobody and nobody it."""
+    inside = vm.get(INSIDE, {})
+    return inside.get("power") in {"deallocated", "stopped"} or bool(inside.get("isolated"))
+
+
+def spared(
+    before: State, after: State, machines: Iterable[str], locked_out: Iterable[LogIn]
+) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Both states without what a response may change of these machines (keys)."""
+    sides = dict(before), dict(after)
+    wanted = list(locked_out)
+    made = set[str]()
+    for vm in machines:
+        for card in _interfaces(before.get(vm, {})):
+            made.add(_group(after.get(card, {})))
+            for side in sides:
+                if card in side:
+                    side[card] = _without_group(side[card])
+        key, its = GUESTS + vm, [one for one in wanted if one.machine.lower() == vm]
+        if vm in before and vm not in after:
+            sides[0].pop(key, None)  # with a machine goes what is in it
+        there = _users(after.get(key, {}))
+        for side in sides:
+            if key in side:
+                side[key] = _essence(side[key], {one.user for one in its} - there, [o.key for o in its if o.key])
+    for key in made - before.keys():
+        body = after.get(key, {})
+        if str(body.get("type", "")).lower() == _GROUPS and _TAG in (body.get("tags") or {}):
+            sides[1].pop(key, None)
+    return sides
+
+
+def _isolated(world: World, vm: Resource) -> bool:
+    return not any(
+        network_rules.allowed(world, vm, direction, address, port)
+        for direction in ("Inbound", "Outbound")
+        for address in (_OUTSIDE, _NEIGHBOR)
+        for port in _PORTS
+    )
+
+
+def _interfaces(vm: Json) -> list[str]:
+    profile = (vm.get("properties") or {}).get("networkProfile") or {}
+    return [str(nic["id"]).lower() for nic in profile.get("networkInterfaces") or ()]
+
+
+def _group(card: Json) -> str:
+    return str(((card.get("properties") or {}).get("networkSecurityGroup") or {}).get("id") or "").lower()
+
+
+def _without_group(card: Json) -> Json:
+    return {**card, "properties": {k: v for k, v in card["properties"].items() if k != "networkSecurityGroup"}}
+
+
+def _users(inside: Json) -> set[str]:
+    if inside.get("system") == "windows":
+        return set(inside["users"])
+    return {line.partition(":")[0] for line in _text(inside, "/etc/passwd").splitlines()}
+
+
+def _essence(inside: Json, gone: set[str], keys: list[str]) -> Json:
+    """What is in a machine, without passwords, these users and these keys."""
+    files = {path: _lines(path, entry, gone, keys) for path, entry in (inside.get("files") or {}).items()}
+    found = {**inside, "files": files}
+    if inside.get("system") == "windows":
+        users = {name: {**user, "hash": ""} for name, user in inside["users"].items() if name not in gone}
+        return {**found, "users": users, "threats": []}
+    return found
+
+
+def _lines(path: str, entry: Json, gone: set[str], keys: list[str]) -> Json:
+    if "text" not in entry:
+        return entry
+    lines = str(entry["text"]).splitlines()
+    if path in {"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"}:
+        parts = [line.split(":") for line in lines if line.partition(":")[0] not in gone]
+        if path == "/etc/shadow":
+            parts = [[name, *rest[2:]] for name, _hash, *rest in parts]
+        elif path != "/etc/passwd":
+            parts = [[*p[:-1], ",".join(m for m in p[-1].split(",") if m not in gone)] for p in parts]
+        lines = [":".join(map(str, p)) for p in parts]
+    elif path.endswith("/authorized_keys") or path == guest_windows.SSH_KEYS:
+        blobs = {(key.split()[1:2] or [key])[0] for key in keys}
+        lines = [line for line in lines if not blobs & set(line.split())]
+    return {**entry, "text": "\n".join(lines)}
+
+
+def _text(inside: Json, path: str) -> str:
+    return str(((inside.get("files") or {}).get(path) or {}).get("text", ""))
