@@ -112,3 +112,11 @@ async def test_an_older_role_that_nobody_touched_is_no_ones_business(there: Atta
 
     assert not any(c.resource.endswith(other) for c in plan.changes)
     assert not any("Older" in text for text in (*plan.kept, *plan.by_hand))
+
+
+async def test_what_he_had_written_before_himself_is_not_what_it_was(there: Attacked) -> None:
+    there.case = there.case.having(findings=())  # his first write is not known: only who wrote it last
+
+    change = next(c for c in (await planned(there, ACTION)).changes if c.resource.endswith(WEB))
+
+    assert change.before["former"]["permissions"][0]["actions"] != ["*"]
