@@ -74,16 +74,20 @@ def _of_expect(expect: Expect) -> Mistakes:
     for index, text in enumerate(expect.returned):
         if not _USER.fullmatch(text):
             yield ("expect", "returned", index), "is no /users/<name or object id>"
-    for index, way in enumerate(expect.locked_out):
-        try:
-            ResourceId.parse(way.machine)
-        except Permanent as error:
-            yield ("expect", "locked_out", index, "machine"), str(error)
+    yield from _of_ways(expect)
     evicted = {text.lower() for text in expect.evicted}
     for part in ("reverted", "kept"):
         for index, text in enumerate(getattr(expect, part)):
             if text.lower() in evicted:
                 yield ("expect", part, index), "is also in `evicted`"
+
+
+def _of_ways(expect: Expect) -> Mistakes:
+    for index, way in enumerate(expect.locked_out):
+        try:
+            ResourceId.parse(way.machine)
+        except Permanent as error:
+            yield ("expect", "locked_out", index, "machine"), str(error)
 
 
 def _made(exercise: Exercise, world: WorldFile) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _app_id(name: str) -> str:
 
 
 def _scopes(scene: Scene) -> list[str]:
-    """Where the responder has its role. In Azure no custom role can be given at the root: there it is a built-in one."""
+    """Where the responder has its role. In Azure no custom role can be given at the root: there a built-in one is."""
     responder = scene.world.responder
     return [*(f"/subscriptions/{subscription}" for subscription in responder.subscriptions), *responder.scopes]
 
