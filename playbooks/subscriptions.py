@@ -22,6 +22,7 @@ STEPS = (
     Step("subscriptions.stop_jobs", "one"),
     Step("subscriptions.remove_automation_assets", "one"),
     Step("subscriptions.purge_automation_assets", "two"),
+    Step("subscriptions.detach_identities", "one"),
     # Data on what is deleted does not come back.
     Step("subscriptions.delete_resources", "two"),
     # After the deletes: locks that come back would only be in their way.

@@ -17,6 +17,7 @@ from responders.service_principals.remove_grants import RemoveGrants
 from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.cancel_role_requests import CancelRoleRequests
 from responders.subscriptions.delete_resources import DeleteResources
+from responders.subscriptions.detach_identities import DetachIdentities
 from responders.subscriptions.purge_automation_assets import PurgeAutomationAssets
 from responders.subscriptions.remove_automation_assets import RemoveAutomationAssets
 from responders.subscriptions.remove_delegations import RemoveDelegations
@@ -78,6 +79,7 @@ ACTIONS: tuple[Action, ...] = (
     StopJobs(),
     RemoveAutomationAssets(),
     PurgeAutomationAssets(),
+    DetachIdentities(),
     DeleteResources(),
     RestoreGuards(),
     Isolate(),

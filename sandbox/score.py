@@ -80,6 +80,7 @@ def tally(
     # The principal of a managed identity goes with its resource.
     owned = {key: of for key, body in before.items() if (of := _owned(body)) and of not in after}
     gone |= {key.rpartition("/")[2] for key, of in owned.items() if _covered(of, evicted)}
+    gone |= {key.rpartition("/")[2] for key, body in before.items() if key not in was and _owned(body) in reverted}
     left = [
         f"{text} is to be evicted, and was never there: the attack didn't make it."
         if key not in before
@@ -152,7 +153,7 @@ def _made_again(before: State, after: State, between: State | None) -> tuple[Sta
 
     def without(side: State) -> State:
         return {
-            key: _lossy(body) if key in gone else body
+            key: _lossy(body) if key in {*gone, *same} else body
             for key, body in side.items()
             if not (key in (gone | new) and _owned(body) in same)
         }

@@ -136,6 +136,11 @@ def merged(old: Json, change: Json) -> Json:
 def with_identity(call: Call, body: Json, old: Resource | None) -> Json:
     """Give a resource the system-assigned identity that it asks for, or end the one that it no longer wants."""
     wanted = body.get("identity")
+    if isinstance(wanted, dict) and str(wanted.get("type", "")).lower() == "none":
+        wanted, body = None, {k: v for k, v in body.items() if k != "identity"}
+    elif isinstance(wanted, dict) and wanted.get("userAssignedIdentities") == {}:
+        body = {**body, "identity": {k: v for k, v in wanted.items() if k != "userAssignedIdentities"}}
+        wanted = body["identity"]
     principal = (old.body.get("identity") or {}).get("principalId") if old else None
     if not isinstance(wanted, dict) or "systemassigned" not in str(wanted.get("type", "")).lower():
         call.world.directory.purge(principal or "")
