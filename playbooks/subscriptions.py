@@ -27,4 +27,5 @@ STEPS = (
     Step("subscriptions.delete_resources", "two"),
     # After the deletes: locks that come back would only be in their way.
     Step("subscriptions.restore_guards", "one"),
+    Step("subscriptions.restore_settings", "one"),
 )

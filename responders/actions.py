@@ -28,6 +28,7 @@ from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.remove_webhooks import RemoveWebhooks
 from responders.subscriptions.restore_guards import RestoreGuards
 from responders.subscriptions.restore_runbooks import RestoreRunbooks
+from responders.subscriptions.restore_settings import RestoreSettings
 from responders.subscriptions.stop_jobs import StopJobs
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -82,6 +83,7 @@ ACTIONS: tuple[Action, ...] = (
     DetachIdentities(),
     DeleteResources(),
     RestoreGuards(),
+    RestoreSettings(),
     Isolate(),
     Deallocate(),
 )

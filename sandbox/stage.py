@@ -122,7 +122,9 @@ def _responder(name: str, rights: Iterable[str], scopes: list[str]) -> dict[str,
     graph = [right for right in rights if "/" not in right]
     secrets = [right for right in rights if right.startswith(_SECRETS)]
     evidence = [right for right in rights if right.startswith((_SNAPSHOTS, _LOCKS))]
-    own = {*secrets, *(right for right in evidence if right.startswith(_SNAPSHOTS))}
+    # Other people's snapshots are read, and their exports ended; only our own are made and deleted.
+    made = {right for right in evidence if right.startswith(_SNAPSHOTS) and right.endswith(("/write", "/delete"))}
+    own = {*secrets, *made}
     arm = [right for right in rights if "/" in right and right not in own]
     client, role, keeper = _app_id(name), f"{ROLE} ({name})", f"{ROLE}, secrets ({name})"
     collector = f"{ROLE}, evidence ({name})"

@@ -18,6 +18,7 @@ from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.memo import Memo
 from responders.model import Case, Finding, Json, Verdict
+from responders.subscriptions import resource_graph
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 VERSION = "2021-04-01"  # of Microsoft.Resources: the list, groups, providers
 GROUPS = "Microsoft.Resources/subscriptions/resourceGroups"
 AT_ONCE = 8  # reads under way at a time
-_GRAPH = "2022-10-01"
 # It is a constant: nothing of an incident is ever in it.
 _MADE_GROUPS = "resourcecontainerchanges | where properties.changeType == 'Create' | project id, properties"
 _STABLE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -63,26 +63,16 @@ async def resources(azure: "Azure", subscription: str) -> list[Found]:
 
 
 async def groups_made(azure: "Azure", subscription: str) -> dict[str, tuple[str, datetime]]:
-    """Who made which resource group and when, as far as Resource Graph knows: two weeks back, minutes late.
-
-    POST /providers/Microsoft.ResourceGraph/resources.
-    """
+    """Who made which resource group and when, as far as Resource Graph knows: two weeks back, minutes late."""
     made: dict[str, tuple[str, datetime]] = {}
-    body: Json = {"subscriptions": [subscription], "query": _MADE_GROUPS}
-    options: Json = {"resultFormat": "objectArray"}
-    while True:
-        path = "/providers/Microsoft.ResourceGraph/resources"
-        page = await azure.arm("POST", path, _GRAPH, body={**body, "options": options})
-        for row in page["data"]:
-            properties = row["properties"]
-            attributes = properties["changeAttributes"]
-            at, by = datetime.fromisoformat(attributes["timestamp"]), str(attributes.get("changedBy") or "")
-            key = str(properties["targetResourceId"]).lower()
-            if key not in made or made[key][1] < at:  # it may have been deleted, and made again
-                made[key] = by, at
-        if not page.get("$skipToken"):
-            return made
-        options["$skipToken"] = page["$skipToken"]
+    async for row in resource_graph.rows(azure, subscription, _MADE_GROUPS):
+        properties = row["properties"]
+        attributes = properties["changeAttributes"]
+        at, by = datetime.fromisoformat(attributes["timestamp"]), str(attributes.get("changedBy") or "")
+        key = str(properties["targetResourceId"]).lower()
+        if key not in made or made[key][1] < at:  # it may have been deleted, and made again
+            made[key] = by, at
+    return made
 
 
 async def version(azure: "Azure", id_: ResourceId) -> str:
