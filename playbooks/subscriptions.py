@@ -23,6 +23,8 @@ STEPS = (
     Step("subscriptions.remove_automation_assets", "one"),
     Step("subscriptions.purge_automation_assets", "two"),
     Step("subscriptions.detach_identities", "one"),
+    # Whoever has the address of an export reads on without any right; a disk that is exported can't be deleted.
+    Step("subscriptions.revoke_disk_access", "two"),
     # Data on what is deleted does not come back.
     Step("subscriptions.delete_resources", "two"),
     # After the deletes: locks that come back would only be in their way.

@@ -29,6 +29,7 @@ from responders.subscriptions.remove_webhooks import RemoveWebhooks
 from responders.subscriptions.restore_guards import RestoreGuards
 from responders.subscriptions.restore_runbooks import RestoreRunbooks
 from responders.subscriptions.restore_settings import RestoreSettings
+from responders.subscriptions.revoke_disk_access import RevokeDiskAccess
 from responders.subscriptions.stop_jobs import StopJobs
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -84,6 +85,7 @@ ACTIONS: tuple[Action, ...] = (
     DeleteResources(),
     RestoreGuards(),
     RestoreSettings(),
+    RevokeDiskAccess(),
     Isolate(),
     Deallocate(),
 )
