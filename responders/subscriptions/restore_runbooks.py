@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
-_PUBLISHING = ("runbooks/publish/action", "runbooks/write")  # the latter may publish from a link
+PUBLISHING = ("runbooks/publish/action", "runbooks/write")  # the latter may publish from a link
 
 
 class Found(Struct):
@@ -82,7 +82,7 @@ class RestoreRunbooks:
         """Compare the scripts that a runbook has now with what it had before the first of these deeds."""
         name, id_ = runbook["name"], runbook["id"]
         content, draft = await asyncio.gather(account.content(name), account.draft(name))
-        published = planted.deeds(case, id_, *_PUBLISHING)
+        published = planted.deeds(case, id_, *PUBLISHING)
         want, source = content, "it was published before the window, and nobody published since"
         if published and content is not None:
             before = await last_familiar(account, name, jobs, deeds)

@@ -65,27 +65,27 @@ class StopJobs:
         self, case: Case, account: Account, runbook: Json, mine: list[Json], jobs: list[Json]
     ) -> list[tuple[Json, Verdict]]:
         """Of the live jobs of a familiar runbook those that a suspect is behind, and why."""
-        changed = planted.deeds(case, runbook["id"], *planted.RUNBOOK_WRITES)
         wanted = [job for job in mine if (made := planted.made_at(job)) and made >= case.since]
-        if not wanted:
-            return []
-        before = await restore_runbooks.last_familiar(account, runbook["name"], jobs, changed) if changed else None
+        published = planted.deeds(case, runbook["id"], *restore_runbooks.PUBLISHING) if wanted else []
+        was = await restore_runbooks.last_familiar(account, runbook["name"], jobs, published) if published else None
         found = []
         for job in wanted:
             made = planted.made_at(job)
+            verdict = None
             if deed := case.did(f"{ACCOUNT}/jobs/write", job["id"]):
-                found.append((job, familiarity.judge(case, deed.caller, made, deed, thing=job["id"])))
-            elif changed and made and made >= changed[0].at:
+                verdict = familiarity.judge(case, deed.caller, made, deed, thing=job["id"])
+            elif published and made and made >= published[0].at:
                 script = await account.ran(job["name"])
-                if before is None or script != before[1]:
-                    verdict = planted.verdict_on(case, runbook["id"], changed)
-                    why = f"it runs what the suspect wrote: SHA-256 {restore_runbooks.digest(script or '')}"
-                    found.append((job, Verdict(familiarity=verdict.familiarity, reasons=(why, *verdict.reasons))))
-            elif deed := await _hooked(case, account, job):
-                verdict = familiarity.judge(case, deed.caller, deed.at, deed, thing=deed.resource)
-                reasons = (f"the webhook {deed.resource.rpartition('/')[2]} started it", *verdict.reasons)
-                found.append((job, Verdict(familiarity=verdict.familiarity, reasons=reasons)))
-        return [(job, verdict) for job, verdict in found if verdict.familiarity != "familiar"]
+                if was is None or script != was[1]:
+                    verdict = _by_script(case, runbook["id"], published, script or "")
+            if verdict is None and (deed := await _hooked(case, account, job)):
+                name, said = deed.resource.rpartition("/")[2], familiarity.judge(case, deed.caller, deed.at, deed)
+                verdict = Verdict(
+                    familiarity=said.familiarity, reasons=(f"the webhook {name} started it", *said.reasons)
+                )
+            if verdict and verdict.familiarity != "familiar":
+                found.append((job, verdict))
+        return found
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         account, id_ = Account.of(azure, change.resource), ResourceId.parse(change.resource)
@@ -121,6 +121,16 @@ def _change(resource: str, what: str, verdict: Verdict, job: Json) -> Change:
         before={name: job[name] for name in kept if job.get(name) is not None},
         lasting="A job that was stopped is not run again: whoever needs what it does starts its runbook anew.",
     )
+
+
+def _by_script(case: Case, runbook: str, published: list[Finding], script: str) -> Verdict:
+    """What is to be thought of a job that ran a script which is not known to be familiar."""
+    verdict = planted.verdict_on(case, runbook, published)
+    why = f"the suspect wrote what it runs, which has SHA-256 {restore_runbooks.digest(script)}"
+    if not any(deed.operation.lower().endswith("/publish/action") for deed in published):
+        why = f"the suspect may have written what it runs, which has SHA-256 {restore_runbooks.digest(script)}"
+        return Verdict(familiarity="unknown", reasons=(why, *verdict.reasons))
+    return Verdict(familiarity=verdict.familiarity, reasons=(why, *verdict.reasons))
 
 
 async def _hooked(case: Case, account: Account, job: Json) -> Finding | None:
