@@ -30,4 +30,5 @@ STEPS = (
     # After the deletes: locks that come back would only be in their way.
     Step("subscriptions.restore_guards", "one"),
     Step("subscriptions.restore_settings", "one"),
+    Step("subscriptions.rotate_keys", "two"),
 )

@@ -30,6 +30,7 @@ from responders.subscriptions.restore_guards import RestoreGuards
 from responders.subscriptions.restore_runbooks import RestoreRunbooks
 from responders.subscriptions.restore_settings import RestoreSettings
 from responders.subscriptions.revoke_disk_access import RevokeDiskAccess
+from responders.subscriptions.rotate_keys import RotateKeys
 from responders.subscriptions.stop_jobs import StopJobs
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -86,6 +87,7 @@ ACTIONS: tuple[Action, ...] = (
     RestoreGuards(),
     RestoreSettings(),
     RevokeDiskAccess(),
+    RotateKeys(),
     Isolate(),
     Deallocate(),
 )

@@ -193,6 +193,7 @@ class Drill:
         """Try the attacker's ways in, let owners come back, and try again: what is wrong, into what nothing leads."""
         identities = self._people("/users/", "/servicePrincipals/", "/applications/")
         failures, shut = await self.thief.tries(identities)
+        failures += await self.thief.keys(self.scene.role("Owner")[0])
         owners = {key_of(text, self._names()): text for text in self.scene.exercise.expect.returned}
         vault = environment(self.scene, self.sandbox, Path())["COUNTERSIGN_VAULT"]
         failures += await self.thief.returned(owners, vault)

@@ -6,7 +6,7 @@ application as which he came, and to which he gave nothing, he knows its own sec
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +16,7 @@ from sandbox.azure.claims import claims_of
 from sandbox.azure.directory import APPLICATION, COLLECTIONS, SERVICE_PRINCIPAL, USER
 from sandbox.azure.well_known import made_up_id
 from sandbox.checks import url
+from sandbox.people import Unexpected
 from sandbox.stage import DESK, identity, password
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Json = dict[str, Any]
 _OBJECT = re.compile(r"/(users|applications|servicePrincipals)(?:/|\(appId=')([^/?')]+)", re.IGNORECASE)
 _TRUST = re.compile(r"(/subscriptions/.+)/federatedIdentityCredentials/[^/?]+", re.IGNORECASE)
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_LISTS = re.compile(r"/list(Keys|Credentials)(\?|$)", re.IGNORECASE)
+_KEY = 30  # no name or address that is listed beside a key is so long without a dot
 _MUST_CHANGE = 50055
 _OWN = "Given-back-to-0wner!"  # what owners choose when they must change a password
 
@@ -50,10 +53,12 @@ class Thief:
         self._scene, self._sandbox, self._people = scene, sandbox, people
         self._passwords = {u.upn.lower(): u.password or password(u.upn) for u in scene.world.users if not u.tenant}
         self._ways: list[Way] = []
+        self._keys: list[tuple[Call, frozenset[str]]] = []  # what he asked for keys, and what he was answered
 
     def note(self, call: "Call", answer: Json) -> None:
         """Remember what a call of the attack gave him."""
         target, body = url(call.target), call.body if isinstance(call.body, dict) else {}
+        self._keys += [(call, frozenset(_texts(answer)))] * bool(_LISTS.search(target))
         profile = body.get("passwordProfile") or {}
         if trust := _TRUST.search(target):
             self._note_trust(_behind(self._sandbox, trust[1]), body.get("properties") or {})
@@ -119,6 +124,18 @@ class Thief:
             if ways and not open_:
                 shut.add(key)
         return failures, shut
+
+    async def keys(self, owner: str) -> list[str]:
+        """Ask again as the owner for what he was told: a sentence for each resource of which a key still works."""
+        open_ = []
+        for call, told in self._keys:
+            try:
+                now = await self._people.make(msgspec.structs.replace(call, by=owner), "the owner")
+            except Unexpected:
+                continue  # it is gone
+            if told.intersection(_texts(now)):
+                open_.append(f"Open: keys that the attacker read still work: {url(call.target).partition('?')[0]}.")
+        return open_
 
     async def returned(self, names: Mapping[str, str], vault: str) -> list[str]:
         """Let the owners of accounts come back: with the new password from the vault, which they change at once.
@@ -202,6 +219,15 @@ class Thief:
         if found and kinds[collection.lower()] == APPLICATION and found["@odata.type"] != APPLICATION:
             return directory.application(found.get("appId", ""))
         return found
+
+
+def _texts(answer: Any) -> Iterator[str]:
+    """All keys in an answer, at whatever depth."""
+    if isinstance(answer, dict | list):
+        for inner in answer.values() if isinstance(answer, dict) else answer:
+            yield from _texts(inner)
+    elif isinstance(answer, str) and len(answer) > _KEY:
+        yield answer
 
 
 def _behind(sandbox: "Sandbox", resource: str) -> Json | None:

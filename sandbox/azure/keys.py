@@ -168,7 +168,7 @@ def _routes(kind: _Kind) -> Room:
         resource = owner(call, kind.renew)
         wanted = str(call.body.get(kind.which) or "").lower()
         # Cosmos and the buses say "primary" or "PrimaryKey" for what they list under a longer name.
-        names = [n for n in kind.names if wanted in {n.lower(), n.lower().removesuffix("masterkey")}]
+        names = [n for n in kind.names if wanted in {n.lower(), n.lower().removesuffix("key").removesuffix("master")}]
         if kind.which and not names:
             message = f"Values for request parameters are invalid: {kind.which}."
             raise bad_request("InvalidValuesForRequestParameters", message)

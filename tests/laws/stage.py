@@ -34,6 +34,7 @@ _APPLICATIONS = ("disable", "remove_federated_credentials", "remove_certificates
 AFTER = {
     "subscriptions.remove_role_definitions": ("subscriptions.strip_role_assignments",),
     "users.enable": ("users.disable", "users.reset_password"),
+    "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
     "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
 }
 _TRIES = 20
@@ -92,7 +93,14 @@ class Attacked:
 
     def writes(self, since: int) -> list[str]:
         calls = self.sandbox.requests[since:]
-        reads = ("/getByIds", "/$batch", "/exportTemplate", "/Microsoft.ResourceGraph/resources")
+        reads = (
+            "/getByIds",
+            "/$batch",
+            "/exportTemplate",
+            "/Microsoft.ResourceGraph/resources",
+            "/listKeys",
+            "/listCredentials",
+        )
         return [f"{r.method} {r.path}" for r in calls if r.method != "GET" and not r.path.endswith(reads)]
 
     async def plan(self, action: Action) -> list[Change]:
