@@ -171,6 +171,15 @@ class Case(Struct, frozen=True, kw_only=True):
         hits = (f for f in self.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted)
         return min((f for f in hits if f.outcome != "failed"), key=lambda f: f.at, default=None)
 
+    def deeds(self, operation: str) -> dict[str, Finding]:
+        """The same for all resources, by id in lower case: for whoever asks of thousands."""
+        wanted = operation.lower()
+        hits = [f for f in self.findings if f.suspect and f.outcome != "failed" and f.operation.lower() == wanted]
+        first: dict[str, Finding] = {}
+        for finding in sorted(hits, key=lambda f: f.at):
+            first.setdefault(finding.resource.lower(), finding)
+        return first
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One write, small enough to approve, apply, check and undo by itself."""

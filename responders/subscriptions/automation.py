@@ -65,10 +65,6 @@ class Account(Struct, frozen=True):
         """The jobs of the last 30 days, the newest first. A list has neither who started them nor their parameters."""
         return await _all(self.client.job.list_by_automation_account(*self._at))
 
-    async def live_jobs(self, runbook: str) -> list[Json]:
-        """Jobs of the runbook that have not come to an end."""
-        return [j for j in await self.jobs() if belongs(j, runbook) and live(j)]
-
     async def job(self, name: str) -> Json | None:
         with absent_is_fine():
             return rest(await self.client.job.get(*self._at, name))

@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
+from responders.memo import Memo
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import planted, recreate_runbook
 from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, belongs, live, scheduled
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
+AT_ONCE = 8  # runbooks that are read at a time
 _LISTS = ("jobSchedules", "webhooks")
+# The lists of an account, with what hangs on all its runbooks: as long as changes are made or checked side by side.
+_before = Memo[tuple[list[Json], list[Json], list[Json]]](3)
+_after = Memo[list[Json]](3)
 
 
 class RemoveRunbooks:
@@ -68,17 +73,20 @@ class RemoveRunbooks:
         links, hooks, clocks, jobs = await asyncio.gather(
             account.job_schedules(), account.webhooks(), account.schedules(), account.jobs()
         )
-        changes = []
-        for name, verdict in sorted(doubtful.items()):
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def evidence(name: str) -> tuple[Json | None, str | None, str | None]:
+            # The list leaves out some of what a GET has, and undo needs all.
+            async with room:
+                return await asyncio.gather(account.runbook(name), account.content(name), account.draft(name))
+
+        changes, names = [], sorted(doubtful)
+        for name, (whole, content, draft) in zip(names, await asyncio.gather(*map(evidence, names)), strict=True):
+            if whole is None:
+                continue  # gone since the list was made
             mine = [link for link in links if belongs(link, name)]
             others = {scheduled(link).lower() for link in links if not belongs(link, name)}
             timers = {scheduled(link).lower() for link in mine} - others
-            # The list leaves out some of what a GET has, and undo needs all.
-            whole, content, draft = await asyncio.gather(
-                account.runbook(name), account.content(name), account.draft(name)
-            )
-            if whole is None:
-                continue  # gone since the list was made
             ran = [job for job in jobs if belongs(job, name)]
             before = {
                 "runbook": whole,
@@ -90,15 +98,14 @@ class RemoveRunbooks:
                 "jobs": [job for job in ran if live(job)],
                 "ended": [job for job in ran if not live(job)],
             }
-            changes.append(_change(self.id, whole, verdict, before))
+            changes.append(_change(self.id, whole, doubtful[name], before))
         return changes, kept
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         account, before = Account.of(azure, change.resource), change.before
         name = before["runbook"]["name"]
-        runbook, links, hooks, jobs = await asyncio.gather(
-            account.runbook(name), account.job_schedules(), account.webhooks(), account.live_jobs(name)
-        )
+        runbook, (links, hooks, ran) = await asyncio.gather(account.runbook(name), _lists(azure, account))
+        jobs = _live(ran, name)
         if runbook and planted.stamp(runbook) != planted.stamp(before["runbook"]):
             return Outcome(status="drifted", reason="The runbook was changed after the plan.", after=runbook)
         now = {
@@ -112,20 +119,28 @@ class RemoveRunbooks:
         timers = [s["name"] for s in before["schedules"] if await account.schedule(s["name"])]
         if not (runbook or jobs or timers or any(now.values())):
             return Outcome(status="already_so", reason="It is gone already, with all that started it.")
-        # First what would start it again, then what runs, then the thing itself.
-        await asyncio.gather(*(account.delete_webhook(hook["name"]) for hook in now["webhooks"]))
-        await asyncio.gather(
-            *(account.delete_job_schedule(link["properties"]["jobScheduleId"]) for link in now["jobSchedules"])
-        )
-        await asyncio.gather(*(account.delete_schedule(timer) for timer in timers))
-        await asyncio.gather(*(account.stop(job["name"]) for job in jobs if job["properties"]["status"] != STOPPING))
-        if runbook:
-            await account.delete_runbook(name)
+        try:
+            # First what would start it again, then what runs, then the thing itself.
+            await asyncio.gather(*(account.delete_webhook(hook["name"]) for hook in now["webhooks"]))
+            await asyncio.gather(
+                *(account.delete_job_schedule(link["properties"]["jobScheduleId"]) for link in now["jobSchedules"])
+            )
+            await asyncio.gather(*(account.delete_schedule(timer) for timer in timers))
+            await asyncio.gather(
+                *(account.stop(job["name"]) for job in jobs if job["properties"]["status"] != STOPPING)
+            )
+            if runbook:
+                await account.delete_runbook(name)
+        finally:
+            _before.forget(azure, account.id)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         account, name = Account.of(azure, change.resource), change.before["runbook"]["name"]
-        runbook, jobs = await asyncio.gather(account.runbook(name), account.live_jobs(name))
+        runbook, ran = await asyncio.gather(account.runbook(name), _after.get(azure, account.id, account.jobs))
+        jobs = _live(ran, name)
+        if runbook or jobs:
+            _after.forget(azure, account.id)
         if runbook:
             raise Temporary(f"The runbook {name} still shows.")
         if jobs:
@@ -134,6 +149,19 @@ class RemoveRunbooks:
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         return await recreate_runbook.recreate(azure, change)
+
+
+async def _lists(azure: "Azure", account: Account) -> tuple[list[Json], list[Json], list[Json]]:
+    """Job schedules, webhooks and jobs of an account: one look for all changes that are made side by side."""
+
+    async def read() -> tuple[list[Json], list[Json], list[Json]]:
+        return await asyncio.gather(account.job_schedules(), account.webhooks(), account.jobs())
+
+    return await _before.get(azure, account.id, read)
+
+
+def _live(jobs: list[Json], runbook: str) -> list[Json]:
+    return [job for job in jobs if belongs(job, runbook) and live(job)]
 
 
 def _change(action: str, runbook: Json, verdict: Verdict, before: Json) -> Change:

@@ -146,6 +146,8 @@ def denying(world: "World", caller: "Caller", action: str, scope: str) -> Json |
 
 
 _cache: "WeakKeyDictionary[World, tuple[int, dict[str, list[Grant]]]]" = WeakKeyDictionary()
+# Of each assignment what it gives to whom, with its body: that is never changed, but replaced.
+_read: "WeakKeyDictionary[World, dict[str, tuple[Json, str, Grant]]]" = WeakKeyDictionary()
 
 
 def _by_principal(world: "World") -> dict[str, list[Grant]]:
@@ -154,13 +156,21 @@ def _by_principal(world: "World") -> dict[str, list[Grant]]:
     if cached and cached[0] == revision:
         return cached[1]
     held: dict[str, list[Grant]] = {}
+    before, now = _read.get(world, {}), {}
     for entry in world.list(ASSIGNMENT, lag=False):
-        p = entry.properties
-        guid = str(p["roleDefinitionId"]).rpartition("/")[2].lower()
-        grant = Grant(str(p["scope"]).lower().rstrip("/"), guid, p.get("condition") or "")
-        held.setdefault(str(p["principalId"]).lower(), []).append(grant)
-    _cache[world] = (revision, held)
+        found = before.get(entry.id)
+        if found is None or found[0] is not entry.body:
+            found = (entry.body, *_given(entry.properties))
+        now[entry.id] = found
+        held.setdefault(found[1], []).append(found[2])
+    _cache[world], _read[world] = (revision, held), now
     return held
+
+
+def _given(properties: Json) -> tuple[str, Grant]:
+    guid = str(properties["roleDefinitionId"]).rpartition("/")[2].lower()
+    grant = Grant(str(properties["scope"]).lower().rstrip("/"), guid, properties.get("condition") or "")
+    return str(properties["principalId"]).lower(), grant
 
 
 def _delegated(world: "World", caller: "Caller") -> "Iterator[Grant]":

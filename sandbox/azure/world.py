@@ -153,7 +153,8 @@ class World:
 
         Without `lag` just what is there, even while lists lag: what rights are read from.
         """
-        found = [r for r in self._types.get(kind.lower(), {}).values() if ids.within(r.id, under)]
+        pool = self._types.get(kind.lower(), {}).values()
+        found = [r for r in pool if ids.within(r.id, under)] if under else list(pool)
         return found + [g for g in self._late(lag=lag) if g.type.lower() == kind.lower() and ids.within(g.id, under)]
 
     def beneath(self, id_: str, kind: str = "") -> Resources:
