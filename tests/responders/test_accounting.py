@@ -81,3 +81,8 @@ def test_what_does_not_fit_is_counted() -> None:
 
 def test_nothing_unexplained_needs_nobody() -> None:
     assert accounting.to_sign(case(), []).changes == ()
+
+
+def test_an_address_for_a_webhook_leads_nowhere_by_itself() -> None:
+    asked = did(f"{ACCOUNT}/webhooks", "Microsoft.Automation/automationAccounts/webhooks/action")
+    assert left(case(asked, did(HOOK, "Microsoft.Automation/automationAccounts/webhooks/write"))) == [HOOK]
