@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from docs import rights
 from playbooks import catalogue
 from playbooks.detections import compiling
 from responders.settings import PREFIX, Settings
@@ -83,7 +84,7 @@ def current(text: str) -> str:
 def files() -> dict[Path, str | None]:
     """Every file that is made, or has parts that are, and what it should hold; None is what should not be there."""
     documents = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    return {**{path: current(path.read_text()) for path in documents}, **compiling.files()}
+    return {**{path: current(path.read_text()) for path in documents}, **compiling.files(), **rights.files()}
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """Sets the stage for an exercise: its world, the responder's identity with exactly its rights, and its settings."""
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from responders.actions import permissions
 from sandbox import machines
 from sandbox.azure import Sandbox, World
 from sandbox.azure.well_known import made_up_id
@@ -21,7 +21,8 @@ Json = dict[str, Any]
 
 # How old the world is. Older than any window in which suspects are held to account, younger than the log keeps.
 AGE = timedelta(days=365)
-ROLE = "Countersign Responder"
+ROLES = Path(__file__).parents[1] / "infra" / "roles.json"
+GRAPH = ROLES.with_name("graph-permissions.json")
 # What a deployment makes besides, in a subscription of its own: a vault for new passwords.
 HOME = f"/subscriptions/{made_up_id('subscription', 'countersign')}"
 GROUP = f"{HOME}/resourceGroups/rg-countersign"
@@ -29,7 +30,9 @@ VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-countersign"
 EVIDENCE = f"{HOME}/resourceGroups/rg-countersign-evidence"
 DESK = "service-desk"  # the identity that hands new passwords out
 _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
-_SNAPSHOTS, _LOCKS = "Microsoft.Compute/snapshots/", "Microsoft.Authorization/locks/"  # what evidence takes
+# What evidence takes, in the group for it.
+_EVIDENCE = ("Microsoft.Compute/snapshots/", "Microsoft.Authorization/locks/")
+_KINDS = {"": "actions", "not": "notActions", "data": "dataActions"}  # of rights, as world files spell them
 _NAMING = {"members", "owners", "principal", "created_by"}  # fields that name identities
 
 
@@ -45,7 +48,7 @@ def build(scene: Scene) -> World:
         if not user.get("tenant") and user.get("type") != "Guest":
             user["password"] = user.get("password") or password(user["upn"])
     responder = scene.world.responder
-    for party in (_deployment(), _responder(responder.name, permissions(), _scopes(scene))):
+    for party in (_deployment(), _deployed(responder.name, _scopes(scene))):
         for name, entries in party.items():
             data[name] = [*data.get(name, ()), *entries]
     world = World()
@@ -66,7 +69,7 @@ def admit(world: World, scene: Scene, name: str, rights: Iterable[str]) -> None:
     directory, me = world.directory, identity(scene, name)
     for held in [key for key, grant in directory.app_roles.items() if grant["principalId"] == me]:
         del directory.app_roles[held]
-    world.load(_responder(name, rights, _scopes(scene)), scene.now - AGE)
+    world.load(_with_rights(name, rights, _scopes(scene)), scene.now - AGE)
 
 
 def environment(scene: Scene, sandbox: Sandbox, folder: Path) -> dict[str, str]:
@@ -116,18 +119,35 @@ def _scopes(scene: Scene) -> list[str]:
     return [*(f"/subscriptions/{subscription}" for subscription in responder.subscriptions), *responder.scopes]
 
 
-def _responder(name: str, rights: Iterable[str], scopes: list[str]) -> dict[str, list[Json]]:
-    """An identity and its role, made from what its actions say that they need: as a deployment makes them."""
+def _deployed(name: str, scopes: list[str]) -> dict[str, list[Json]]:
+    """The responder's identity, with the roles and the Graph permissions that infra/ deploys."""
+    client = _app_id(name)
+    me = made_up_id("service principal", client)
+    at = {"secrets": [VAULT], "evidence": [EVIDENCE], "logs": []}  # a workspace lies in the subscriptions here
+    definitions, assignments = [], []
+    for key, role in json.loads(ROLES.read_bytes()).items():
+        where, title = at.get(key, scopes), f"{role['name']} ({name})"
+        rights = {f"{kind}_actions".lstrip("_"): role[spelled] for kind, spelled in _KINDS.items()}
+        # Who may write a role has to be allowed to wherever it can be given: in this group the responder never is.
+        definitions.append({"name": title, "scopes": [*where, GROUP], **rights})
+        condition = role["condition"].replace("<principal>", me)
+        assignments += [{"scope": s, "role": title, "principal": client, "condition": condition} for s in where]
+    graph = [entry["value"] for entries in json.loads(GRAPH.read_bytes()).values() for entry in entries]
+    return {
+        "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
+        "role_definitions": definitions,
+        "role_assignments": assignments,
+    }
+
+
+def _with_rights(name: str, rights: Iterable[str], scopes: list[str]) -> dict[str, list[Json]]:
+    """An identity with these rights and no others, everywhere that a deployment would give it any."""
     rights = tuple(rights)
     graph = [right for right in rights if "/" not in right]
     secrets = [right for right in rights if right.startswith(_SECRETS)]
-    evidence = [right for right in rights if right.startswith((_SNAPSHOTS, _LOCKS))]
-    # Other people's snapshots are read, and their exports ended; only our own are made and deleted.
-    made = {right for right in evidence if right.startswith(_SNAPSHOTS) and right.endswith(("/write", "/delete"))}
-    own = {*secrets, *made}
-    arm = [right for right in rights if "/" in right and right not in own]
-    client, role, keeper = _app_id(name), f"{ROLE} ({name})", f"{ROLE}, secrets ({name})"
-    collector = f"{ROLE}, evidence ({name})"
+    evidence = [right for right in rights if right.startswith(_EVIDENCE)]
+    arm = [right for right in rights if "/" in right and right not in secrets]
+    client, role, keeper, collector = _app_id(name), name, f"{name}, secrets", f"{name}, evidence"
     return {
         "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
         "role_definitions": [
