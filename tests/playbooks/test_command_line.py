@@ -36,11 +36,12 @@ class Sandbox:
             found: Json = json.load(answer)
             return found
 
-    def approve(self, by: str = "APPROVER_1") -> None:
+    def approve(self, *people: str) -> None:
         for gate in self.ask()["gates"]:
             if gate["state"] == "open" and gate["gate"] not in self.approved:
                 self.approved.add(gate["gate"])
-                self.ask("/approvals", by, {"gate": gate["gate"], "digest": gate["digest"], "decision": "approve"})
+                for by in people[: gate["needs"]]:
+                    self.ask("/approvals", by, {"gate": gate["gate"], "digest": gate["digest"], "decision": "approve"})
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +131,17 @@ def test_run_follows_an_incident_to_its_end_and_undo_puts_it_back(sandbox: Sandb
     assert "delete the runbook Sync-Inventory" in ran.stdout
     assert ran.stdout.rstrip().endswith("closed: resolved")
 
-    undone = following(sandbox, "undo", sandbox.ask()["incident"], "--reason", "a drill", by="APPROVER_2")
+    undone = following(sandbox, "undo", sandbox.ask()["incident"], "--reason", "a drill", by=("APPROVER_2",))
 
     assert undone.returncode == 0
     assert [undo["result"] for undo in sandbox.ask()["undo"]] == ["done"]
 
 
 def following(
-    sandbox: Sandbox, *arguments: str, by: str = "APPROVER_1", meanwhile: Callable[[], object] = lambda: None
+    sandbox: Sandbox,
+    *arguments: str,
+    by: tuple[str, ...] = ("APPROVER_1", "APPROVER_2"),
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> subprocess.CompletedProcess[str]:
     """A command that follows an incident, and an approver who approves whatever it says is waiting."""
     command = [sys.executable, "-m", "playbooks", *arguments]
@@ -149,5 +153,5 @@ def following(
         for line in process.stdout:
             printed += line
             if "waits for" in line:
-                sandbox.approve(by)
+                sandbox.approve(*by)
     return subprocess.CompletedProcess(command, process.returncode, printed)
