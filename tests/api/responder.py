@@ -98,7 +98,8 @@ class Responder:
 
     def writes(self) -> list[str]:
         """All that the responder ever changed, or tried to."""
-        me, reads = identity(self.scene), ("/getByIds", "/$batch")
+        me = identity(self.scene)
+        reads = ("/getByIds", "/$batch", "/exportTemplate", "/Microsoft.ResourceGraph/resources")
         calls = [r for r in self.sandbox.requests if r.caller == me and r.service != "login" and r.method != "GET"]
         return [f"{r.method} {r.path}" for r in calls if not r.path.endswith(reads)]
 
@@ -194,6 +195,11 @@ class Responder:
         """Approve a gate's whole plan, unless `said` says otherwise."""
         body = {"gate": gate["gate"], "decision": "approve", "digest": gate["digest"], **said}
         return await self.ask("POST", f"incidents/{incident}/approvals", body, by=by)
+
+    async def let_expire(self, incident: str, gate: Json) -> None:
+        """Let the time pass that people have for a gate."""
+        while any(g["gate"] == gate["gate"] and g["state"] == "open" for g in (await self.show(incident))["gates"]):
+            await self.pass_time()
 
     async def pass_time(self) -> None:
         """Let the time pass that the next timer waits for."""

@@ -135,7 +135,7 @@ async def test_of_many_answers_of_one_person_at_once_one_counts(its: Responder, 
 
 async def test_an_approval_that_comes_late_is_refused(its: Responder, waiting: str) -> None:
     gate = await its.gate(waiting, STRIP)
-    await its.pass_time()
+    await its.let_expire(waiting, gate)
     async with its.unchanged():
         assert_refused(await its.vote(waiting, gate, "alice"), 409, f"Gate {gate['gate']} is closed", "Read the")
         shown = await its.ended(waiting, votes="none")
