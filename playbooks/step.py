@@ -21,10 +21,11 @@ class Step(Struct, frozen=True):
     def gate_for(self, chosen: Mapping[str, Gate], plan: Plan, limit: int) -> Gate:
         """The gate that holds for a plan, with the gates that the settings chose.
 
-        An irreversible action is never `auto`, nor is one with something unknown in it, which a person has to name; a
-        plan of more changes than the limit needs two people.
+        Never `auto`: what undo can't bring back all of, and something unknown, which a person has to name. A plan of
+        more changes than the limit needs two people.
         """
         gate = chosen.get(self.action, self.gate)
-        if gate == "auto" and (not action(self.action).reversible or plan.proposed != plan.changes):
+        lasting = not action(self.action).reversible or any(change.lasting for change in plan.changes)
+        if gate == "auto" and (lasting or plan.proposed != plan.changes):
             gate = "one"
         return "two" if len(plan.changes) > limit else gate
