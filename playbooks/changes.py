@@ -136,6 +136,21 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
     return outcome.status
 
 
+async def made(incident: Incident, subject: str = "") -> tuple[Change, ...]:
+    """The changes of all runs that came to their end and were not undone; with a subject's id, those for it."""
+    plans: dict[str, str] = {}  # step: plan
+    found: dict[str, str] = {}  # change: plan
+    for entry in await incident.journal.entries():
+        if entry.kind == "planned" and subject in {"", entry.what["subject"]["id"]}:
+            plans[entry.what["step"]] = entry.what["answer"]["plan"]
+        elif entry.kind == "applied" and entry.what["status"] in _SETTLED and entry.what["step"] in plans:
+            found[entry.what["change"]] = plans[entry.what["step"]]
+        elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
+            found.pop(entry.what["change"], None)
+    kept = {name: await incident.plan(name) for name in dict.fromkeys(found.values())}
+    return tuple(change for name, plan in kept.items() for change in plan.changes if found.get(change.id) == name)
+
+
 async def undoable(incident: Incident) -> tuple[Change, ...]:
     """What was done in this incident and not undone yet, newest first; of irreversible actions nothing."""
     steps: dict[str, Plan] = {}

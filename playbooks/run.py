@@ -52,7 +52,8 @@ def playbook(context: DurableOrchestrationContext) -> Run:
     for n, step in enumerate(order.pop("steps")):
         result = yield from _step(context, {**order, **step, "step": f"{context.instance_id}-{n}"})
         steps.append({"action": step["action"], **result})
-    return {"steps": steps}
+    # What one could not do, a later one of the same action finds done, or says anew.
+    return {"steps": steps, "by_hand": sum({step["action"]: step["by_hand"] for step in steps}.values())}
 
 
 def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
@@ -66,9 +67,9 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
         if "failed" in found:
             return (yield from _close(context, order, "unfinished", found["failed"]))
         by_hand += found["by_hand"] if wave == 0 else 0
-        steps = yield from _playbooks(context, order, found["subjects"], str(wave))
-        results += [step["result"] for step in steps]
-        by_hand += sum(step["by_hand"] for step in steps)
+        books = yield from _playbooks(context, order, found["subjects"], str(wave))
+        results += [step["result"] for book in books for step in book["steps"]]
+        by_hand += sum(book["by_hand"] for book in books)
         open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
         refused = "rejected" in results and "done" not in results
         left = [f"{open_ends} step(s) did not come to their end"] if open_ends else []
@@ -102,13 +103,12 @@ def _sign_off(context: DurableOrchestrationContext, order: Json) -> Generator[An
 def _playbooks(
     context: DurableOrchestrationContext, order: Json, subjects: list[Json], name: str
 ) -> Generator[Any, Any, list[Json]]:
-    """A sub-orchestration for each subject, side by side. Returns what all their steps came to."""
+    """A sub-orchestration for each subject, side by side. Returns what each came to."""
     books = [
         context.call_sub_orchestrator("playbook", {**order, **subject}, f"{context.instance_id}-{name}-{n}")
         for n, subject in enumerate(subjects)
     ]
-    done = (yield context.task_all(books)) if books else []
-    return [step for book in done for step in book["steps"]]
+    return (yield context.task_all(books)) if books else []
 
 
 def undo(context: DurableOrchestrationContext) -> Run:

@@ -9,6 +9,8 @@ STEPS = (
     Step("users.confirm_compromised", "one"),
     # What was given to him in the window; each of it by itself comes back with an undo.
     Step("users.strip_directory_roles", "one"),
+    # Again, for one whom only an administrator could disable while he had those roles.
+    Step("users.disable", "one"),
     Step("users.remove_group_memberships", "one"),
     Step("users.remove_app_role_assignments", "one"),
     Step("users.revoke_oauth_grants", "one"),

@@ -146,6 +146,7 @@ class Case(Struct, frozen=True, kw_only=True):
     until: datetime
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what the report has to say about the findings: what could not be read or told
+    done: tuple["Change", ...] = ()  # what was changed for the subject so far, and not undone
     joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
     others: tuple[Subject, ...] = ()  # other subscriptions in which the suspects worked, each with why
     known: tuple[Known, ...] = ()  # what people say is known good
@@ -164,6 +165,10 @@ class Case(Struct, frozen=True, kw_only=True):
             if wanted and wanted in {one.id.lower(), one.upn.lower()}:
                 return one if at is None or one.since is None or at >= one.since else None
         return None
+
+    def changed(self, action: str, resource: str) -> bool:
+        """Whether this incident made a change of that action to that resource."""
+        return any((c.action, c.resource) == (action, resource) for c in self.done)
 
     def did(self, operation: str, resource: str) -> Finding | None:
         """The suspects' first doing of that kind to that resource that did not fail, if there was one."""

@@ -138,11 +138,14 @@ async def _run(incident: Incident, run: str, entries: Entries, doings: Doings, r
         "notes": plain(case.notes) if case else [],
         "others": waves[-1].get("others", []) if waves else [],
         "subjects": [subject for wave in waves for subject in wave["subjects"]],
-        "by_hand": list(
-            dict.fromkeys(line for said in (*waves, *(e.what for e in planned)) for line in said["by_hand"])
-        ),
+        "by_hand": list(dict.fromkeys(line for said in (*waves, *_last(planned)) for line in said["by_hand"])),
         "steps": await steps_of(incident, planned, doings, read, ended=ended),
     }
+
+
+def _last(planned: Entries) -> Iterable[Json]:
+    """Of each action for each subject what was planned last: it says anew what a plan before it said."""
+    return {(e.what["action"], e.what["subject"]["id"]): e.what for e in planned}.values()
 
 
 async def _undo(incident: Incident, run: str, entries: Entries, doings: Doings, read: Reader) -> Json:

@@ -21,6 +21,7 @@ async def plan(order: Json, its: Services) -> Json:
         return dict(early.what["answer"])
     case = await incident.case(order["case"])
     subject = msgspec.convert(order["subject"], Subject)
+    case = case.having(done=await changes.made(incident, subject.id))
     made = await action(order["action"]).plan(case, subject, its.azure)
     made = withhold(made, await its.guarded(), await its.azure.own_id())
     made = await survival.withhold(case, made, its.azure)

@@ -15,7 +15,7 @@ class Enable:
     """Give a familiar application back to its owners: let it sign in again (PATCH /servicePrincipals/{id}).
 
     The last step, once no credential that a suspect gave it is left, and only if it was this responder that disabled
-    it, as Entra's audit log has it. The log lags: one of which it does not tell yet is offered, unless it acted in the
+    it, as the incident or Entra's audit log has it. One of which neither tells is offered, unless it acted in the
     window, and so was enabled then.
     """
 
@@ -32,7 +32,9 @@ class Enable:
             return Plan(action=self.id, subject=subject, reason=f"{name} is enabled.")
         log = await trail.of_target(azure, held.registration.id, case.since, ours=True)
         last = next((entry for entry in log.entries if "AccountEnabled" in entry.new), None)
-        ours = last is not None and last.by == await azure.own_id()
+        ours = case.changed("service_principals.disable", f"/servicePrincipals/{held.registration.id}") or (
+            last is not None and last.by == await azure.own_id()
+        )
         if why := _stays(held, None if ours else last):
             reason = f"{name} is not given back."
             return Plan(action=self.id, subject=subject, reason=reason, kept=(f"{name} stays disabled: {why}",))

@@ -36,10 +36,12 @@ class Enable:
             return Plan(action=self.id, subject=subject, reason=f"{name} stays disabled: {'; '.join(verdict.reasons)}.")
         log = await trail.of_target(azure, user["id"], case.since, ours=True)
         who = f"{name}, when its owner can have it back (a User Administrator)"
-        if (last := log.last((_DISABLED, _ENABLED), user["id"])) is None:
-            reason = f"Entra's audit log does not show that the responder disabled {name}, or not yet."
+        last = log.last((_DISABLED, _ENABLED), user["id"])
+        ours = case.changed("users.disable", f"/users/{user['id']}")  # the log lags
+        if last is None and not ours:
+            reason = f"Neither this incident nor Entra's audit log shows that the responder disabled {name}."
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(f"{reason} Enable {who}.",))
-        if why := await _not_ours(azure, case, log, last):
+        if why := await _not_ours(azure, case, log, None if ours else last):
             return Plan(action=self.id, subject=subject, reason=f"{name} stays disabled: {why}.")
         if not _renewed(case, user):
             reason = f"{name} stays disabled until its password is changed."
@@ -84,9 +86,9 @@ class Enable:
         return Outcome(status="done")
 
 
-async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.Entry) -> str:
+async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.Entry | None) -> str:
     """Why an account is not the responder's to give back; "" where it is."""
-    if last.by != await azure.own_id():
+    if last and last.by != await azure.own_id():
         return f"{last.name or last.by} disabled it, {last.at:%Y-%m-%d %H:%M} UTC"
     opened = (e for e in log.entries if e.activity == _ENABLED.lower() and case.suspect(e.by, e.at))
     if (first := next(opened, None)) is not None:

@@ -113,6 +113,7 @@ class Attacked:
         for change in await self.plan(action):
             await self.until_settled(action.apply, change)
             await self.until_settled(action.verify, change)
+            self.case = self.case.having(done=(*self.case.done, change))
 
     async def until_settled(self, function: Callable[[Change, Azure], Awaitable[Outcome]], change: Change) -> Outcome:
         """Call like the engine does: again while it says Temporary, with time passing in between."""
