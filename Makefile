@@ -40,10 +40,13 @@ bench: setup ## measure: time and calls of a response, cold start, redelivery
 docs: setup ## write anew what is generated
 	$(BIN)/python -m docs.generate
 
+rights: setup ## write anew the roles and the Graph permissions that infra/ deploys
+	$(BIN)/python -m docs.rights
+
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
 pins: setup ## compile the requirements anew from pyproject.toml; UPGRADE=--upgrade takes the newest
 	$(PIN) $(UPGRADE) -o requirements.txt
 	$(PIN) $(UPGRADE) --group sandbox -c requirements.txt -o requirements-sandbox.txt
 	$(PIN) $(UPGRADE) --group sandbox --group dev -c requirements-sandbox.txt -o requirements-dev.txt
 
-.PHONY: help setup demo serve test check bench docs pins
+.PHONY: help setup demo serve test check bench docs rights pins

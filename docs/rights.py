@@ -196,3 +196,8 @@ def exceptions() -> str:
     """What the remover never holds, with the reasons."""
     lines = ["| never | since |", "|---|---|", *(f"| `{right}` | {why} |" for right, why in EXCEPT.items())]
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text or "")

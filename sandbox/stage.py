@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from responders.actions import permissions
 from sandbox import machines
 from sandbox.azure import Sandbox, World
 from sandbox.azure.well_known import made_up_id
@@ -133,6 +134,9 @@ def _deployed(name: str, scopes: list[str]) -> dict[str, list[Json]]:
         condition = role["condition"].replace("<principal>", me)
         assignments += [{"scope": s, "role": title, "principal": client, "condition": condition} for s in where]
     graph = [entry["value"] for entries in json.loads(GRAPH.read_bytes()).values() for entry in entries]
+    written = {*graph, *(right for role in definitions for kind in ("actions", "data_actions") for right in role[kind])}
+    if missing := sorted({*permissions()} - written):
+        raise BadFile(f"{ROLES} lacks rights that actions need: {', '.join(missing)}. Write it anew: make rights")
     return {
         "service_principals": [{"name": name, "appId": client, "kind": "managed_identity", "graph_permissions": graph}],
         "role_definitions": definitions,
