@@ -45,8 +45,11 @@ from responders.users.reset_password import ResetPassword
 from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
 from responders.users.strip_directory_roles import StripDirectoryRoles
+from responders.vms.capture_evidence import CaptureEvidence
 from responders.vms.deallocate import Deallocate
 from responders.vms.isolate import Isolate
+from responders.vms.list_accounts import ListAccounts
+from responders.vms.reset_passwords import ResetPasswords
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
@@ -90,6 +93,9 @@ ACTIONS: tuple[Action, ...] = (
     RotateKeys(),
     Isolate(),
     Deallocate(),
+    CaptureEvidence(),
+    ListAccounts(),
+    ResetPasswords(),
 )
 
 # What the responder does besides actions: reads and labels alerts, reads the Activity Log, finds and asks owners.

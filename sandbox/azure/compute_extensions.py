@@ -8,6 +8,7 @@ import base64
 import binascii
 import gzip
 import shlex
+from copy import deepcopy
 from typing import Any
 
 from sandbox.azure import compute_children, guest, guest_run, guest_windows, operations
@@ -124,7 +125,7 @@ def _act(world: World, clock: Clock, vm: Resource, p: Json, secrets: Json) -> tu
         result = guest_run.run(world, clock, vm, _ACCESS, given)
         return result.code, result.error
     if kind == "vmaccessagent":
-        return _windows_access(world, vm, {k.lower(): str(v) for k, v in settings.items()}, f"{vm.key}{clock.now()}")
+        return _windows_access(world, clock, vm, {k.lower(): str(v) for k, v in settings.items()})
     if kind in {"customscript", "customscriptextension", "customscriptforlinux"}:
         script = _script(settings)
         result = guest_run.run(world, clock, vm, script)
@@ -134,8 +135,9 @@ def _act(world: World, clock: Clock, vm: Resource, p: Json, secrets: Json) -> tu
     return 0, ""
 
 
-def _windows_access(world: World, vm: Resource, settings: dict[str, str], seed: str) -> tuple[int, str]:
-    inside = guest.of(world, vm)
+def _windows_access(world: World, clock: Clock, vm: Resource, settings: dict[str, str]) -> tuple[int, str]:
+    seed = f"{vm.key}{clock.now()}"
+    inside = deepcopy(guest.of(world, vm))
     name, password = settings.get("username", ""), settings.get("password", "")
     if not name:
         return 0, ""  # resets remote desktop
@@ -146,6 +148,7 @@ def _windows_access(world: World, vm: Resource, settings: dict[str, str], seed: 
         guest_windows.set_password(inside, known, password, seed)
     user = inside["users"][known]
     user |= {"enabled": True, "groups": [*dict.fromkeys([*user["groups"], guest_windows.ADMINISTRATORS])]}
+    guest_windows.dated(guest.of(world, vm), inside, int(clock.now().timestamp()))
     guest.keep(world, vm, inside)
     return 0, ""
 

@@ -6,9 +6,19 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.azure import guest, guest_jail, guest_linux, guest_powershell, guest_words
+from sandbox.azure import (
+    guest,
+    guest_jail,
+    guest_linux,
+    guest_powershell,
+    guest_scripts_accounts,
+    guest_windows,
+    guest_words,
+)
 from sandbox.azure.clock import Clock
 from sandbox.azure.world import Resource, World
+
+__all__ = ["guest_scripts_accounts", "run"]  # equivalents of scripts register themselves
 
 Json = dict[str, Any]
 
@@ -61,9 +71,13 @@ def _windows(inside: Json, script: str, named: Mapping[str, str], seed: str, now
     after = deepcopy(inside)
     known = guest_powershell.SCRIPTS.get(guest_powershell.digest(script))
     if known is None:
-        return Result(*guest_words.run(after, script, seed), 0), after
+        result = Result(*guest_words.run(after, script, seed), 0)
+        guest_windows.dated(inside, after, now)
+        return result, after
     call = guest_powershell.Run(after, named, f"{seed}{now}", now)
     try:
-        return Result(known[1](call), "", 0, call.took), after
+        result = Result(known[1](call), "", 0, call.took)
     except guest_words.Failed as error:
-        return Result("", str(error), 1, call.took), after
+        result = Result("", str(error), 1, call.took)
+    guest_windows.dated(inside, after, now)
+    return result, after

@@ -1,7 +1,8 @@
 """What is on a fresh Windows machine, and what the scripts and commands of the sandbox do to it.
 
 {"system": "windows", "name": the computer's, "domain": "" or the one that it is joined to,
- "users": {name: {"sid", "enabled", "hash", "groups": [...], "description"}},
+ "users": {name: {"sid", "enabled", "hash", "groups": [...], "description"}}, with "made" and "set" (its password, in
+          seconds since 1970) of those that a script made or changed; so have files "changed",
  "tasks": {path: {"command", "user"}}, "services": {name: {"path", "start", "state"}},
  "registry": {key: {value: data}}, "files": {path: {"text"}},
  "exclusions": {"paths", "processes", "extensions"}, "realtime": true, "threats": [{"id", "name", "path", "at"}],
@@ -80,6 +81,19 @@ def add_user(guest: Json, name: str, password: str, seed: str) -> None:
 def set_password(guest: Json, name: str, password: str, seed: str) -> None:
     """Give a local user another password. Raises KeyError without the user."""
     guest["users"][find(guest["users"], name)]["hash"] = hashed(password, seed, name)
+
+
+def dated(before: Json, after: Json, now: int) -> None:
+    """Note in a guest when that was made or changed which is not as it was before."""
+    for name, user in after["users"].items():
+        old = before["users"].get(name)
+        if old is None:
+            user["made"] = now
+        if old is None or old["hash"] != user["hash"]:
+            user["set"] = now
+    for path, entry in after["files"].items():
+        if entry.get("text") != before["files"].get(path, {}).get("text"):
+            entry["changed"] = now
 
 
 def opens(user: Json, password: str) -> bool:
