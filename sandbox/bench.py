@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import alerting, bench_identities, bench_investigation
+from sandbox import alerting, bench_identities, bench_investigation, bench_subscription
 from sandbox.azure import Clock, Request, Sandbox, raise_alert
 from sandbox.azure.directory_file import UserEntry
 from sandbox.demo import DEMO
@@ -42,6 +42,8 @@ async def bench() -> int:
     console.print(_cold_start())
     console.print(await _redelivery())
     console.print(await bench_identities.table())
+    async for table in bench_subscription.tables():
+        console.print(table)
     for table in bench_investigation.tables():
         console.print(table)
     return 0
