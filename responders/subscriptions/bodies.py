@@ -73,7 +73,9 @@ def before(body: Json, changes: dict[str, Any], watched: tuple[Path, ...]) -> Js
     Raises Unlike when the body does not have the new values, or the record is cut off.
     """
     steps = sorted(((path_of(text), said) for text, said in changes.items()), key=lambda pair: _order(pair[0]))
-    for path, said in reversed(steps):
+    # What was added goes from the end of its list, what was taken away comes back from the beginning.
+    gone = [step for step in steps if step[1].get("newValue") in (None, "null")]
+    for path, said in (*(step for step in reversed(steps) if step not in gone), *gone):
         if not any(beneath(path, above) for above in watched):
             continue
         now = part(body, path)
@@ -118,6 +120,11 @@ def covers(now: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) and isinstance(now, str):
         return now.lower() == wanted.lower()
     return bool(now == wanted)
+
+
+def untouched(now: Any, was: Any, theirs: Any) -> bool:
+    """Whether a body is what it was, and has nothing of what a suspect wrote besides; Azure may have added to it."""
+    return covers(now, was) and (covers(was, theirs) or not covers(now, theirs))
 
 
 def told(old: Any, new: Any, path: str = "") -> str:

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
@@ -173,16 +173,8 @@ def _left_alone(guard: _Guard) -> str:
         return f"{was.since} wrote it again after the suspect: look whether it is as it should be"
     if guard.kind.listed and now is not None and was.known and was.body is None:
         return "a resource that the suspect made: subscriptions.delete_resources sees to it"
-    # What the suspects wrote besides what was there before is no addition of Azure's.
-    whole = _as_before(now, was)
-    return "it is as it was before" if whole else ""
-
-
-def _as_before(now: Json | None, was: Former) -> bool:
-    """Whether a guard is what it was before the suspects, and has nothing of theirs."""
-    if now is None or not was.known or was.body is None or not bodies.covers(now, was.body):
-        return False
-    return bodies.covers(was.body, was.theirs) or not bodies.covers(now, was.theirs)
+    same = now is not None and was.body is not None and bodies.untouched(now, was.body, was.theirs)
+    return "it is as it was before" if same else ""
 
 
 def _only_by_hand(guard: _Guard) -> str:
@@ -232,14 +224,8 @@ def _through(change: Change, held: Iterable[Json]) -> Change:
     if not above or ResourceId.parse(change.resource).is_type(_LOCK):
         return change
     names = ", ".join(locks.label(lock) for lock in above)
-    return Change(
-        action=change.action,
-        resource=change.resource,
-        summary=f"{change.summary}; {names}: taken off for that, and put back",
-        reasons=change.reasons,
-        before={**change.before, "locks": above},
-        familiarity=change.familiarity,
-    )
+    summary = f"{change.summary}; {names}: taken off for that, and put back"
+    return structs.replace(change, summary=summary, before={**change.before, "locks": above})
 
 
 def _turn(change: Change) -> int:

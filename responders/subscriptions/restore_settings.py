@@ -3,13 +3,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
 from responders.subscriptions import bodies, definition, former, inventory, resource_graph
 from responders.subscriptions.resource_graph import Recorded
+from responders.subscriptions.resource_types import made_by_azure
 from responders.subscriptions.security_settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
@@ -170,7 +171,8 @@ def _by_record(case: Case, found: _Written, recorded: list[Recorded]) -> _Writte
     except bodies.Unlike:
         return None
     changed = list(_differing(found.settings.paths, found.now, was))
-    return _with(found, changed, source="by Resource Graph's record of the change", since=since if changed else "")
+    source = "by Resource Graph's record of the change"
+    return structs.replace(found, changed=changed, source=source, since=since if changed else "")
 
 
 async def _by_log(case: Case, azure: "Azure", found: _Written, at: datetime) -> _Written | None:
@@ -181,24 +183,12 @@ async def _by_log(case: Case, azure: "Azure", found: _Written, at: datetime) -> 
     wrote = [path for path in found.settings.paths if _at(was.theirs, path) is not None]
     known = [path for path in wrote if _at(was.body or {}, path) is not None]
     unknown = tuple(path.removeprefix("properties.") for path in wrote if path not in known)
-    changed = [d for d in _differing(known, found.now, was.body or {}) if not bodies.covers(d["now"], d["was"])]
-    return _with(found, changed, unknown, was.source, was.since)
-
-
-def _with(
-    found: _Written, changed: list[Json], unknown: tuple[str, ...] = (), source: str = "", since: str = ""
-) -> _Written:
-    return _Written(
-        id=found.id,
-        settings=found.settings,
-        deed=found.deed,
-        verdict=found.verdict,
-        now=found.now,
-        changed=changed,
-        unknown=unknown,
-        source=source,
-        since=since,
-    )
+    changed = [
+        item
+        for item in _differing(known, found.now, was.body or {})
+        if not bodies.untouched(item["now"], item["was"], _at(was.theirs, item["path"]))
+    ]
+    return structs.replace(found, changed=changed, unknown=unknown, source=was.source, since=was.since)
 
 
 def _differing(paths: "tuple[str, ...] | list[str]", now: Json, was: Json) -> Iterator[Json]:
@@ -225,11 +215,16 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
     """What else the suspects changed, for people to see."""
     lines = []
     for id_, its in recorded.items():
-        watched = _BY_TYPE[kind].paths if (kind := ResourceId.parse(id_).type.lower()) in _BY_TYPE else ()
-        for one in its:
-            if one.made or not _theirs(case, one):
-                continue
-            rest = {p: said for p, said in one.changes.items() if not p.startswith(watched)}
+        kind = ResourceId.parse(id_).type.lower()
+        watched = _BY_TYPE[kind].paths if kind in _BY_TYPE else ()
+        if any(one.made and _theirs(case, one) for one in its):
+            continue  # what he made is shown as such
+        for one in (one for one in its if _theirs(case, one)):
+            rest = {
+                path: said
+                for path, said in one.changes.items()
+                if not path.startswith(watched) and path.rpartition(".")[2] not in made_by_azure(kind)
+            }
             told = "; ".join(
                 f"{path} was {bodies.shown(said.get('previousValue'))}, is {bodies.shown(said.get('newValue'))}"
                 for path, said in list(definition.evidence(rest).items())[:3]

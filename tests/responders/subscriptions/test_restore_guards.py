@@ -1,0 +1,138 @@
+"""Guards that a suspect deleted, changed or opened are put back as the log has them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from responders.model import Change, Known, Plan
+from responders.subscriptions.restore_guards import RestoreGuards
+from sandbox.scene import EXERCISES
+from tests.laws.stage import Attacked, attacked
+from tests.responders.subscriptions.rehearsal import PROD, applied, planned, plant
+
+ACTION = RestoreGuards()
+BLINDED, OPENED = EXERCISES / "diagnostics-off-and-suppressed.yaml", EXERCISES / "nsg-and-storage-opened.yaml"
+AUTHORIZATION = "providers/Microsoft.Authorization"
+KEEP = f"{PROD}/resourceGroups/rg-data/{AUTHORIZATION}/locks/keep"
+MINE = f"{PROD}/resourceGroups/rg-ops/{AUTHORIZATION}/locks/mine"
+NOISE = f"{PROD}/providers/Microsoft.Security/alertsSuppressionRules/noise"
+PLAN = f"{PROD}/providers/Microsoft.Security/pricings/Arm"
+RULES = f"{PROD}/resourceGroups/rg-web/providers/Microsoft.Network/networkSecurityGroups/nsg-web/securityRules"
+
+
+@pytest.fixture
+async def blinded() -> AsyncIterator[Attacked]:
+    async with attacked(BLINDED, ACTION.permissions) as there:
+        yield there
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Attacked]:
+    async with attacked(OPENED, ACTION.permissions) as there:
+        yield there
+
+
+def of(plan: Plan, resource: str) -> Change:
+    return next(c for c in plan.changes if c.resource.lower() == resource.lower())
+
+
+def forget(there: Attacked, resource: str, before: str) -> None:
+    """The log keeps nothing of a resource from before a time."""
+    for events in there.sandbox.world.activity.events.values():
+        events[:] = [e for e in events if e["resourceId"].lower() != resource.lower() or e["eventTimestamp"] >= before]
+
+
+def stand(there: Attacked, resource: str) -> Any:
+    found = there.sandbox.world.get(resource)
+    return found and found.properties
+
+
+async def test_what_was_deleted_changed_and_added_is_told_apart_with_before_and_after(blinded: Attacked) -> None:
+    plan = await planned(blinded, ACTION)
+
+    assert of(plan, KEEP).summary == "make anew: the lock keep of rg-data"
+    assert of(plan, NOISE).summary == "delete: the suppression rule noise of 3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
+    arm = of(plan, PLAN)
+    assert arm.summary.startswith("put back as it was: the Defender plan Arm")
+    assert any('pricingTier was "Standard", is "Free"' in reason for reason in arm.reasons)
+    assert any("owner@contoso.example wrote it" in reason for reason in arm.reasons)
+
+
+async def test_locks_of_the_intruder_go_first_and_those_that_come_back_come_last(blinded: Attacked) -> None:
+    plan = await planned(blinded, ACTION)
+
+    assert (plan.changes[0].resource, plan.changes[-1].resource) == (MINE, KEEP)
+
+
+async def test_a_guard_of_which_the_log_has_nothing_from_before_is_for_a_person(blinded: Attacked) -> None:
+    forget(blinded, KEEP, f"{blinded.case.since:%Y-%m-%dT%H:%M}")
+
+    plan = await planned(blinded, ACTION)
+
+    assert not [c for c in plan.changes if c.resource == KEEP]
+    [told] = plan.by_hand
+    assert KEEP in told
+    assert "sam@contoso.example" in told
+
+
+async def test_a_guard_that_somebody_else_wrote_after_the_suspect_is_left_and_shown(blinded: Attacked) -> None:
+    events = blinded.sandbox.world.activity.events[PROD.rpartition("/")[2]]
+    theirs = next(e for e in events if e["resourceId"] == PLAN and e["caller"] == "owner@contoso.example")
+    blinded.sandbox.world.activity.add(
+        {**theirs, "eventDataId": "later", "correlationId": "later", "operationId": "later"}
+        | {"eventTimestamp": events[-1]["eventTimestamp"], "submissionTimestamp": events[-1]["submissionTimestamp"]}
+    )
+
+    plan = await planned(blinded, ACTION)
+
+    assert not [c for c in plan.changes if c.resource == PLAN]
+    assert any("Arm" in line and "owner@contoso.example" in line for line in plan.kept)
+
+
+async def test_a_guard_that_changed_since_the_plan_is_left_as_it_is(blinded: Attacked) -> None:
+    change = of(await planned(blinded, ACTION), NOISE)
+    plant(blinded, NOISE, comment="another one")
+
+    outcome = await applied(blinded, ACTION, change)
+
+    assert outcome.status == "drifted"
+    assert stand(blinded, NOISE)["comment"] == "another one"
+
+
+async def test_an_owners_word_keeps_what_the_suspect_wrote(blinded: Attacked) -> None:
+    said = Known(id=NOISE, because="said so by owner@contoso.example", by="somebody")
+
+    plan = await planned(blinded, ACTION, known=(said,))
+
+    assert NOISE not in {c.resource for c in plan.changes}
+    assert any("noise" in line and "said so" in line for line in plan.kept)
+
+
+async def test_what_the_settings_call_familiar_is_guarded_all_the_same(opened: Attacked) -> None:
+    declared = Known(id=f"{PROD}/resourceGroups/rg-web", because="declared in COUNTERSIGN_FAMILIAR")
+
+    plan = await planned(opened, ACTION, known=(declared,))
+
+    assert of(plan, f"{RULES}/ssh").familiarity == "unfamiliar"
+
+
+async def test_a_rule_goes_through_the_lock_of_its_group_which_is_there_again(opened: Attacked) -> None:
+    lock = f"{PROD}/resourceGroups/rg-web/{AUTHORIZATION}/locks/prod"
+    plant(opened, lock, level="CanNotDelete")
+    change = of(await planned(opened, ACTION), f"{RULES}/ssh")
+    assert "the lock prod (CanNotDelete) of rg-web: taken off for that, and put back" in change.summary
+
+    outcome = await applied(opened, ACTION, change)
+
+    assert outcome.status == "done"
+    assert stand(opened, f"{RULES}/ssh") is None
+    assert stand(opened, lock) == {"level": "CanNotDelete"}
+
+
+async def test_a_rule_that_was_narrow_before_is_narrow_again(opened: Attacked) -> None:
+    change = of(await planned(opened, ACTION), f"{RULES}/bastion")
+
+    await applied(opened, ACTION, change)
+
+    assert stand(opened, f"{RULES}/bastion")["sourceAddressPrefix"] == "10.20.9.0/24"
