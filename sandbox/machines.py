@@ -102,9 +102,14 @@ def _essence(inside: Json, gone: set[str], keys: list[str]) -> Json:
     files = {path: _lines(path, entry, gone, keys) for path, entry in (inside.get("files") or {}).items()}
     found = {**inside, "files": files}
     if inside.get("system") == "windows":
-        users = {name: {**user, "hash": ""} for name, user in inside["users"].items() if name not in gone}
-        return {**found, "users": users, "threats": []}
+        users = {name: _fixed(user) for name, user in inside["users"].items() if name not in gone}
+        files = {path: {k: v for k, v in entry.items() if k != "changed"} for path, entry in files.items()}
+        return {**found, "files": files, "users": users, "threats": []}
     return found
+
+
+def _fixed(user: Json) -> Json:
+    return {k: v for k, v in user.items() if k not in {"hash", "set"}}
 
 
 def _lines(path: str, entry: Json, gone: set[str], keys: list[str]) -> Json:

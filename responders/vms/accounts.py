@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Account(Struct, frozen=True, kw_only=True):
     number: int  # uid or RID
     day: int  # when its password was set, in days since 1970
     born: datetime | None  # when it was made, as far as the machine knows
+    before: bool  # whether the machine's log reaches back beyond the window, and has nothing of its making
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ class Accounts(Struct, frozen=True, kw_only=True):
 
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]
-    settled: int  # how many keys are in files that were not changed
+    settled: tuple[Key, ...]  # those in files that were not changed
     domain: str  # that a Windows machine is joined to
     controller: bool  # a domain controller has no local accounts
     odd: tuple[str, ...]  # names that are none, escaped
@@ -93,16 +95,12 @@ def parsed(view: Json, system: str) -> Accounts:
     odd = [p[1] for kind in ("u", "k", "f") for p in found[kind] if not plain.fullmatch(p[1])]
     return Accounts(
         accounts=tuple(
-            Account(name=p[1], number=_number(p[2]), day=_number(p[3]), born=_moment(p[4]))
+            Account(name=p[1], number=_number(p[2]), day=_number(p[3]), born=_moment(p[4]), before=p[4] == "before")
             for p in found["u"]
             if plain.fullmatch(p[1])
         ),
-        keys=tuple(
-            Key(user=p[1], print=p[2], changed=_moment(p[3]) or datetime.fromtimestamp(0, UTC), comment=_shown(p[4]))
-            for p in found["k"]
-            if plain.fullmatch(p[1]) and _PRINT.fullmatch(p[2])
-        ),
-        settled=sum(_number(p[2]) for p in found["f"]),
+        keys=_keys(found["k"], plain),
+        settled=_keys([[*p, "", ""] for p in found["f"]], plain),
         domain=found["d"][0][1][:80] if found["d"] else "",
         controller=bool(found["c"]),
         odd=tuple(dict.fromkeys(_shown(name.removeprefix("=")) if name[:1] == "=" else repr(name) for name in odd)),
@@ -122,6 +120,9 @@ def made(case: Case, vm: "Machine", account: Account) -> Verdict:
         return Verdict(familiarity="familiar", reasons=("it belongs to the machine",))
     if account.born is not None and account.born < case.since:
         return Verdict(familiarity="familiar", reasons=(f"it was made {account.born:%Y-%m-%d %H:%M} UTC",))
+    if account.before:
+        why = "the security log of the machine reaches back beyond the window, and has nothing of its making"
+        return Verdict(familiarity="familiar", reasons=(why,))
     since = case.since - timedelta(days=1)  # days, and perhaps of another time zone
     if vm.system == "Linux" and account.day < (since - datetime.fromtimestamp(0, UTC)).days:
         return Verdict(familiarity="familiar", reasons=("its password is older than the window",))
@@ -130,10 +131,13 @@ def made(case: Case, vm: "Machine", account: Account) -> Verdict:
     return _in_window(case, vm, f"it was made {account.born:%Y-%m-%d %H:%M} UTC", account.born)
 
 
-def added(case: Case, vm: "Machine", key: Key) -> Verdict:
-    """Whether a key was there before. Those in the machine's own model were."""
+def added(case: Case, vm: "Machine", key: Key, settled: Iterable[Key]) -> Verdict:
+    """Whether a key was there before. Those in the machine's own model were, and those that others had all along."""
     if key.print in _of_model(vm):
         return Verdict(familiarity="familiar", reasons=("the machine was made with it",))
+    if other := next((k for k in settled if k.print == key.print), None):
+        why = f"{other.user} has it too, in a file that was not changed in the window"
+        return Verdict(familiarity="familiar", reasons=(why,))
     return _in_window(case, vm, f"the file with it was changed {key.changed:%Y-%m-%d %H:%M} UTC", key.changed)
 
 
@@ -151,6 +155,14 @@ def _in_window(case: Case, vm: "Machine", what: str, at: datetime) -> Verdict:
         why = f"after a suspect first did something to the machine ({entry:%Y-%m-%d %H:%M} UTC)"
         return Verdict(familiarity="unfamiliar", reasons=(f"{what}, {why}",))
     return Verdict(familiarity="unknown", reasons=(f"{what}, in the window, and no suspect is seen there before",))
+
+
+def _keys(lines: Iterable[list[str]], plain: re.Pattern[str]) -> tuple[Key, ...]:
+    return tuple(
+        Key(user=p[1], print=p[2], changed=_moment(p[3]) or datetime.fromtimestamp(0, UTC), comment=_shown(p[4]))
+        for p in lines
+        if plain.fullmatch(p[1]) and _PRINT.fullmatch(p[2])
+    )
 
 
 def _of_model(vm: "Machine") -> frozenset[str]:

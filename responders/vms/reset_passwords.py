@@ -132,7 +132,7 @@ def _changes(
     if listed.domain:
         kept.append(f"{vm.name} is joined to the domain {ascii(listed.domain)[1:-1]}: its accounts are the directory's")
     if listed.settled:
-        kept.append(f"{listed.settled} SSH key(s) in {vm.name} in files that were not changed in the window")
+        kept.append(f"{len(listed.settled)} SSH key(s) in {vm.name} in files that were not changed in the window")
     if users:
         found.append(
             Change(
@@ -148,7 +148,7 @@ def _changes(
     things += [
         (f"the SSH key {k.print} ({k.comment or 'without a comment'}) of {k.user}", k.user, k.print, verdict)
         for k in listed.keys
-        if (verdict := accounts.added(case, vm, k))
+        if (verdict := accounts.added(case, vm, k, listed.settled))
     ]
     for label, name, key, verdict in things:
         if verdict.familiarity == "familiar":

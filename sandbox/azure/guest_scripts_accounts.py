@@ -15,7 +15,7 @@ _KEY = re.compile(r"(AAAA[A-Za-z0-9+/=]+)\s?(.{0,24})")
 _LONG_AGO = 20000 * 86400  # when every password of a world file was set
 
 
-@equivalent("1df702c36c82a5645d405a16b7a2b8357b1091252f6fafb4def3631dfcb381ce", "list_accounts.ps1")
+@equivalent("76f2df2cd8dc94f94d1ce759e733dc6562eb060db61f22adad61657e0d597863", "list_accounts.ps1")
 def list_accounts(run: Run) -> str:
     """Enabled accounts, and the keys of files that were changed since SINCE."""
     since, lines = int(run.parameters["SINCE"]), list[str]()
@@ -24,14 +24,14 @@ def list_accounts(run: Run) -> str:
     for name, user in run.guest["users"].items():
         if user["enabled"]:
             made = int(user.get("made", 0))
-            born = made if made >= since else 0
+            born = made if made >= since else "before"
             day = int(user.get("set", _LONG_AGO)) // 86400
             lines.append(f"u\t{_word(name)}\t{user['sid'].rpartition('-')[2]}\t{day}\t{born}")
     for name, path in sorted(_files(run.guest).items()):
         changed = int(run.guest["files"][path].get("changed", 0))
         found = [match for line in _lines(run.guest, path) if (match := _key_in(line))]
         if changed < since:
-            lines += [f"f\t{_word(name)}\t{len(found)}"] if found else []
+            lines += [f"f\t{_word(name)}\t{_print(match[1])}" for match in found]
             continue
         for match in found:
             comment = base64.b64encode(match[2].strip().encode()).decode()

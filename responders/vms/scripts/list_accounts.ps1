@@ -4,9 +4,10 @@
 #   d NAME                the domain that the machine is joined to; its accounts are not listed.
 #   c                     a domain controller, which has no accounts of its own.
 #   u NAME RID DAY BORN   an enabled account. DAY: when its password was set, in days since 1970.
-#                         BORN: when it was made, by the security log, in seconds; 0 where that does not say.
+#                         BORN: when it was made, by the security log, in seconds; "before" where that reaches back
+#                         beyond SINCE and has nothing of it, 0 where it does not.
 #   k NAME PRINT CHANGED COMMENT   a key in a file that was changed since then. COMMENT in base64.
-#   f NAME COUNT          how many keys are in a file that was not.
+#   f NAME PRINT          a key in a file that was not.
 param([string]$SINCE)
 $ErrorActionPreference = 'Stop'
 $epoch = [DateTimeOffset]::FromUnixTimeSeconds([long]$SINCE)
@@ -36,12 +37,14 @@ if ($computer.DomainRole -ge 4) {
     foreach ($entry in @(Get-WinEvent -FilterHashtable $filter -ErrorAction SilentlyContinue)) {
         $made[[string]$entry.Properties[2].Value] = [DateTimeOffset]$entry.TimeCreated
     }
+    $first = Get-WinEvent -LogName Security -MaxEvents 1 -Oldest -ErrorAction SilentlyContinue
+    $reaches = $first -and [DateTimeOffset]$first.TimeCreated -lt $epoch
     foreach ($user in Get-LocalUser) {
         if (-not $user.Enabled) { continue }
         $sid = [string]$user.SID
         $day = 0
         if ($user.PasswordLastSet) { $day = [Math]::Floor(([DateTimeOffset]$user.PasswordLastSet).ToUnixTimeSeconds() / 86400) }
-        $born = 0
+        $born = if ($reaches) { 'before' } else { 0 }
         if ($made.ContainsKey($sid)) { $born = $made[$sid].ToUnixTimeSeconds() }
         $lines.Add("u`t" + (Get-Word $user.Name) + "`t" + $sid.Split('-')[-1] + "`t$day`t$born")
     }
@@ -53,15 +56,13 @@ foreach ($folder in @(Get-ChildItem -LiteralPath (Join-Path $env:SystemDrive 'Us
 foreach ($name in ($files.Keys | Sort-Object)) {
     if (-not (Test-Path -LiteralPath $files[$name] -PathType Leaf)) { continue }
     $changed = ([DateTimeOffset](Get-Item -LiteralPath $files[$name] -Force).LastWriteTimeUtc).ToUnixTimeSeconds()
-    $kept = 0
     foreach ($line in @(Get-Content -LiteralPath $files[$name] -TotalCount 500)) {
         if ($line.StartsWith('#') -or $line -cnotmatch '(AAAA[A-Za-z0-9+/=]+)\s?(.{0,24})') { continue }
         $print = Get-Print $Matches[1]
-        if ($changed -lt $epoch.ToUnixTimeSeconds()) { $kept += 1; continue }
+        if ($changed -lt $epoch.ToUnixTimeSeconds()) { $lines.Add("f`t" + (Get-Word $name) + "`t$print"); continue }
         $comment = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($Matches[2].Trim()))
         $lines.Add("k`t" + (Get-Word $name) + "`t$print`t$changed`t$comment")
     }
-    if ($kept) { $lines.Add("f`t" + (Get-Word $name) + "`t$kept") }
 }
 'accounts'
 $lines

@@ -4,7 +4,7 @@
 #   u NAME UID DAY BORN   an account that a password opens. DAY: when that was set, in days since 1970.
 #                         BORN: when its home was made, in seconds; 0 where that is not known.
 #   k NAME PRINT CHANGED COMMENT   a key in a file that was changed since then. COMMENT in base64.
-#   f NAME COUNT          how many keys of an account are in files that were not.
+#   f NAME PRINT          a key of an account in a file that was not.
 
 born() {
   seconds=$(stat -c %W -- "$1" 2> /dev/null || true)
@@ -21,14 +21,13 @@ changed() {
 
 keys() { # NAME FILE
   at=$(changed "$2")
-  if [ "$at" -lt "$SINCE" ]; then
-    count=$(grep -c AAAA "$2" || true)
-    if [ "$count" -gt 0 ]; then printf 'f\t%s\t%s\n' "$(word "$1")" "$count"; fi
-    return
-  fi
   head -c 100000 "$2" | while IFS= read -r line || [ -n "$line" ]; do
     key=$(key_in "$line")
     if [ -z "$key" ]; then continue; fi
+    if [ "$at" -lt "$SINCE" ]; then
+      printf 'f\t%s\t%s\n' "$(word "$1")" "$(print_of "$key")"
+      continue
+    fi
     said=${line#*"$key"}
     printf 'k\t%s\t%s\t%s\t%s\n' "$(word "$1")" "$(print_of "$key")" "$at" \
       "$(printf %s "${said# }" | head -c 24 | base64 | tr -d '\n')"
