@@ -37,16 +37,22 @@ check: setup ## format, lint, types, layers, and whether all that is generated i
 bench: setup ## measure: time and calls of a response, cold start, redelivery
 	$(BIN)/python -m sandbox bench
 
+bench-peers: .venv/sandbox ## measure Cloud Custodian and the Azure CLI on the sandbox beside us, each in its own environment
+	$(BIN)/python -m sandbox.peers
+
 docs: setup ## write anew what is generated
 	$(BIN)/python -m docs.generate
 
 rights: setup ## write anew the roles and the Graph permissions that infra/ deploys
 	$(BIN)/python -m docs.rights
 
-PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+PIN_PEER := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+PIN := $(PIN_PEER) pyproject.toml
 pins: setup ## compile the requirements anew from pyproject.toml; UPGRADE=--upgrade takes the newest
 	$(PIN) $(UPGRADE) -o requirements.txt
 	$(PIN) $(UPGRADE) --group sandbox -c requirements.txt -o requirements-sandbox.txt
 	$(PIN) $(UPGRADE) --group sandbox --group dev -c requirements-sandbox.txt -o requirements-dev.txt
+	printf 'c7n\nc7n-azure\n' | $(PIN_PEER) $(UPGRADE) - -o sandbox/peers/custodian.txt
+	echo azure-cli | $(PIN_PEER) $(UPGRADE) - -o sandbox/peers/cli.txt
 
 .PHONY: help setup demo serve test check bench docs rights pins
