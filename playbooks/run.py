@@ -19,6 +19,8 @@ RETRY = RetryOptions(15_000, 20)
 VERIFY = RetryOptions(15_000, 60)
 # What happened must be written down: for a day, if the evidence store is away that long.
 NOTE = RetryOptions(60_000, 24 * 60)
+# A step that may take hours is asked for that often at most, so that its history stays short.
+POLLS = 480
 BATCH = 20  # changes an activity makes, so that a thousand changes are not a thousand history entries
 WAVES = 10  # how often an incident looks again because an alert joined it
 REPLANS = 3  # how often a step that met a changed world plans and asks anew
@@ -119,7 +121,7 @@ def undo(context: DurableOrchestrationContext) -> Run:
     if plan.get("changes"):
         result, chosen = yield from _countersign(context, order, plan)
         if result == "approved":
-            done = yield from _in_batches(context, "undo_changes", {**order, **chosen}, RETRY)
+            done = yield from _in_batches(context, "undo_changes", {**order, **chosen}, VERIFY)
             result = "done" if all(s in {"done", "already_so"} for s in done) else "unfinished"
     yield from _call(context, "close_undo", {**order, "result": result, "reason": plan.get("failed", "")})
     return {"result": result}
@@ -144,13 +146,22 @@ def _step(context: DurableOrchestrationContext, order: Json) -> Run:
         if decision != "approved":
             result = decision
             break
-        applied = yield from _in_batches(context, "apply", {**gate, **chosen}, RETRY)
-        verified = yield from _in_batches(context, "verify", {**gate, **chosen}, VERIFY)
+        applied = yield from _in_batches(context, "apply", {**gate, **chosen}, _patience(order, RETRY))
+        verified = yield from _in_batches(context, "verify", {**gate, **chosen}, _patience(order, VERIFY))
         if "drifted" not in applied:
             settled = all(s in {"done", "already_so"} for s in (*applied, *verified))
             result = "done" if settled else "unfinished"
             break
     return {"result": result, "by_hand": plan.get("by_hand", 0)}
+
+
+def _patience(order: Json, usual: RetryOptions) -> RetryOptions:
+    """How often a step's changes are asked for, and for how long: as is usual, or for the hours that it may take."""
+    if not order.get("hours"):
+        return usual
+    whole = order["hours"] * 3_600_000
+    pause = max(15_000, whole // POLLS)
+    return RetryOptions(pause, whole // pause)
 
 
 def _countersign(

@@ -12,11 +12,13 @@ class Step(Struct, frozen=True):
     """`gate`: `auto` needs no approval, `one` and `two` need that many people's.
 
     `contains`: it stops whoever the alert names, and where its gate is `auto` it does so before the log is read.
+    `hours`: how long its changes may take until they show; 0 for minutes, as with most.
     """
 
     action: str
     gate: Gate
     contains: bool = False
+    hours: int = 0
 
     def gate_for(self, chosen: Mapping[str, Gate], plan: Plan, limit: int) -> Gate:
         """The gate that holds for a plan, with the gates that the settings chose.

@@ -9,7 +9,16 @@ STEPS = (
     Step("vms.deallocate", "one"),
     # Before anything that changes a disk. It stays, but nothing is lost by it.
     Step("vms.capture_evidence", "one"),
+    Step("vms.scan", "one", hours=13),
+    # While it runs, and before its disk is changed.
+    Step("vms.remove_run_commands", "one"),
+    Step("vms.remove_extensions", "one"),
+    # One of them: by whether the OS disk can be set aside.
+    Step("vms.reimage", "two", hours=2),
+    Step("vms.reimage_in_place", "two", hours=2),
     # In whichever system it has now: also that of an image knows the password that the machine was made with.
     Step("vms.list_accounts", "one"),
     Step("vms.reset_passwords", "two"),
+    # Of the new system, if it has a scanner; else nothing is done twice.
+    Step("vms.scan", "one", hours=13),
 )

@@ -49,7 +49,12 @@ from responders.vms.capture_evidence import CaptureEvidence
 from responders.vms.deallocate import Deallocate
 from responders.vms.isolate import Isolate
 from responders.vms.list_accounts import ListAccounts
+from responders.vms.reimage import Reimage
+from responders.vms.reimage_in_place import ReimageInPlace
+from responders.vms.remove_extensions import RemoveExtensions
+from responders.vms.remove_run_commands import RemoveRunCommands
 from responders.vms.reset_passwords import ResetPasswords
+from responders.vms.scan import Scan
 
 ACTIONS: tuple[Action, ...] = (
     RevokeSessions(),
@@ -94,6 +99,11 @@ ACTIONS: tuple[Action, ...] = (
     Isolate(),
     Deallocate(),
     CaptureEvidence(),
+    Scan(),
+    RemoveRunCommands(),
+    RemoveExtensions(),
+    Reimage(),
+    ReimageInPlace(),
     ListAccounts(),
     ResetPasswords(),
 )

@@ -72,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     evidence_group: str = ""
     # Addresses from which your own people may reach a machine that is cut off: CIDR ranges, separated by commas.
     soc_ranges: tuple[str, ...] = ()
+    # Image versions of your galleries that machines made of the same images may be rebuilt from, whoever wrote there
+    # since: ids, by commas.
+    images: tuple[str, ...] = ()
     # What tokens for the vault are asked for: other clouds have others.
     vault_audience: str = "https://vault.azure.net"
     # Azure Resource Manager, and Microsoft Graph: other clouds have others.

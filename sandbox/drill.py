@@ -32,7 +32,10 @@ _OPEN = {"Active", "InProgress"}
 _SETTLED = {"done", "already_so"}
 # The part of its resource that an action changes for good.
 _FOR_GOOD = {"users.reset_password": "/password", "service_principals.remove_secrets": "/passwordCredentials/"}
-_INSIDE = {"vms.reset_passwords": GUESTS}  # and of those that change what is in a machine
+_INSIDE = {
+    "vms.reset_passwords": (GUESTS,),
+    "vms.reimage_in_place": ("", GUESTS),
+}  # and of those that change what is in a machine
 _PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
@@ -243,11 +246,12 @@ class Drill:
     def _lasting(self) -> set[str]:
         """What the response changed for good, by key in a snapshot."""
         return {
-            _INSIDE.get(step["action"], "")
+            where
             + (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
             + _FOR_GOOD.get(step["action"], "")
             for step in self.answering.incident.get("steps", ())
             for change in step["changes"]
+            for where in _INSIDE.get(step["action"], ("",))
             if change["status"] in _SETTLED and (change["lasting"] or step["reversible"] is False)
         }
 

@@ -113,6 +113,10 @@ class Expect(Part, frozen=True, kw_only=True):
             "was back in the network: the password is another one, the user or the key is gone."
         ),
     ] = ()
+    rebuilt: Annotated[
+        tuple[str, ...],
+        Meta(description="ARM ids of machines of `evicted` that run with another system in the end, free of malware."),
+    ] = ()
     kept: Annotated[tuple[str, ...], Meta(description="Ids worth naming among those that must be as before.")] = ()
     alert: Annotated[
         Literal["dismissed", "resolved", "open"], Meta(description="The alert's state in Defender at the end.")

@@ -2,7 +2,8 @@
 
 A machine that is to be evicted stays what it is. What may have happened to it: it was stopped, or its interfaces have a
 security group that lets nothing through; its users have other passwords; users and keys that the attacker had in it
-(`locked_out`) are gone. All else in it counts as kept.
+(`locked_out`) are gone. All else in it counts as kept. Or it was rebuilt: it has another system, in which a scanner
+would find nothing, and the OS disk that it had is there as it was, unless that is one that nobody can keep.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,12 +35,26 @@ def show(world: World, found: dict[str, Json]) -> None:
                 found[GUESTS + vm.key] = {"type": "guest", **held}
                 rest = {k: v for k, v in found[holder.key].items() if k != INSIDE}
                 found[holder.key] = {**rest, INSIDE: has} if has else rest
+            if kind == guest.INSTANCE and holder.key != vm.key:
+                del found[holder.key]  # an instance's OS disk comes and goes with it
 
 
 def harmless(vm: Json) -> bool:
     """Whether nothing on a machine runs, or it reaches nobody and nobody it."""
     inside = vm.get(INSIDE, {})
     return inside.get("power") in {"deallocated", "stopped"} or bool(inside.get("isolated"))
+
+
+def rebuilt(before: State, after: State, vm: str) -> bool:
+    """Whether a machine (key) has another system than before, and runs."""
+    old, new = before.get(vm, {}), after.get(vm, {})
+    marks = [(_disk(side), side.get(INSIDE, {}).get("rebuilt")) for side in (old, new)]
+    return bool(old and new) and marks[0] != marks[1] and new.get(INSIDE, {}).get("power") == "running"
+
+
+def infected(after: State, vm: str) -> tuple[str, ...]:
+    """What a scanner would name in a machine (key)."""
+    return guest.malware(dict(after.get(GUESTS + vm, {})))
 
 
 def spared(
@@ -55,6 +70,8 @@ def spared(
             for side in sides:
                 if card in side:
                     side[card] = _without_group(side[card])
+        if rebuilt(before, after, vm):
+            _spare_system(sides, vm)
         key, its = GUESTS + vm, [one for one in wanted if one.machine.lower() == vm]
         if vm in before and vm not in after:
             sides[0].pop(key, None)  # with a machine goes what is in it
@@ -62,11 +79,38 @@ def spared(
         for side in sides:
             if key in side:
                 side[key] = _essence(side[key], {one.user for one in its} - there, [o.key for o in its if o.key])
-    for key in made - before.keys():
+    _spare_groups(sides[1], made - before.keys())
+    return sides
+
+
+def _spare_groups(after: dict[str, Json], made: set[str]) -> None:
+    """Leave away the security groups that cut machines off."""
+    for key in made:
         body = after.get(key, {})
         if str(body.get("type", "")).lower() == _GROUPS and _TAG in (body.get("tags") or {}):
-            sides[1].pop(key, None)
-    return sides
+            after.pop(key, None)
+
+
+def _spare_system(sides: tuple[dict[str, Json], dict[str, Json]], vm: str) -> None:
+    """Leave away the two systems of a machine that was rebuilt, and the disk of the first if it is as it was."""
+    old, new = (_disk(side[vm]) for side in sides)
+    inside = [side.pop(GUESTS + vm, {}) for side in sides]
+    for side in sides:
+        properties = side[vm]["properties"]
+        storage = {k: v for k, v in properties["storageProfile"].items() if k not in {"osDisk", "imageReference"}}
+        own = {k: v for k, v in side[vm].get(INSIDE, {}).items() if k not in {"provision", "rebuilt"}}
+        side[vm] = {**side[vm], "properties": {**properties, "storageProfile": storage}, INSIDE: own}
+    if old != new:
+        kept = (sides[1].get(old, {}).get(INSIDE) or {}).get("guest", {})
+        if {"type": "guest", **kept} == inside[0]:
+            sides[0].pop(old, None)
+            sides[1].pop(old, None)
+        sides[1].pop(new, None)
+
+
+def _disk(vm: Json) -> str:
+    disk = ((vm.get("properties") or {}).get("storageProfile") or {}).get("osDisk") or {}
+    return str((disk.get("managedDisk") or {}).get("id") or "").lower()
 
 
 def _isolated(world: World, vm: Resource) -> bool:

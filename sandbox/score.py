@@ -14,6 +14,7 @@ Json = dict[str, Any]
 State = Mapping[str, Json]  # key -> body: a world's snapshot, and the jobs that are to be stopped
 
 VM, JOB = "microsoft.compute/virtualmachines", "microsoft.automation/automationaccounts/jobs"
+MACHINES = frozenset({VM, "microsoft.compute/virtualmachinescalesets/virtualmachines"})
 STOPPED_JOB = frozenset({"Stopped", "Stopping", "Suspended"})
 _COLLECTIONS = {
     name.lower(): name
@@ -69,8 +70,11 @@ def tally(
     of what the attacker had. `innocent`: the world before the attack.
     """
     was = innocent or {}
-    its = [key for key, body in before.items() if _type(body) == VM]
+    its = [key for key, body in before.items() if _type(body) in MACHINES]
     its = [key for key in its if _covered(key, {key_of(text, names): text for text in expect.evicted})]
+    fresh = {key for key in its if machines.rebuilt(before, after, key)}
+    ill = {key: machines.infected(after, key) for key in fresh}
+    clean, there = {key for key in fresh if not ill[key]}, before.keys()
     before, after = machines.spared(before, after, its, expect.locked_out)
     reverted = {key_of(text, names): text for text in expect.reverted}
     evicted = {key_of(text, names): text for text in expect.evicted}
@@ -87,8 +91,15 @@ def tally(
         else f"Left: {text} {'was not stopped' if _type(before[key]) == JOB else 'is still there and works'}."
         for key, text in evicted.items()
         if key not in before
-        or (key in after and key not in shut and not _changed(key, before, after) and not neutral(after[key]))
+        or (
+            key in after
+            and key not in {*shut, *clean}
+            and not _changed(key, before, after)
+            and (key in fresh or not neutral(after[key]))
+        )
     ]
+    left += [f"Left: {text} was not rebuilt." for text in expect.rebuilt if key_of(text, names) not in fresh]
+    left += [f"Left: in {key} a scanner would find {', '.join(paths)}." for key, paths in ill.items() if paths]
     left += [
         f"{text} is to be as it was before the attack, which didn't change it."
         if was.get(key) == before.get(key)
@@ -97,7 +108,7 @@ def tally(
         if was.get(key) == before.get(key) or was.get(key) != after.get(key)
     ]
     unknown = [
-        f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in before
+        f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in there
     ]
     others = [
         key
@@ -186,7 +197,7 @@ def key_of(text: str, names: Mapping[str, str]) -> str:
 def neutral(body: Json) -> bool:
     """Whether something that is still there can do no more harm."""
     kind = _type(body)
-    if kind == VM:
+    if kind in MACHINES:
         return machines.harmless(body)
     if kind == JOB:
         return body.get("properties", {}).get("status") in STOPPED_JOB
@@ -203,7 +214,7 @@ def _rest(body: Json) -> Json:
     kind = _type(body)
     if kind == JOB:
         return {}
-    if kind == VM:
+    if kind in MACHINES:
         return {**body, INSIDE: {k: v for k, v in body.get(INSIDE, {}).items() if k not in {"power", "isolated"}}}
     return {name: value for name, value in body.items() if name != "accountEnabled"}
 

@@ -25,7 +25,8 @@ def name_of(azure: "Azure", incident: str, vm: "Machine", disk: str) -> str:
     """The id of the snapshot of one disk of a machine. COUNTERSIGN_EVIDENCE_GROUP is set."""
     place = "os" if disk == vm.os_disk else disk.lower()
     mark = hashlib.sha256(f"{incident} {vm.vm_id} {place}".encode()).hexdigest()[:12]
-    name = f"evidence-{ResourceId.parse(disk).name[:50]}-{mark}"
+    label = f"{vm.resource.name}-os" if place == "os" else ResourceId.parse(disk).name
+    name = f"evidence-{label[:50]}-{mark}"
     return f"{azure.settings.evidence_group}/providers/Microsoft.Compute/snapshots/{name}"
 
 

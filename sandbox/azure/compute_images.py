@@ -11,7 +11,7 @@ from sandbox.azure.compute_store import COMPUTE, hidden, need_linked, room
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Reply
-from sandbox.azure.world import Resource
+from sandbox.azure.world import Resource, World
 
 Json = dict[str, Any]
 
@@ -90,6 +90,20 @@ def resolved(call: Call, reference: Json, exact: str = "") -> Json:
         )
         raise ApiError(404, "PlatformImageNotFound", message)
     return {**reference, "exactVersion": found}
+
+
+def settle(world: World) -> None:
+    """Let every machine that was made from a platform image say which version that was: after a world file was read."""
+    for kind in ("virtualMachines", "virtualMachineScaleSets/virtualMachines"):
+        for vm in world.list(f"{COMPUTE}/{kind}", lag=False):
+            storage = vm.properties.get("storageProfile") or {}
+            reference = storage.get("imageReference") or {}
+            offered = PUBLISHED.get("/".join(str(reference.get(k)) for k in ("publisher", "offer", "sku")).lower(), ())
+            if offered and "exactVersion" not in reference:
+                named = str(reference.get("version") or "latest")
+                exact = {**reference, "exactVersion": offered[-1] if named == "latest" else named}
+                body = {**vm.properties, "storageProfile": {**storage, "imageReference": exact}}
+                world.put(vm.id, {**vm.body, "properties": body})
 
 
 def content(call: Call, creation: Json, system: str) -> tuple[Json, Json]:

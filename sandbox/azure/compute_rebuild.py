@@ -25,6 +25,7 @@ from sandbox.azure.compute_store import (
     not_allowed,
     os_disk,
     room,
+    update,
 )
 from sandbox.azure.errors import ApiError
 from sandbox.azure.guest_linux import hashed
@@ -41,7 +42,8 @@ async def reimage(call: Call) -> Reply:
     """Give a machine a new OS disk. Body: tempDisk, exactVersion, osProfile {adminPassword, customData}."""
     vm = machine(call)
     need_idle(call, vm, "reimage")
-    return begin(call, "compute.reimage", vm, prepared(call, vm, call.body))
+    args = prepared(call, vm, call.body)
+    return begin(call, "compute.reimage", update(call.world, vm, {"provisioningState": "Updating"}), args)
 
 
 def prepared(call: Call, vm: Resource, body: Json) -> Json:
@@ -70,6 +72,7 @@ def prepared(call: Call, vm: Resource, body: Json) -> Json:
     inside = guest.new(guest.system(vm), vm.key, provision, declared(call, image))
     before = os_disk(vm.body)
     args: Json = {"old": before, "new": before, "guest": inside, "image": image, "provision": provision}
+    args["given"] = bool(given.get("adminPassword"))
     if not ephemeral(vm):
         name = f"{vm.name}_OsDisk_1_{seed.replace('-', '')}"
         id_ = f"/{'/'.join(vm.id.split('/')[1:7])}/disks/{name}"
@@ -92,8 +95,12 @@ def reimaged(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
     if vm is None:
         return
     profile = {**vm.properties["storageProfile"], "osDisk": args["new"], "imageReference": args["image"]}
-    inside = {**hidden(vm), "power": "running", "provision": args["provision"]}
-    vm = world.put(vm.id, {**vm.body, "properties": {**vm.properties, "storageProfile": profile}, "sandbox": inside})
+    known = {"provision": args["provision"]} if args["given"] or "provision" in hidden(vm) else {}
+    inside = {**hidden(vm), "power": "running", **known}
+    if disk_id(args["old"]) == disk_id(args["new"]):  # no disk tells that it is another system
+        inside["rebuilt"] = inside.get("rebuilt", 0) + 1
+    done = {**vm.properties, "storageProfile": profile, "provisioningState": "Succeeded"}
+    vm = world.put(vm.id, {**vm.body, "properties": done, "sandbox": inside})
     if new := world.get(disk_id(args["new"])):
         if disk_id(args["old"]).lower() != new.key:
             let_go(world, args["old"])

@@ -12,13 +12,14 @@ from sandbox.azure import (
     guest_linux,
     guest_powershell,
     guest_scripts_accounts,
+    guest_scripts_scan,
     guest_windows,
     guest_words,
 )
 from sandbox.azure.clock import Clock
 from sandbox.azure.world import Resource, World
 
-__all__ = ["guest_scripts_accounts", "run"]  # equivalents of scripts register themselves
+__all__ = ["guest_scripts_accounts", "guest_scripts_scan", "run"]  # equivalents of scripts register themselves
 
 Json = dict[str, Any]
 

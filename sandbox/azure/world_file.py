@@ -24,6 +24,7 @@ import msgspec
 
 from sandbox.azure import (
     authorization,
+    compute_images,
     directory_file,
     groups,
     guest,
@@ -156,6 +157,7 @@ def _load(world: World, file: _File, at: datetime) -> None:
     for machine in file.machines:
         guest.declare(world, machine)
     guest.furnish(world)
+    compute_images.settle(world)
 
 
 def _tags(tags: dict[str, str]) -> Json:

@@ -35,6 +35,8 @@ AFTER = {
     "subscriptions.remove_role_definitions": ("subscriptions.strip_role_assignments",),
     "users.enable": ("users.disable", "users.reset_password"),
     "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
+    "vms.reimage": ("vms.capture_evidence",),
+    "vms.reimage_in_place": ("vms.capture_evidence",),
     "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
 }
 _TRIES = 20
@@ -117,12 +119,13 @@ class Attacked:
 
     async def until_settled(self, function: Callable[[Change, Azure], Awaitable[Outcome]], change: Change) -> Outcome:
         """Call like the engine does: again while it says Temporary, with time passing in between."""
+        hours = next((s.hours for book in PLAYBOOKS.values() for s in book if s.action == change.action), 0)
         for _ in range(_TRIES):
             try:
                 with explained(change.summary):
                     return await function(change, self.azure)
             except Temporary:
-                self.sandbox.clock.advance(timedelta(seconds=15))
+                self.sandbox.clock.advance(timedelta(seconds=max(15, hours * 3600 // _TRIES)))
         raise AssertionError(f"{change.summary} never settles.")
 
 

@@ -1,0 +1,139 @@
+"""What a suspect put on a machine to run code in it, and how it is taken away and put back.
+
+Extensions and managed run commands are alike: resources beneath a machine, whose secrets Azure never shows. They can be
+changed and removed only while the machine runs. Microsoft.Compute/…, api-version 2024-07-01.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from responders import familiarity
+from responders.azure import absent_is_fine
+from responders.errors import Temporary
+from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.vms import commands, machine
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Case, Subject
+    from responders.vms.machine import Machine
+
+_SETTLED = frozenset({"Succeeded", "Failed"})
+# Of what Azure answers, what no write may hold, or what says only how it went.
+_HOW = frozenset({"provisioningState", "instanceView", "provisionedState"})
+
+
+class Kind(NamedTuple):
+    """What of a machine it is about."""
+
+    collection: str  # as it is spelled in ids
+    called: str
+    secret: str  # what of it Azure never shows
+
+    async def plan(self, action: str, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
+        """Remove what suspects put there in the window."""
+        vm = await machine.read(azure, subject.id)
+        if vm is None:
+            return Plan(action=action, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        own, changes, kept = await azure.own_id(), list[Change](), list[str]()
+        async for item in azure.arm_pages(f"{vm.id}/{self.collection}", commands.VERSION):
+            verdict = self._judge(case, item, vm, own)
+            if verdict.familiarity == "familiar":
+                kept.append(f"the {self.called} {item['name']} of {vm.name}: {'; '.join(verdict.reasons)}")
+            else:
+                changes.append(self._change(action, vm, item, verdict))
+        reason = f"No suspect put {self._some()} on {vm.name} in the window."
+        if changes and (why := vm.hindrance("scripts")):
+            left = tuple(f"{c.summary}: {'; '.join(c.reasons)}. It is still there: {why}" for c in changes)
+            reason = f"{self._some().capitalize()} can't be removed from {vm.name} now."
+            return Plan(action=action, subject=subject, reason=reason, kept=tuple(kept), by_hand=left)
+        reason = "" if changes else reason
+        return Plan(action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+
+    async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        """Remove one, unless it is another one by now."""
+        now = await _read(azure, change.resource)
+        if now is None:
+            return Outcome(status="already_so", reason="It is gone already.")
+        if _body(now) != change.before["body"]:
+            return Outcome(status="drifted", reason="It was changed after the plan.", after=_body(now))
+        if _state(now) != "Deleting":
+            await commands.delete(azure, change.resource)
+        return Outcome(status="done")
+
+    async def verify(self, change: Change, azure: "Azure") -> Outcome:
+        """See that it is gone."""
+        if await _read(azure, change.resource) is not None:
+            raise Temporary(f"It still shows: {change.summary}.")
+        return Outcome(status="done")
+
+    async def undo(self, change: Change, azure: "Azure") -> Outcome:
+        """Put it back, without its secrets. Azure then runs it anew."""
+        now = await _read(azure, change.resource)
+        if now is None:
+            await azure.arm("PUT", change.resource, commands.VERSION, body=change.before["body"])
+            if (now := await _read(azure, change.resource)) is None or _state(now) not in _SETTLED:
+                raise Temporary(f"{change.resource} was put back, and does not show as settled yet.")
+            return Outcome(status="done")
+        if _body(now) != change.before["body"]:
+            return Outcome(status="failed", reason=f"There is another {self.called} of that name, which is left alone.")
+        return Outcome(status="already_so", reason="It is there.")
+
+    def _judge(self, case: "Case", item: Json, vm: "Machine", own: str) -> Verdict:
+        """Whether it is known good.
+
+        Azure keeps no time of most of them: the log tells when they were written, and what it doesn't show was there
+        before.
+        """
+        write = f"{machine.INSTANCE if vm.instance else machine.VM}/{self.collection}/write"
+        deed, logged = case.did(write, item["id"]), case.makers.get(item["id"].lower())
+        said = (item.get("systemData") or {}).get("createdAt")
+        created = datetime.fromisoformat(said) if said else None
+        if item["name"].startswith(commands.PREFIX) and not deed and (logged is None or logged.id.lower() == own):
+            return Verdict(familiarity="familiar", reasons=("the responder made it",))
+        if not deed and (logged is None or (created and created < case.since)):
+            return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
+        if deed and created and created < case.since:
+            when = f"{deed.at:%Y-%m-%d %H:%M} UTC"
+            why = f"it was there before, and a suspect wrote it anew {when}: what it was is not known"
+            return Verdict(familiarity="unknown", reasons=(why,))
+        moments = [one.at for one in (deed, logged) if one]
+        maker = deed.caller if deed and deed.at == min(moments) else None
+        return familiarity.judge(
+            case, maker, created or min(moments), deed, thing=item["id"], tags=item.get("tags") or {}
+        )
+
+    def _change(self, action: str, vm: "Machine", item: Json, verdict: Verdict) -> Change:
+        p = item["properties"]
+        kind = f" ({p.get('publisher')}.{p.get('type')})" if p.get("publisher") else ""
+        return Change(
+            action=action,
+            resource=item["id"],
+            summary=f"remove the {self.called} {item['name']}{kind} from {vm.name}",
+            reasons=verdict.reasons,
+            familiarity=verdict.familiarity,
+            before={"vmId": vm.vm_id, "body": _body(item)},
+            lasting=(
+                "What it did in the machine stays. Undo puts it back, and so has it run once more, without its "
+                f"{self.secret}, which Azure never shows."
+            ),
+        )
+
+    def _some(self) -> str:
+        return f"an {self.called}" if self.called[0] in "aeiou" else f"a {self.called}"
+
+
+async def _read(azure: "Azure", id_: str) -> Json | None:
+    with absent_is_fine():
+        return await azure.arm("GET", id_, commands.VERSION)
+    return None
+
+
+def _state(item: Json) -> str:
+    return str(item["properties"].get("provisioningState", "Succeeded"))
+
+
+def _body(item: Json) -> Json:
+    """What a PUT makes it anew with."""
+    properties = {k: v for k, v in item["properties"].items() if k not in _HOW}
+    return {**{k: item[k] for k in ("location", "tags") if item.get(k)}, "properties": properties}

@@ -1,0 +1,78 @@
+"""Which system a machine has, and whether we gave it to it: by its OS disk, or by the Activity Log.
+
+An ephemeral OS disk is no resource that could be told from the one before: there the log alone knows of a rebuild, some
+minutes late. Microsoft.Insights/eventtypes/management/values, api-version 2015-04-01.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import NAMESPACE_OID, uuid5
+
+from responders.azure import odata
+from responders.model import Json, digest
+
+if TYPE_CHECKING:
+    from responders.azure import Azure
+    from responders.model import Case, Change
+    from responders.vms.machine import Machine
+
+PERMISSIONS = ("Microsoft.Insights/eventtypes/values/read",)
+_OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+
+
+async def system(azure: "Azure", vm: "Machine", since: datetime) -> str:
+    """What tells the machine's system of now from any other that it had or will have."""
+    if vm.os_disk:
+        return vm.os_disk.lower()
+    done = [event for event in await events(azure, vm.id, since) if state(event) == "Succeeded"]
+    return str(max(done, key=lambda e: str(e["eventTimestamp"]))["correlationId"]) if done else ""
+
+
+async def by_us(azure: "Azure", vm: "Machine", case: "Case") -> bool:
+    """Whether the system that a machine has now is one that the responder gave it in this incident."""
+    if vm.os_disk.lower().endswith(f"/disks/{disk_name(vm, case.incident)}".lower()):
+        return True
+    own = await azure.own_id()
+    mine = [
+        event
+        for event in await events(azure, vm.id, case.since)
+        if state(event) == "Succeeded" and str((event.get("claims") or {}).get(_OID, "")).lower() == own
+    ]
+    later = max((f.at for f in case.findings if f.suspect and f.resource.lower() == vm.id.lower()), default=case.since)
+    return any(datetime.fromisoformat(event["eventTimestamp"]) > later for event in mine)
+
+
+def disk_name(vm: "Machine", incident: str) -> str:
+    """The name of the OS disk that takes the place of a machine's own in an incident."""
+    return f"{vm.resource.name[:50]}-clean-{digest([incident, vm.vm_id])[:12]}"
+
+
+def request_id(change: "Change") -> str:
+    """What the rebuild of a change is sent with: the log shows it as httpRequest.clientRequestId."""
+    return str(uuid5(NAMESPACE_OID, change.id))
+
+
+async def begun(azure: "Azure", change: "Change") -> str:
+    """What the log has of a change's rebuild: "", Started, Accepted, Succeeded or Failed."""
+    found = await events(azure, change.resource, datetime.fromisoformat(change.before["since"]))
+    wanted = request_id(change)
+    # Not every event of one operation says what it was asked with.
+    mine = {e["correlationId"] for e in found if (e.get("httpRequest") or {}).get("clientRequestId") == wanted}
+    states = {state(event) for event in found if event["correlationId"] in mine}
+    return next((s for s in ("Succeeded", "Failed", "Accepted", "Started") if s in states), "")
+
+
+async def events(azure: "Azure", id_: str, since: datetime) -> list[Json]:
+    """The events of the log about rebuilds of a machine since then."""
+    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    query = {"$filter": f"eventTimestamp ge '{at}' and resourceUri eq {odata(id_)}"}
+    path = f"{'/'.join(id_.split('/')[:3])}/providers/Microsoft.Insights/eventtypes/management/values"
+    found = [event async for event in azure.arm_pages(path, "2015-04-01", query)]
+    return [
+        e for e in found if str((e.get("operationName") or {}).get("value", "")).lower().endswith("/reimage/action")
+    ]
+
+
+def state(event: Json) -> str:
+    """Started, Accepted, Succeeded or Failed."""
+    return str((event.get("status") or {}).get("value", ""))
