@@ -114,7 +114,9 @@ class Reach:
         return {}
 
     async def _log(self, which: str) -> AsyncIterator[Json]:
-        since, until = (t.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for t in (self._case.since, self._case.until))
+        since, until = (
+            t.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for t in (self._case.since, self._case.until)
+        )
         window = f"eventTimestamp ge '{since}' and eventTimestamp le '{until}' {which}".strip()
         path = f"{self._scope}/providers/Microsoft.Insights/eventtypes/management/values"
         async for event in self._azure.arm_pages(path, "2015-04-01", {"$filter": window}):

@@ -88,6 +88,7 @@ class _Widening:
             for reach in self._where:
                 who = list(known.values()) if reach in new else fresh
                 found += [p async for p in self._of_subscription(reach, who)]
+            found.sort(key=lambda p: p.since or case.since, reverse=True)  # of several reasons the earliest stays
             fresh = list({p.id.lower(): p for p in found if p.id.lower() not in known}.values())
             if len(known) + len(fresh) > LIMIT:
                 self._unknown.append(

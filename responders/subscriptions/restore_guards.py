@@ -89,8 +89,7 @@ class RestoreGuards:
                 by_hand.append(why)
             else:
                 changes.append(_change(guard))
-        # Locks of the suspects are in the way of what follows, and those that come back would be, too.
-        changes.sort(key=_turn)
+        changes = _ordered(changes)
         reason = (
             "" if changes else f"Of {len(guards)} guards that the suspects wrote or deleted none is to be put back."
         )
@@ -226,6 +225,15 @@ def _through(change: Change, held: Iterable[Json]) -> Change:
     names = ", ".join(locks.label(lock) for lock in above)
     summary = f"{change.summary}; {names}: taken off for that, and put back"
     return structs.replace(change, summary=summary, before={**change.before, "locks": above})
+
+
+def _ordered(changes: Iterable[Change]) -> list[Change]:
+    """Each begins after those before it: locks of the suspects are in the way, and those that come back would be."""
+    turns = sorted(changes, key=_turn)
+    return [
+        structs.replace(one, follows=tuple(other.resource for other in turns if _turn(other) < _turn(one)))
+        for one in turns
+    ]
 
 
 def _turn(change: Change) -> int:

@@ -225,8 +225,8 @@ def _touched(call: Call) -> str:
 
 async def test_after_three_honest_weeks_an_attack_is_told_whole_and_nothing_else_is_suspicious() -> None:
     async with attacked(WEEKS, ()) as it:
-        found, notes, scene = it.case.findings, it.case.notes, it.scene
-    attack = scene.exercise.attack
+        case, found, notes, scene = it.case, it.case.findings, it.case.notes, it.scene
+    attack = [call for call in scene.exercise.attack if not call.target.startswith("graph:")]
     theirs = [f for f in found if f.address == attack[0].ip]
     assert len(attack) >= 30
     assert Counter(f.resource.lower() for f in theirs) == Counter(map(_touched, attack))
@@ -240,3 +240,6 @@ async def test_after_three_honest_weeks_an_attack_is_told_whole_and_nothing_else
     assert {f.address for f in honest} == {"203.0.113.20"}  # her own work in the window; of others nothing is told
     assert {f.level for f in honest} == {"none"}
     assert not any("too little" in note for note in notes)
+    [made] = [one for one in case.suspects if one.name == "Site Cost Sync"]
+    assert made.because.startswith("nora@contoso.example made it")
+    assert made.id in {subject.id for subject in dispatch.subjects(case)}
