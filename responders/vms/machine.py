@@ -80,7 +80,7 @@ class Machine(Struct, frozen=True, kw_only=True):
         """Why that can't be done to this machine now, and what a person must do instead; "" when it can."""
         if self.cluster and need != "disks":
             return (
-                f"{self.name} is a node of the Kubernetes cluster {ResourceId.parse(self.cluster).name}, which makes "
+                f"{self.name} is a node of the Kubernetes cluster {self.cluster.rpartition('/')[2]}, which makes "
                 "its nodes itself: cordon and drain the node, then delete it from its pool (a cluster administrator)."
             )
         if need == "network":

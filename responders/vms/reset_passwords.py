@@ -111,7 +111,7 @@ class ResetPasswords:
             raise Temporary(f"{id_} is running.")
         wrong, notes = _read(change, commands.view(known), "Windows" if change.before["windows"] else "Linux")
         if wrong:
-            await _remove(azure, id_)
+            await commands.delete(azure, id_)
             raise Permanent(f"{change.summary}: {wrong}")
         said = f"{change.summary}: {notes or 'done'}. {change.id}"
         await azure.keep_secret(_receipt(change), said, {"incident": change.before["incident"], "change": change.id})

@@ -52,20 +52,27 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Sandbox], list[str]]:
     return sandboxes, answers
 
 
-async def test_a_new_password_is_in_the_vault_alone(tmp_path: Path, seen: tuple[list[Sandbox], list[str]]) -> None:
+@pytest.mark.parametrize("exercise", ["stolen-member", "linux-implant", "windows-planted-admin"])
+async def test_a_new_password_is_in_the_vault_alone(
+    exercise: str, tmp_path: Path, seen: tuple[list[Sandbox], list[str]]
+) -> None:
     sandboxes, answers = seen
-    score = await drill.perform(load(EXERCISES / "stolen-member.yaml"), keep=tmp_path)
+    score = await drill.perform(load(EXERCISES / f"{exercise}.yaml"), keep=tmp_path)
     assert score.passed, score.failures
 
     (sandbox,) = sandboxes
     vaults = sandbox.world.state["vault"].values()
-    secrets = {v["value"] for vault in vaults for versions in vault["secrets"].values() for v in versions}
+    kept = [v for vault in vaults for versions in vault["secrets"].values() for v in versions]
+    secrets = {v["value"] for v in kept if "user" in v["tags"]}  # a receipt says what was done, and is no secret
     names = {name.encode() for vault in vaults for name in vault["secrets"]}
     files = _read(tmp_path)
     files["answers"] = "\n".join(answers).encode()
     files["mails"] = json.dumps(sandbox.world.mails).encode()
     files["activity log"] = json.dumps(sandbox.world.activity.dump()).encode()
     files["Entra's log"] = json.dumps(sandbox.world.directory.audits).encode()
+    files["operations"] = json.dumps(sandbox.world.operations).encode()
+    files["run in machines"] = json.dumps(sandbox.world.state.get("compute", {})).encode()
+    files["resources"] = json.dumps([r.body for r in sandbox.world]).encode()  # run commands and what is on disks too
 
     assert secrets
     assert [file for file, text in files.items() if any(form in text for s in secrets for form in _forms(s))] == []
