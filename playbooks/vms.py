@@ -7,8 +7,11 @@ STEPS = (
     Step("vms.isolate", "one"),
     # Instead, and only where a machine can't be cut off.
     Step("vms.deallocate", "one"),
+    # Irreversible, but all that is lost is an address.
+    Step("vms.remove_shareable_links", "one"),
     # Before anything that changes a disk. It stays, but nothing is lost by it.
     Step("vms.capture_evidence", "one"),
+    Step("vms.retain_backups", "one"),
     Step("vms.scan", "one", hours=13),
     # While it runs, and before its disk is changed.
     Step("vms.remove_run_commands", "one"),
@@ -21,4 +24,6 @@ STEPS = (
     Step("vms.reset_passwords", "two"),
     # Of the new system, if it has a scanner; else nothing is done twice.
     Step("vms.scan", "one", hours=13),
+    # Only what was rebuilt, or what a scan found nothing in.
+    Step("vms.release", "two"),
 )

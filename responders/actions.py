@@ -51,9 +51,12 @@ from responders.vms.isolate import Isolate
 from responders.vms.list_accounts import ListAccounts
 from responders.vms.reimage import Reimage
 from responders.vms.reimage_in_place import ReimageInPlace
+from responders.vms.release import Release
 from responders.vms.remove_extensions import RemoveExtensions
 from responders.vms.remove_run_commands import RemoveRunCommands
+from responders.vms.remove_shareable_links import RemoveShareableLinks
 from responders.vms.reset_passwords import ResetPasswords
+from responders.vms.retain_backups import RetainBackups
 from responders.vms.scan import Scan
 
 ACTIONS: tuple[Action, ...] = (
@@ -98,7 +101,9 @@ ACTIONS: tuple[Action, ...] = (
     RotateKeys(),
     Isolate(),
     Deallocate(),
+    RemoveShareableLinks(),
     CaptureEvidence(),
+    RetainBackups(),
     Scan(),
     RemoveRunCommands(),
     RemoveExtensions(),
@@ -106,6 +111,7 @@ ACTIONS: tuple[Action, ...] = (
     ReimageInPlace(),
     ListAccounts(),
     ResetPasswords(),
+    Release(),
 )
 
 # What the responder does besides actions: reads and labels alerts, reads the Activity Log, finds and asks owners.

@@ -63,7 +63,7 @@ class Isolate:
             before={
                 "vmId": vm.vm_id,
                 "interfaces": {card["id"]: network.group_of(card) for card in cards},
-                "group": group,
+                "group": network.remembered(group, cards),
             },
         )
         kept = [

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine
+from responders.ids import ResourceId
 from responders.model import Json
 from responders.vms.machine import Machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
-    from responders.ids import ResourceId
 
 VERSION = "2024-05-01"
 LOCKS = "Microsoft.Authorization/locks/read"
@@ -85,7 +85,7 @@ def isolation(machine: Machine, incident: str, soc: Iterable[str]) -> Json:
     Nothing comes in but from the ranges `soc`, nothing goes out but to the platform: not even names are looked up,
     since whoever asks for one can tell by it.
     """
-    at: ResourceId = machine.resource
+    at = machine.resource
     mark = hashlib.sha256(f"{incident} {machine.vm_id}".encode()).hexdigest()[:8]
     group = machine.id[: machine.id.lower().index("/providers/")]
     ranges = list(soc)
@@ -112,9 +112,44 @@ def isolation(machine: Machine, incident: str, soc: Iterable[str]) -> Json:
     }
 
 
+def remembered(group: Json, interfaces: Iterable[Json]) -> Json:
+    """An isolating group whose tags say which group each of these interfaces had: for who lets the machine go again."""
+    tags = dict(group["tags"])
+    for interface in interfaces:
+        had = group_of(interface)
+        if had.lower() != group["id"].lower():
+            tags[_tag(interface["id"])] = f"{ResourceId.parse(had).group}/{ResourceId.parse(had).name}" if had else ""
+    return {**group, "tags": tags}
+
+
+def former(group: Json, interface: str) -> str | None:
+    """The id of the group that an interface had before it got this isolating one; "" for none, None if unknown."""
+    said = next((v for k, v in (group.get("tags") or {}).items() if k.lower() == _tag(interface).lower()), None)
+    if not said:
+        return said
+    home, _, name = str(said).partition("/")
+    at = ResourceId.parse(group["id"])
+    return f"/subscriptions/{at.subscription}/resourceGroups/{home}/providers/{at.type}/{name}"
+
+
+def _tag(interface: str) -> str:
+    at = ResourceId.parse(interface)
+    return f"countersign-former:{at.group}:{at.name}"
+
+
 def same_rules(group: Json, wanted: Json) -> bool:
     """Whether a security group that was read does what is wanted, and nothing else."""
     return _essence(group) == _essence(wanted)
+
+
+def rules(group: Json) -> list[Json]:
+    """The rules of a group that was read, as a PUT takes them."""
+    found = group["properties"].get("securityRules") or ()
+    hidden = {"provisioningState"}
+    return [
+        {"name": rule["name"], "properties": {k: v for k, v in rule["properties"].items() if k not in hidden}}
+        for rule in found
+    ]
 
 
 def _essence(group: Json) -> list[Json]:

@@ -37,6 +37,7 @@ AFTER = {
     "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
     "vms.reimage": ("vms.capture_evidence",),
     "vms.reimage_in_place": ("vms.capture_evidence",),
+    "vms.release": ("vms.isolate", "vms.capture_evidence", "vms.scan", "vms.reimage"),
     "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
 }
 _TRIES = 20
