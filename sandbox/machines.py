@@ -62,8 +62,10 @@ def spared(
 ) -> tuple[dict[str, Json], dict[str, Json]]:
     """Both states without what a response may change of these machines (keys)."""
     sides = dict(before), dict(after)
-    wanted = list(locked_out)
+    wanted, machines = list(locked_out), list(machines)
     made = set[str]()
+    for side in sides:
+        _spare_backups(side, machines)
     for vm in machines:
         for card in _interfaces(before.get(vm, {})):
             made.add(_group(after.get(card, {})))
@@ -81,6 +83,15 @@ def spared(
                 side[key] = _essence(side[key], {one.user for one in its} - there, [o.key for o in its if o.key])
     _spare_groups(sides[1], made - before.keys())
     return sides
+
+
+def _spare_backups(side: dict[str, Json], machines: list[str]) -> None:
+    """Leave away whether the backups of these machines go on, or are kept as they are."""
+    for key, body in side.items():
+        properties = body.get("properties") or {}
+        if "protectionState" in properties and str(properties.get("sourceResourceId")).lower() in machines:
+            rest = {k: v for k, v in properties.items() if k not in {"policyId", "policyName", "protectionState"}}
+            side[key] = {**body, "properties": rest}
 
 
 def _spare_groups(after: dict[str, Json], made: set[str]) -> None:

@@ -102,6 +102,8 @@ class Attacked:
             "/exportTemplate",
             "/Microsoft.ResourceGraph/resources",
             "/listKeys",
+            "/getShareableLinks",
+            "/backupStatus",
             "/listCredentials",
         )
         return [f"{r.method} {r.path}" for r in calls if r.method != "GET" and not r.path.endswith(reads)]

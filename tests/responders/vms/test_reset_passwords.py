@@ -95,6 +95,18 @@ async def test_an_answer_that_is_lost_anywhere_leaves_what_the_vault_has(nth: in
         assert all(_opens(world, user, password) for user, password in _kept(world).items())
 
 
+async def test_while_it_is_under_way_nothing_new_goes_into_the_vault() -> None:
+    async with opened(ACTION) as world:
+        change = await _passwords(world)
+        await world.until_settled(ACTION.apply, change)
+        first = _kept(world)
+
+        assert (await world.until_settled(ACTION.apply, change)).status == "already_so"
+
+        assert _kept(world) == first
+        assert all(_opens(world, user, password) for user, password in first.items())
+
+
 async def test_whoever_dies_before_the_machine_is_told_begins_anew() -> None:
     async with opened(ACTION) as world:
         change = await _passwords(world)
