@@ -21,7 +21,7 @@ VERIFY = RetryOptions(15_000, 60)
 NOTE = RetryOptions(60_000, 24 * 60)
 # A step that may take hours is asked for that often at most, so that its history stays short.
 POLLS = 480
-BATCH = 20  # changes an activity makes, so that a thousand changes are not a thousand history entries
+BATCH = 50  # changes an activity makes, so that a thousand changes are not a thousand history entries
 WAVES = 10  # how often an incident looks again because an alert joined it
 REPLANS = 3  # how often a step that met a changed world plans and asks anew
 

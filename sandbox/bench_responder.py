@@ -96,6 +96,9 @@ async def measure(order: Order) -> Figures:
     """Plan, make and verify all that an action proposes."""
     azure, its, idle = Azure(Settings.load()), action(order.action), _megabytes()
     try:
+        # As a worker is after its first activity: signed in, and with the SDKs loaded.
+        await azure.own_id()
+        _ = azure.authorization(order.subscription).role_assignments, azure.automation(order.subscription).runbook
         run, times, busy = _Run(azure), [time.perf_counter()], time.process_time()
         plan = await its.plan(order.case, Subject(kind="subscription", id=order.subscription), azure)
         times.append(time.perf_counter())

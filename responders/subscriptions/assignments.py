@@ -3,6 +3,7 @@
 Microsoft.Authorization/roleAssignments, api-version 2022-04-01.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -57,12 +58,10 @@ async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, abo
             kept.append((item, verdict))
     if not doubtful and not kept:
         return Found(changes=(), kept=(), labels={}, roles={})
-    defined = azure.authorization(subject.id).role_definitions.list(scope.lstrip("/"))
-    roles = {str(d.name).lower(): rest(d)["properties"] async for d in defined}
     people = {
         str(i["properties"][n]) for i, _ in (*doubtful, *kept) for n in ("principalId", "createdBy") if _has(i, n)
     }
-    names = await directory.names(azure, people)
+    roles, names = await asyncio.gather(_roles(azure, subject.id), directory.names(azure, people))
     labels = {item["id"]: _label(item, roles, names) for item, _ in (*doubtful, *kept)}
     changes = tuple(
         Change(
@@ -78,6 +77,11 @@ async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, abo
     )
     left = tuple(f"{labels[item['id']]}: {'; '.join(_named(verdict.reasons, names))}" for item, verdict in kept)
     return Found(changes=changes, kept=left, labels=labels, roles=roles)
+
+
+async def _roles(azure: "Azure", subscription: str) -> dict[str, Json]:
+    defined = azure.authorization(subscription).role_definitions.list(f"subscriptions/{subscription}")
+    return {str(d.name).lower(): rest(d)["properties"] async for d in defined}
 
 
 def because(change: Change, *reasons: str, **before: object) -> Change:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
-AT_ONCE = 8  # runbooks that are read at a time
+AT_ONCE = 20  # runbooks that are read at a time
 _LISTS = ("jobSchedules", "webhooks")
 # The lists of an account, with what hangs on all its runbooks: as long as changes are made or checked side by side.
 _before = Memo[tuple[list[Json], list[Json], list[Json]]](3)

@@ -1,6 +1,7 @@
 """Role assignments, deny assignments, one's own permissions, and elevated access."""
 
 import re
+from functools import cache
 from typing import Any
 
 from sandbox.azure import conditions, ids, providers, rbac, roles
@@ -160,11 +161,12 @@ def _at(call: Call, kind: str) -> list[Resource]:
     above = call.world.scopes(scope)
     only = re.search(r"\batscope\(\)", call.query.get("$filter", ""), re.IGNORECASE)
 
-    def here(entry: Resource) -> bool:
-        own = str(entry.properties["scope"]).lower().rstrip("/")
+    @cache  # of thousands most share their scope with others
+    def here(own: str) -> bool:
+        own = own.lower().rstrip("/")
         return own in above or (not only and scope in call.world.scopes(own))
 
-    return [entry for entry in call.world.list(kind) if here(entry)]
+    return [entry for entry in call.world.list(kind) if here(str(entry.properties["scope"]))]
 
 
 def _wanted(call: Call) -> set[str]:
