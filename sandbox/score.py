@@ -166,7 +166,7 @@ def _made_again(before: State, after: State, between: State | None) -> tuple[Sta
         return {
             key: _lossy(body) if key in {*gone, *same} else body
             for key, body in side.items()
-            if not (key in (gone | new) and _owned(body) in same)
+            if not (key in (gone | new) and (_owned(body) in same or key.startswith(machines.GUESTS)))
         }
 
     return without(before), without(after)

@@ -42,6 +42,8 @@ class CaptureEvidence:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         todo = tuple(filter(None, [vm.hindrance("disks")]))
         if vm.disks and not azure.settings.evidence_group:
             how = f"make snapshots of the disks of {vm.name}, then do by hand what changes them"

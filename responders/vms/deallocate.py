@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 class Deallocate:
     """Stop a virtual machine that can't be cut off the network, and release its host: nothing on it runs or talks.
 
-    It is the stronger of two, and comes where vms.isolate can't: a stopped machine can be neither scanned nor given new
-    passwords, and what was in its memory and on its temporary disk is lost, as is a dynamic public address. Its disks
-    stay. A machine with an ephemeral OS disk is left alone, since it would lose its system. Starting it again is the
-    undo. Microsoft.Compute/virtualMachines, polled by reading its power state.
+    It is the stronger of two, and comes where vms.isolate can't, and for machines that are to be deleted anyhow: a
+    stopped one can be neither scanned nor given new passwords, and what was in its memory and on its temporary disk is
+    lost, as is a dynamic public address. Its disks stay. A machine with an ephemeral OS disk is left alone, since it
+    would lose its system. Starting it again is the undo. Microsoft.Compute/virtualMachines, polled by reading its power
+    state.
     """
 
     id = "vms.deallocate"
@@ -33,12 +34,14 @@ class Deallocate:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
         if vm.power == "deallocated":
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is deallocated already.")
-        why = await network.hindrance(azure, vm)
+        doomed = machine.doomed(case, vm)
+        why = doomed or await network.hindrance(azure, vm)
         if not why:
             reason = f"{vm.name} can be cut off the network instead, and has to run for what comes next."
             return Plan(action=self.id, subject=subject, reason=reason)
         if todo := await _by_hand(azure, vm, why):
-            return Plan(action=self.id, subject=subject, reason=f"{vm.name} is left running.", by_hand=(todo,))
+            left = () if doomed else (todo,)
+            return Plan(action=self.id, subject=subject, reason=f"{vm.name} is left running.", by_hand=left)
         change = Change(
             action=self.id,
             resource=vm.id,

@@ -42,7 +42,7 @@ class Isolate:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := await network.hindrance(azure, vm):
+        if why := machine.doomed(case, vm) or await network.hindrance(azure, vm):
             # vms.deallocate, which comes next, stops it instead, or says what a person must do.
             return Plan(action=self.id, subject=subject, reason=why)
         found = await asyncio.gather(*(network.read(azure, id_) for id_ in vm.interfaces))

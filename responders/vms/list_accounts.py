@@ -31,6 +31,8 @@ class ListAccounts:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         if why := vm.hindrance("scripts"):
             # vms.reset_passwords, for which this is, says what a person must do.
             return Plan(action=self.id, subject=subject, reason=why)

@@ -16,14 +16,16 @@
 `Machine.hindrance` is that table. Microsoft.Compute/virtualMachines, …/virtualMachineScaleSets/virtualMachines.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
+from responders import familiarity
 from responders.azure import absent_is_fine, rest
 from responders.ids import ResourceId
 from responders.memo import Memo
-from responders.model import Json
+from responders.model import Case, Json
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -150,6 +152,18 @@ async def read(azure: "Azure", id_: str) -> Machine | None:
         else:
             found = await compute.virtual_machines.get(at.group, at.name, expand="instanceView")
     return None if found is None else described(rest(found), await _cluster(azure, at))
+
+
+def doomed(case: Case, vm: Machine) -> str:
+    """Why a machine is not to be cleaned: a suspect made it, and it is to be deleted; "" when it is to be cleaned.
+
+    What is done to it besides would be in the way of that, since only what is as it was planned is deleted.
+    """
+    made = vm.body["properties"].get("timeCreated")
+    verdict = familiarity.judge(case, None, datetime.fromisoformat(made) if made else None, thing=vm.scale_set or vm.id)
+    if made is None or verdict.familiarity != "unfamiliar":
+        return ""
+    return f"{vm.name} is to be deleted (subscriptions.delete_resources), not cleaned: {'; '.join(verdict.reasons)}."
 
 
 def described(body: Json, cluster: str = "") -> Machine:

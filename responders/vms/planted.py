@@ -35,6 +35,8 @@ class Kind(NamedTuple):
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=action, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=action, subject=subject, reason=why)
         own, changes, kept = await azure.own_id(), list[Change](), list[str]()
         async for item in azure.arm_pages(f"{vm.id}/{self.collection}", commands.VERSION):
             verdict = self._judge(case, item, vm, own)

@@ -47,6 +47,8 @@ class Reimage:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         if reason := await _not_this(azure, vm, case):
             return Plan(action=self.id, subject=subject, reason=reason)
         if why := await rebuilding.hindrance(azure, case, vm):

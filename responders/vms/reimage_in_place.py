@@ -35,8 +35,9 @@ class ReimageInPlace:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if not (vm.ephemeral or vm.instance):
-            return Plan(action=self.id, subject=subject, reason=f"vms.reimage is for {vm.name}.")
+        another = "" if vm.ephemeral or vm.instance else f"vms.reimage is for {vm.name}."
+        if why := machine.doomed(case, vm) or another:
+            return Plan(action=self.id, subject=subject, reason=why)
         if await rebuilt.by_us(azure, vm, case):
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} has a new system already.")
         if why := await rebuilding.hindrance(azure, case, vm):

@@ -49,6 +49,8 @@ class ResetPasswords:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         why = "" if azure.settings.vault else "COUNTERSIGN_VAULT is not set. "
         why = why or vm.hindrance("scripts") or await snapshots.missing(azure, case.incident, vm)
         listed = None

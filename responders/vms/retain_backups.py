@@ -35,6 +35,8 @@ class RetainBackups:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         if vm.instance:
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is in a scale set: there are no backups.")
         id_ = await _item_of(azure, vm)

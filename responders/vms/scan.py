@@ -39,6 +39,8 @@ class Scan:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
+        if why := machine.doomed(case, vm):
+            return Plan(action=self.id, subject=subject, reason=why)
         name = await scanning.name(azure, vm, case)
         known = await commands.read(azure, f"{vm.id}/runCommands/{name}")
         if known and commands.over(known):
