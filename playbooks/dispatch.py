@@ -17,7 +17,7 @@ PLAYBOOKS: Mapping[SubjectKind, tuple[Step, ...]] = {
     "subscription": subscriptions.STEPS,
     "vm": vms.STEPS,
 }
-_VM = "Microsoft.Compute/virtualMachines"
+_VM, _SET = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMachineScaleSets"
 
 
 def subjects(case: Case) -> tuple[Subject, ...]:
@@ -37,7 +37,7 @@ def subjects(case: Case) -> tuple[Subject, ...]:
     ]:
         vm = _machine(text, {case.subscription, *(s.id for s in case.others)})
         if vm:
-            machines.setdefault(vm.lower(), Subject(kind="vm", id=vm, name=vm.rsplit("/", 1)[-1], reason=reason))
+            machines.setdefault(vm.lower(), Subject(kind="vm", id=vm, name=_name(vm), reason=reason))
     return (*(p for p in people if p), where, *case.others, *machines.values())
 
 
@@ -64,13 +64,23 @@ def _person(suspect: Principal) -> Subject | None:
     return Subject(kind=kind, id=suspect.id, name=name, reason=suspect.because or "the alert names it as the actor")
 
 
+def _name(machine: str) -> str:
+    """The name of a machine; of an instance with that of its scale set: its own is a number."""
+    at = ResourceId.parse(machine)
+    return "_".join(at.names)
+
+
 def _machine(text: str, subscriptions: Collection[str]) -> str | None:
-    """The virtual machine of one of these subscriptions that a resource id is, or lies beneath."""
+    """The virtual machine or instance of a scale set that a resource id of these subscriptions is, or lies beneath."""
     try:
         resource = ResourceId.parse(text)
     except Permanent:
         return None  # the log and alerts also hold things that are no ids; what isn't one can't be a machine of ours
-    kind = resource.type.lower()
-    if resource.subscription not in subscriptions or not (kind == _VM.lower() or kind.startswith(_VM.lower() + "/")):
+    kind, home = resource.type.lower(), f"/subscriptions/{resource.subscription}/resourceGroups/{resource.group}"
+    if resource.subscription not in subscriptions:
         return None
-    return f"/subscriptions/{resource.subscription}/resourceGroups/{resource.group}/providers/{_VM}/{resource.names[0]}"
+    if kind == _VM.lower() or kind.startswith(_VM.lower() + "/"):
+        return f"{home}/providers/{_VM}/{resource.names[0]}"
+    if kind == f"{_SET}/virtualMachines".lower() or kind.startswith(f"{_SET}/virtualMachines/".lower()):
+        return f"{home}/providers/{_SET}/{resource.names[0]}/virtualMachines/{resource.names[1]}"
+    return None

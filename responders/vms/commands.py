@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine
 from responders.model import Json
+from responders.vms import machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.vms.machine import Machine
 
 VERSION = "2024-07-01"
+# Of machines, and of instances of scale sets.
+READ = tuple(f"{kind}/runCommands/read" for kind in machine.KINDS)
+RIGHTS = tuple(f"{kind}/runCommands/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete"))
 PREFIX = "countersign-"  # of the names of ours
 _SCRIPTS = Path(__file__).parent / "scripts"
 _OVER = frozenset({"Succeeded", "Failed", "TimedOut", "Canceled"})

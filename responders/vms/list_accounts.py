@@ -21,9 +21,7 @@ class ListAccounts:
     id = "vms.list_accounts"
     permissions = (
         *machine.PERMISSIONS,
-        f"{machine.VM}/runCommands/read",
-        f"{machine.VM}/runCommands/write",
-        f"{machine.VM}/runCommands/delete",
+        *commands.RIGHTS,
     )
     reversible = True
 

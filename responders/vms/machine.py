@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from responders.azure import Azure
 
 VM, INSTANCE = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
-PERMISSIONS = ("Microsoft.Compute/virtualMachines/read", "Microsoft.Resources/subscriptions/resourceGroups/read")
+KINDS = (VM, INSTANCE)
+PERMISSIONS = (*(f"{kind}/read" for kind in KINDS), "Microsoft.Resources/subscriptions/resourceGroups/read")
 
 # network: other security groups on its interfaces; disks: snapshots; scripts: run commands and extensions;
 # rebuild: another system on its OS disk.

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Outcome, Plan
-from responders.vms import machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
+from responders.vms import commands, machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -24,10 +24,8 @@ class ReimageInPlace:
         *rebuilt.PERMISSIONS,
         *sources.IMAGE_PERMISSIONS,
         snapshots.READ,
-        "Microsoft.Compute/virtualMachines/reimage/action",
-        "Microsoft.Compute/virtualMachines/runCommands/read",
-        f"{machine.INSTANCE}/reimage/action",
-        f"{machine.INSTANCE}/runCommands/read",
+        *commands.READ,
+        *(f"{kind}/reimage/action" for kind in machine.KINDS),
     )
     reversible = False
 

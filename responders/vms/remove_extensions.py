@@ -21,9 +21,7 @@ class RemoveExtensions:
     id = "vms.remove_extensions"
     permissions = (
         *machine.PERMISSIONS,
-        f"{machine.VM}/extensions/read",
-        f"{machine.VM}/extensions/write",
-        f"{machine.VM}/extensions/delete",
+        *(f"{kind}/extensions/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete")),
     )
     reversible = True
 

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.vms import machine
+from responders.vms import commands, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ class RemoveRunCommands:
     id = "vms.remove_run_commands"
     permissions = (
         *machine.PERMISSIONS,
-        f"{machine.VM}/runCommands/read",
-        f"{machine.VM}/runCommands/write",
-        f"{machine.VM}/runCommands/delete",
+        *commands.RIGHTS,
     )
     reversible = True
 

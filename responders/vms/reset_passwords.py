@@ -37,9 +37,7 @@ class ResetPasswords:
     permissions = (
         *machine.PERMISSIONS,
         snapshots.READ,
-        f"{machine.VM}/runCommands/read",
-        f"{machine.VM}/runCommands/write",
-        f"{machine.VM}/runCommands/delete",
+        *commands.RIGHTS,
         "Microsoft.KeyVault/vaults/secrets/setSecret/action",
         "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     )

@@ -29,9 +29,7 @@ class Scan:
     permissions = (
         *machine.PERMISSIONS,
         *rebuilt.PERMISSIONS,
-        f"{machine.VM}/runCommands/read",
-        f"{machine.VM}/runCommands/write",
-        f"{machine.VM}/runCommands/delete",
+        *commands.RIGHTS,
     )
     reversible = True
 
