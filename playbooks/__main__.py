@@ -6,6 +6,8 @@
     python -m playbooks investigate …        what a subscription's log shows of a time, without an alert; writes nothing
     python -m playbooks run ALERT            hand an alert to the deployed responder, and follow it
     python -m playbooks undo INCIDENT        ask for an incident's changes to be undone, and follow it
+    python -m playbooks doctor               check the deployment, and say how to put it right; writes nothing
+    python -m playbooks smoke                have Defender make its sample alerts, and follow them to the responder
 
 ALERT is an alert's Resource Manager id, or a file that holds an alert in any shape. `plan` and `investigate` read Azure
 as you, by the ordinary credential chain (az login, environment, managed identity). `run` and `undo` go to the responder
@@ -16,6 +18,10 @@ count: COUNTERSIGN_BASELINE, _RULES, _WORKSPACE; and where COUNTERSIGN_SUBSCRIPT
 refused. WHEN is a time (2026-03-01T08:00Z), or for how long back (PT6H, P3D). WHO is a suspect: a user principal name,
 or an object id. Without one all are judged by what they did.
 
+`doctor` takes the responder's own settings, and reads Azure as you. --identity OBJECT-ID: whose rights are looked at,
+if not yours. --group ID: the resource group of the deployment. `smoke` asks Defender as you, and the responder with
+that token.
+
 Exit status: 0 done, 1 not done (the reason is printed), 2 called wrongly.
 """
 
@@ -25,10 +31,10 @@ import inspect
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playbooks import catalogue, dispatch, investigate, investigated, remote
+from playbooks import catalogue, dispatch, doctor, investigate, investigated, remote, smoke
 from playbooks.case import build
 from playbooks.step import Step
 from playbooks.terminal import shown
@@ -59,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "undo":
             command.add_argument("--reason", default="", help="why; kept in the journal")
     _investigate_arguments(commands.add_parser("investigate"))
+    _examining_arguments(commands.add_parser("doctor"), commands.add_parser("smoke"))
     given = parser.parse_args(arguments)
     if not given.command:
         parser.print_help()
@@ -87,6 +94,16 @@ def _investigate_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, with a picture of the timeline")
 
 
+def _examining_arguments(doctor: argparse.ArgumentParser, smoke: argparse.ArgumentParser) -> None:
+    doctor.add_argument("--identity", default="", metavar="OBJECT-ID", help="the responder's identity")
+    doctor.add_argument("--group", default="", metavar="ID", help="the resource group of the deployment")
+    smoke.add_argument("--subscription", default="", metavar="GUID", help="the first that is guarded, if not given")
+    smoke.add_argument("--location", default="centralus", help="the region of the sample alerts")
+    smoke.add_argument("--patience", type=float, default=1800, metavar="SECONDS", help="how long each hop may take")
+    for command in (doctor, smoke):
+        command.add_argument("--json", action="store_true", help="for machines")
+
+
 def _perform(given: argparse.Namespace) -> int:
     match given.command:
         case "list":
@@ -100,6 +117,11 @@ def _perform(given: argparse.Namespace) -> int:
             _investigate(given)
         case "run":
             return asyncio.run(remote.run(_payload(given.alert)))
+        case "doctor":
+            return asyncio.run(doctor.main(given.identity, given.group, as_json=given.json))
+        case "smoke":
+            wanted = smoke.Wanted(given.subscription, given.location, timedelta(seconds=given.patience))
+            return asyncio.run(smoke.main(wanted, as_json=given.json))
         case "undo":
             return asyncio.run(remote.undo(given.incident, given.reason))
     return 0

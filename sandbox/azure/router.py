@@ -30,9 +30,9 @@ One provider, one file: its routes, its state (all in `world`), its errors. Then
 * Absolute URLs (nextLink, Location): `call.url(path, query)`.
 * Time: only `call.clock.now()`. New ids: only `call.world.new_id(seed)`.
 
-Services other than Resource Manager (graph, login, vault, logs) are one coroutine `handle(call) -> Reply` each, named
-in sandbox.py. They do their own sign-in (`call.bearer`, `call.tokens`), and set `call.caller` for the log of requests.
-They may use `Router` for their paths.
+Services other than Resource Manager (graph, login, vault, logs, blobs) are one coroutine `handle(call) -> Reply` each,
+named in sandbox.py. They do their own sign-in (`call.bearer`, `call.tokens`), and set `call.caller` for the log of
+requests. They may use `Router` for their paths.
 """
 
 import json
@@ -83,10 +83,13 @@ class Caller:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer. A dict or list is sent as JSON, text as text/plain (or what `headers` say), None as nothing."""
+    """An answer. A dict or list is sent as JSON, text as text/plain (or what `headers` say), None as nothing.
+
+    Bytes are sent as they are.
+    """
 
     status: int
-    body: Json | list[Any] | str | None = None
+    body: Json | list[Any] | str | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     operation: str = ""  # id of the long-running operation that goes on after this answer
 
@@ -100,6 +103,7 @@ class Endpoints:
     login: str = ""
     vault: str = ""
     logs: str = ""
+    blob: str = ""
 
 
 @dataclass(slots=True)

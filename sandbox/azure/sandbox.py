@@ -10,7 +10,7 @@ from typing import Self
 
 import trustme
 
-from sandbox.azure import graph, login, logs, managed_identity, vault
+from sandbox.azure import blobs, graph, login, logs, managed_identity, vault
 from sandbox.azure.arm import Arm
 from sandbox.azure.claims import CLI, claims_of
 from sandbox.azure.clock import Clock
@@ -75,10 +75,12 @@ class Sandbox:
             "login": login.handle,
             "vault": vault.handle,
             "logs": logs.handle,
+            "blob": blobs.handle,
         }
         endpoints = await self._server.start(services, tls)
         for audience in ("arm", "graph", "vault", "logs"):
             self.tokens.also(audience, getattr(endpoints, audience))
+        self.tokens.also("storage", endpoints.blob)
 
     async def stop(self) -> None:
         """Close all ports."""

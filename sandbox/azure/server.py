@@ -104,7 +104,9 @@ class Server:
         headers = CIMultiDict(reply.headers)
         headers["Date"] = format_datetime(self.clock.now(), usegmt=True)
         body = b""
-        if isinstance(reply.body, str):
+        if isinstance(reply.body, bytes):
+            body = reply.body
+        elif isinstance(reply.body, str):
             body = reply.body.encode()
             headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         elif reply.body is not None:

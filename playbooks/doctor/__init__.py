@@ -1,0 +1,74 @@
+"""Checks a deployment: what it needs, whether it is there, and how to put right what isn't. Reads only.
+
+A check is one function in CHECKS. It gets the deployment and returns what it found; what it may not read, or what does
+not answer, becomes a finding of its own: can't tell, and why. A new check is one more function.
+"""
+
+import json
+
+from playbooks.doctor import defending, delivery, identity, keeping, people, rights
+from playbooks.doctor.finding import Check, Deployment, Finding, can_t_tell
+from playbooks.doctor.told import text
+from responders.azure import explained
+from responders.errors import CountersignError, Misconfigured, Permanent
+from responders.ids import is_guid
+from responders.model import plain
+from responders.services import Services
+from responders.settings import Settings
+
+CHECKS: tuple[Check, ...] = (
+    identity.signs_in,
+    identity.clock,
+    rights.azure_rights,
+    rights.vault_rights,
+    rights.evidence_group_rights,
+    rights.graph_consents,
+    defending.plan,
+    defending.automation,
+    delivery.url,
+    delivery.event_grid,
+    delivery.dead_letters,
+    keeping.evidence,
+    keeping.immutability,
+    keeping.vault,
+    keeping.workspace,
+    people.approvers,
+    people.owners,
+    people.protected,
+    people.break_glass,
+    people.told,
+    people.gates,
+)
+
+
+async def examine(deployment: Deployment) -> list[Finding]:
+    """Make every check, in their order."""
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            with explained("asking"):
+                found += await check(deployment)
+        except CountersignError as error:
+            found.append(can_t_tell(check, str(error)))
+    return found
+
+
+async def main(identity: str, group: str, *, as_json: bool) -> int:
+    """Examine the deployment of the settings, and print what was found. 1 when something is broken."""
+    if identity and not is_guid(identity):
+        ask = "az identity show -g GROUP -n NAME --query principalId"
+        raise Permanent(f"{identity[:80]!r} is no object id. Read it: {ask}")
+    try:
+        its = Services(Settings.load())
+    except Misconfigured as error:
+        found = [Finding(check="settings", looked_at="app settings", state="broken", why=str(error), fix=_SETTINGS)]
+    else:
+        try:
+            found = await examine(Deployment(its, identity, group))
+        finally:
+            await its.close()
+    print(json.dumps([plain(one) for one in found], indent=2) if as_json else text(found))
+    return int(any(one.state == "broken" for one in found))
+
+
+_SETTINGS = "Correct the setting. What a deployed responder has: az functionapp config appsettings list -g GROUP -n APP"

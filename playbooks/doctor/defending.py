@@ -1,0 +1,108 @@
+"""Defender: whether it looks, and whether its alerts set out for the responder."""
+
+import json
+from urllib.parse import urlsplit
+
+from playbooks.doctor.finding import Deployment, Finding, broken, ok
+from responders.azure import absent_is_fine
+from responders.ids import ResourceId
+from responders.model import Json
+
+_SEVERITIES = ("high", "medium", "low")
+_AGAIN = "Deploy infra/protect.bicep in the subscription again."
+
+
+async def plan(deployment: Deployment) -> list[Finding]:
+    """Defender's plan for Resource Manager in each subscription."""
+    found = []
+    for subscription in deployment.settings.subscriptions:
+        scope = f"/subscriptions/{subscription}"
+        path = f"{scope}/providers/Microsoft.Security/pricings/Arm"
+        tier = (await deployment.its.azure.arm("GET", path, "2024-01-01"))["properties"]["pricingTier"]
+        if tier == "Standard":
+            found.append(ok(plan, f"plan Arm of {subscription}", "It is on."))
+            continue
+        create = "az security pricing create --name Arm --tier standard --subplan PerSubscription"
+        fix = f"{create} --subscription {subscription}"
+        found.append(broken(plan, f"plan Arm of {subscription}", f"Its tier is {tier}: no alert is raised.", fix))
+    return found
+
+
+async def automation(deployment: Deployment) -> list[Finding]:
+    """The workflow automation that brings alerts to the Logic App, in each subscription."""
+    return [await _automation(deployment, subscription) for subscription in deployment.settings.subscriptions]
+
+
+async def _automation(deployment: Deployment, subscription: str) -> Finding:
+    where = f"workflow automation of {subscription}"
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Security/automations"
+    every = [one async for one in deployment.its.azure.arm_pages(path, "2019-01-01-preview")]
+    of_alerts = [one for one in every if _takes_alerts(one, subscription)]
+    if not of_alerts:
+        why = "None sends alerts of Resource Manager to a Logic App."
+        return broken(automation, where, why, _AGAIN)
+    on = [one for one in of_alerts if one["properties"].get("isEnabled", True)]
+    if not on:
+        names = ", ".join(one["name"] for one in of_alerts)
+        fix = f"Enable it: Defender for Cloud, Workflow automation, {names}; or: {_AGAIN}"
+        return broken(automation, where, f"{names} is disabled.", fix)
+    troubles = []
+    for one in on:
+        for action in one["properties"]["actions"]:
+            trouble = await _logic_app(deployment, str(action.get("logicAppResourceId", "")))
+            if not trouble:
+                return ok(automation, where, f"{one['name']} sends {_severities(one)} alerts to {_name(action)}.")
+            troubles.append(trouble)
+    why, fix = troubles[0]
+    return broken(automation, where, why, fix)
+
+
+def _takes_alerts(one: Json, subscription: str) -> bool:
+    """Whether an automation is about alerts of Resource Manager in the subscription, and starts Logic Apps."""
+    properties = one.get("properties", {})
+    scopes = [str(scope.get("scopePath", "")).lower() for scope in properties.get("scopes", ())]
+    apps = [a for a in properties.get("actions", ()) if str(a.get("actionType", "")).lower() == "logicapp"]
+    alerts = [s for s in properties.get("sources", ()) if s.get("eventSource") == "Alerts"]
+    sets = [rules for source in alerts for rules in source.get("ruleSets") or ()]
+    ours = not sets or any(_ours(rules.get("rules", ())) for rules in sets)
+    return bool(apps and alerts and ours and f"/subscriptions/{subscription}".lower() in scopes)
+
+
+def _ours(rules: list[Json]) -> bool:
+    """Whether a rule set lets alerts of Resource Manager through."""
+    component = [r for r in rules if r.get("propertyJPath") == "ProductComponentName"]
+    return all(str(r.get("expectedValue")).lower() == "resourcemanager" for r in component)
+
+
+def _severities(one: Json) -> str:
+    """Which severities it lets through: in words."""
+    said = {
+        str(rule.get("expectedValue")).lower()
+        for source in one["properties"]["sources"]
+        for rules in source.get("ruleSets") or ()
+        for rule in rules.get("rules", ())
+        if rule.get("propertyJPath") == "Severity"
+    }
+    return "all" if not said or said >= set(_SEVERITIES) else f"only {' and '.join(sorted(said))}"
+
+
+async def _logic_app(deployment: Deployment, id_: str) -> tuple[str, str] | None:
+    """What is wrong with a Logic App, and how to fix it; None when it is enabled and calls the responder."""
+    app: Json | None = None
+    with absent_is_fine():
+        app = await deployment.its.azure.arm("GET", ResourceId.parse(id_).text, "2019-05-01")
+    if app is None:
+        return f"Its Logic App {id_} is not there.", "Deploy infra/main.bicep again, then infra/protect.bicep."
+    if app["properties"].get("state", "Enabled") != "Enabled":
+        fix = f"az rest --method POST --url {deployment.settings.arm}{id_}/enable?api-version=2019-05-01"
+        return f"Its Logic App {app['name']} is disabled.", fix
+    host = urlsplit(deployment.settings.url).netloc
+    said = json.dumps([app["properties"].get("definition"), app["properties"].get("parameters")])
+    if not host or host not in said:
+        why = f"Its Logic App {app['name']} does not call {deployment.settings.url or 'the responder'}."
+        return why, "Deploy infra/main.bicep again; and set COUNTERSIGN_URL to the responder's address."
+    return None
+
+
+def _name(action: Json) -> str:
+    return str(action["logicAppResourceId"]).rpartition("/")[2]

@@ -1,0 +1,91 @@
+"""Where things are kept: evidence, passwords, logs."""
+
+import json
+from typing import TYPE_CHECKING
+
+from playbooks.doctor.finding import Deployment, Finding, broken, can_t_tell, labels, ok
+from playbooks.doctor.probe import probe
+from responders.azure import absent_is_fine
+from responders.errors import CountersignError, Temporary
+
+if TYPE_CHECKING:
+    from responders.model import Json
+
+_STORAGE = "2025-06-01"
+_UNAUTHORIZED = 401
+
+
+async def evidence(deployment: Deployment) -> list[Finding]:
+    """The evidence store."""
+    where = f"evidence store {deployment.settings.evidence}"
+    try:
+        count = len(await deployment.its.evidence.list("index"))
+    except CountersignError as error:
+        fix = (
+            "Give the identity Storage Blob Data Contributor on the container (az role assignment create --assignee-"
+            "object-id OBJECT-ID --assignee-principal-type ServicePrincipal --role 'Storage Blob Data Contributor' "
+            "--scope CONTAINER-ID), and see that COUNTERSIGN_EVIDENCE names one that is there."
+        )
+        return [broken(evidence, where, str(error), fix)]
+    return [ok(evidence, where, f"It can be read; it holds {count} incidents.")]
+
+
+async def immutability(deployment: Deployment) -> list[Finding]:
+    """Whether evidence can be altered or deleted."""
+    place = deployment.settings.evidence
+    if not place.startswith("https://"):
+        fix = "Set COUNTERSIGN_EVIDENCE to a container of Azure Blob Storage with an immutability policy."
+        return [can_t_tell(immutability, "Evidence is kept in a folder: whoever can write there can alter it.", fix)]
+    account_name, container = labels(place)[0], labels(place)[-1]
+    account = await deployment.resource("Microsoft.Storage/storageAccounts", account_name, _STORAGE)
+    if account is None:
+        fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
+        return [can_t_tell(immutability, f"No storage account {account_name} is to be seen.", fix)]
+    path = f"{account['id']}/blobServices/default/containers/{container}"
+    kept: Json = {}
+    with absent_is_fine():
+        kept = (await deployment.its.azure.arm("GET", path, _STORAGE))["properties"]
+    if not kept:
+        return [broken(immutability, path, "The container is not there.", "Deploy infra/main.bicep again.")]
+    policy = kept.get("immutabilityPolicy") or {}
+    by_version = (kept.get("immutableStorageWithVersioning") or {}).get("enabled")
+    if not (kept.get("hasImmutabilityPolicy") or kept.get("hasLegalHold") or by_version):
+        fix = (
+            f"az storage container immutability-policy create --account-name {account_name} "
+            f"--container-name {container} --period 365"
+        )
+        return [broken(immutability, path, "It has no immutability policy: evidence can be altered.", fix)]
+    locked = str((policy.get("properties") or policy).get("state", "")).lower() == "locked"
+    why = "It is immutable, and that is locked." if locked else "It is immutable; an administrator could lift that."
+    return [ok(immutability, path, why)]
+
+
+async def vault(deployment: Deployment) -> list[Finding]:
+    """The vault for new passwords."""
+    place = deployment.settings.vault
+    if not place:
+        return [ok(vault, "COUNTERSIGN_VAULT", "It is not set: no password is reset.")]
+    try:
+        status = (await probe(f"{place}/secrets?api-version=7.5")).status
+    except Temporary as error:
+        fix = "See that COUNTERSIGN_VAULT names a vault that is there, and that its network lets you in."
+        return [broken(vault, place, str(error), fix)]
+    if status != _UNAUTHORIZED:
+        why = f"It answers {status} to a request without a sign-in; {_UNAUTHORIZED} was expected: is it a vault?"
+        return [
+            broken(vault, place, why, "Set COUNTERSIGN_VAULT to the vault's address: https://<name>.vault.azure.net")
+        ]
+    return [ok(vault, place, "It answers, and asks for a sign-in.")]
+
+
+async def workspace(deployment: Deployment) -> list[Finding]:
+    """The Log Analytics workspace that the Activity Log is streamed to."""
+    id_ = deployment.settings.workspace
+    if not id_:
+        return [ok(workspace, "COUNTERSIGN_WORKSPACE", "It is not set: Azure Monitor is read alone.")]
+    answer = await deployment.its.azure.logs(id_, "AzureActivity | take 1")
+    rows = (json.loads(answer)["tables"] if answer else [{"rows": []}])[0]["rows"]
+    if not rows:
+        fix = "Stream the Activity Log to it: infra/protect.bicep makes the diagnostic setting of a subscription."
+        return [broken(workspace, f"workspace {id_}", "It can be queried, but holds no activity.", fix)]
+    return [ok(workspace, f"workspace {id_}", "It can be queried, and holds activities.")]

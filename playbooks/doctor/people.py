@@ -1,0 +1,99 @@
+"""The people that the settings name, and what they may do."""
+
+from playbooks.doctor.finding import Deployment, Finding, broken, ok
+from responders import directory, people
+from responders.actions import ACTIONS
+from responders.ids import is_guid
+
+_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant
+_FEWEST = 2  # whose approval an irreversible change needs
+
+
+async def approvers(deployment: Deployment) -> list[Finding]:
+    """Those who are told that something waits for approval."""
+    names = deployment.settings.approvers
+    gone = await _gone(deployment, names)
+    where = f"COUNTERSIGN_APPROVERS ({', '.join(names) or 'nobody'})"
+    fix = "Name at least two people by their user principal names, each with the app role Approver, and enabled."
+    if gone:
+        return [broken(approvers, where, f"Not there, or disabled: {', '.join(gone)}.", fix)]
+    if len(set(names)) < _FEWEST:
+        why = f"{len(set(names))} of them: a step that needs two approvals could never run, nor if one is a suspect."
+        return [broken(approvers, where, why, fix)]
+    return [ok(approvers, where, "All are there and enabled.")]
+
+
+async def owners(deployment: Deployment) -> list[Finding]:
+    """Those who are asked where nothing in Azure says who is the owner."""
+    names = deployment.settings.owners
+    gone = await _gone(deployment, names)
+    where = f"COUNTERSIGN_OWNERS ({', '.join(names) or 'nobody'})"
+    fix = "Name people by their user principal names; disabled accounts can't answer."
+    if gone:
+        return [broken(owners, where, f"Not there, or disabled: {', '.join(gone)}.", fix)]
+    if not names:
+        why = "It is empty: of what has no owner tag and no Owner, nobody is asked, and silence is unexpected."
+        return [broken(owners, where, why, fix)]
+    return [ok(owners, where, "All are there and enabled.")]
+
+
+async def protected(deployment: Deployment) -> list[Finding]:
+    """What is never changed."""
+    settings = deployment.settings
+    gone = [
+        name
+        for name in settings.protected
+        if not name.startswith("/") and (await directory.principal(deployment.its.azure, name)) is None
+    ]
+    where = f"COUNTERSIGN_PROTECTED ({len(settings.protected)} entries)"
+    if gone:
+        fix = "Correct or remove them: what nobody is called protects nobody."
+        return [broken(protected, where, f"The directory knows no {', '.join(gone)}.", fix)]
+    return [ok(protected, where, "All principals of it are there.")]
+
+
+async def break_glass(deployment: Deployment) -> list[Finding]:
+    """Whether a Global Administrator is protected."""
+    azure = deployment.its.azure
+    path = "/roleManagement/directory/roleAssignments"
+    query = {"$filter": f"roleDefinitionId eq '{_GLOBAL_ADMINISTRATOR}'"}
+    held = {str(one["principalId"]).lower() async for one in azure.graph_pages(path, query)}
+    guarded = {name.lower() for name in await deployment.its.guarded() if is_guid(name)}
+    where = "Global Administrators among COUNTERSIGN_PROTECTED"
+    if held & guarded:
+        return [ok(break_glass, where, f"{len(held & guarded)} of {len(held)} are protected.")]
+    why = f"None of {len(held)} is: a forged or mistaken response could reach the last one that works."
+    fix = "Add your break-glass accounts to COUNTERSIGN_PROTECTED, by their object ids."
+    return [broken(break_glass, where, why, fix)]
+
+
+async def told(deployment: Deployment) -> list[Finding]:
+    """Whether anybody hears that something waits."""
+    settings = deployment.settings
+    if not settings.mail_from and not settings.channels:
+        fix = "Set COUNTERSIGN_MAIL_FROM to a mailbox, or COUNTERSIGN_CHANNELS to a channel."
+        return [broken(told, "mail and channels", "Neither is set: questions and gates wait unseen.", fix)]
+    if settings.mail_from and await _gone(deployment, (settings.mail_from,)):
+        fix = "Set COUNTERSIGN_MAIL_FROM to the user principal name of a mailbox."
+        return [broken(told, f"mailbox {settings.mail_from}", "The directory knows no such user.", fix)]
+    return [ok(told, "mail and channels", "Set." if settings.channels else f"Mails come from {settings.mail_from}.")]
+
+
+async def gates(deployment: Deployment) -> list[Finding]:
+    """The gates that the settings choose."""
+    chosen, known = deployment.settings.gates, {one.id: one for one in ACTIONS}
+    wrong = [f"no action is called {id_}" for id_ in chosen if id_ not in known]
+    wrong += [
+        f"{id_} is irreversible: it is never auto"
+        for id_, gate in chosen.items()
+        if gate == "auto" and id_ in known and not known[id_].reversible
+    ]
+    where = f"COUNTERSIGN_GATES ({len(chosen)} chosen)"
+    if wrong:
+        return [broken(gates, where, "; ".join(wrong) + ".", "Correct it: python -m playbooks list shows the actions.")]
+    return [ok(gates, where)]
+
+
+async def _gone(deployment: Deployment, names: tuple[str, ...]) -> list[str]:
+    """The names that no enabled user has."""
+    return [name for name in names if await people.named(deployment.its.azure, name) is None]
