@@ -1,6 +1,6 @@
 """The five laws. Each runs over every action and every attack that the action has something to do in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,20 +11,29 @@ from responders.errors import Permanent
 from sandbox.score import restored
 from tests.laws.stage import Attacked, attacked, attacks, found
 
-CASES = [(action, file) for action in ACTIONS for file in attacks()]
+Check = Callable[[Action, Attacked], Awaitable[None]]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0].id}-{case[1].stem}")
-async def acted(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Action, Attacked]]:
-    action, file = request.param
-    if not await found(action, file):
-        pytest.skip("the action has nothing to do in this exercise")
-    async with attacked(file, action.permissions, before=action) as world:
-        yield action, world
+def law(check: Check) -> Callable[[Action], Awaitable[None]]:
+    """A test of each action that makes the check in every exercise in which the action has something to do."""
+
+    @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+    async def test(action: Action) -> None:
+        for file in attacks():
+            if await found(action, file):
+                async with attacked(file, action.permissions, before=action) as world:
+                    try:
+                        await check(action, world)
+                    except AssertionError as error:
+                        error.add_note(f"In exercise {file.stem}.")
+                        raise
+
+    test.__name__ = check.__name__
+    return test
 
 
-async def test_plan_writes_nothing(acted: tuple[Action, Attacked]) -> None:
-    action, world = acted
+@law
+async def test_plan_writes_nothing(action: Action, world: Attacked) -> None:
     before, first = world.state(), len(world.sandbox.requests)
 
     await world.plan(action)
@@ -33,8 +42,8 @@ async def test_plan_writes_nothing(acted: tuple[Action, Attacked]) -> None:
     assert world.writes(first) == []
 
 
-async def test_apply_twice_is_apply_once(acted: tuple[Action, Attacked]) -> None:
-    action, world = acted
+@law
+async def test_apply_twice_is_apply_once(action: Action, world: Attacked) -> None:
     changes = await world.plan(action)
     for change in changes:
         await world.until_settled(action.apply, change)
@@ -48,8 +57,8 @@ async def test_apply_twice_is_apply_once(acted: tuple[Action, Attacked]) -> None
     assert world.writes(first) == []
 
 
-async def test_verify_is_clean_after_apply_and_nothing_is_left_to_plan(acted: tuple[Action, Attacked]) -> None:
-    action, world = acted
+@law
+async def test_verify_is_clean_after_apply_and_nothing_is_left_to_plan(action: Action, world: Attacked) -> None:
     for change in await world.plan(action):
         assert (await world.until_settled(action.apply, change)).status == "done"
         assert (await world.until_settled(action.verify, change)).status == "done"
@@ -58,8 +67,8 @@ async def test_verify_is_clean_after_apply_and_nothing_is_left_to_plan(acted: tu
         assert await world.plan(action) == []
 
 
-async def test_undo_restores_the_world_or_says_why_not(acted: tuple[Action, Attacked]) -> None:
-    action, world = acted
+@law
+async def test_undo_restores_the_world_or_says_why_not(action: Action, world: Attacked) -> None:
     before = world.state()
     changes = await world.plan(action)
     for change in changes:

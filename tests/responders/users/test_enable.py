@@ -1,6 +1,6 @@
 """An account goes back when the old password is dead, and only if it was the responder that disabled it."""
 
-from responders.model import Case, Plan
+from responders.model import Case, Change, Plan
 from responders.users.disable import Disable
 from responders.users.enable import Enable
 from tests.responders.users.tenant import Tenant, tenant
@@ -79,14 +79,24 @@ async def test_one_that_a_suspect_had_enabled_stays_disabled() -> None:
         assert f"until the suspect {ADMIN} enabled it" in plan.reason
 
 
-async def test_one_of_which_the_log_says_nothing_is_for_a_person() -> None:
+async def test_one_of_which_neither_incident_nor_log_says_anything_is_for_a_person() -> None:
     async with tenant(*RIGHTS) as its:
         case = await _contained(its)
         await _renewed(its)
         its.sandbox.world.directory.audits.clear()
         plan = await _plan(its, case)
         assert not plan.changes
-        assert "or not yet. Enable" in plan.by_hand[0]
+        assert plan.by_hand[0].startswith("Neither this incident nor")
+
+
+async def test_one_that_the_incident_disabled_is_given_back_while_the_log_lags() -> None:
+    async with tenant(*RIGHTS) as its:
+        case = await _contained(its)
+        await _renewed(its)
+        its.sandbox.world.directory.audits.clear()
+        disabled = Change(action="users.disable", resource=f"/users/{its.subject().id}", summary="block sign-in")
+        plan = await _plan(its, case.having(done=(disabled,)))
+        assert [change.familiarity for change in plan.changes] == ["familiar"]
 
 
 async def test_one_whose_password_changed_since_the_plan_stays_disabled() -> None:
