@@ -133,6 +133,7 @@ def finding(one: Trace, its: Score, baseline: Baseline) -> Finding:
         suspect=one.suspect,
         outcome=activity.outcome,
         address=activity.address,
+        made=activity.made,
         usual=baseline.knows_network(activity),
         tenant=activity.tid,
         score=its.value,

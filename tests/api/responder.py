@@ -188,8 +188,8 @@ class Responder:
         return dict(gate)
 
     async def step(self, incident: str, action: str) -> Json:
-        """What a step came to."""
-        [step] = [s for s in (await self.show(incident))["steps"] if s["action"] == action]
+        """What the first step of an action came to."""
+        [step, *_] = [s for s in (await self.show(incident))["steps"] if s["action"] == action]
         return dict(step)
 
     async def vote(self, incident: str, gate: Json, by: str, /, **said: object) -> Answer:

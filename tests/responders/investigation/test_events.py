@@ -76,6 +76,7 @@ WHOLE = Activity(
     role="Owner",
     principal_type="User",
     status="Created",
+    made=True,
     correlation=CORRELATION,
     category="Administrative",
     request=ASKED,
