@@ -54,5 +54,6 @@ pins: setup ## compile the requirements anew from pyproject.toml; UPGRADE=--upgr
 	$(PIN) $(UPGRADE) --group sandbox --group dev -c requirements-sandbox.txt -o requirements-dev.txt
 	printf 'c7n\nc7n-azure\n' | $(PIN_PEER) $(UPGRADE) - -o sandbox/peers/custodian.txt
 	echo azure-cli | $(PIN_PEER) $(UPGRADE) - -o sandbox/peers/cli.txt
+	echo checkov | $(PIN_PEER) $(UPGRADE) - -o tests/infra/checkov.txt
 
 .PHONY: help setup demo serve test check bench docs rights pins

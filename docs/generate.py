@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from docs import rights
+from docs import parameters, rights
 from playbooks import catalogue
 from playbooks.detections import compiling
 from responders.settings import PREFIX, Settings
@@ -68,6 +68,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "demo": demo,
     "make": help_text,
+    "rights": rights.table,
+    "exceptions": rights.exceptions,
+    "parameters": lambda: parameters.table("main.bicep"),
+    "parameters_protect": lambda: parameters.table("protect.bicep"),
+    "parameters_above": lambda: parameters.table("protect-management-group.bicep"),
 }
 
 

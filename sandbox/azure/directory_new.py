@@ -85,6 +85,7 @@ def new_application(body: Json, at: datetime) -> Json:
     application: Json = {
         "@odata.type": APPLICATION,
         "id": None,
+        "api": {},
         "appId": None,
         "appRoles": [],
         "createdDateTime": iso(at),
@@ -95,6 +96,8 @@ def new_application(body: Json, at: datetime) -> Json:
         "requiredResourceAccess": [],
         "signInAudience": "AzureADMyOrg",
         "tags": [],
+        "uniqueName": None,
+        "web": {},
     }
     return application | body
 

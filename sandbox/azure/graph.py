@@ -28,6 +28,7 @@ from sandbox.azure import (
     graph_units,
     graph_users,
 )
+from sandbox.azure.directory import APPLICATION
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_access import allow
 from sandbox.azure.router import Call, Caller, Reply, Router
@@ -39,6 +40,7 @@ MOST_IN_BATCH = 20
 _PEOPLE = (graph_users, graph_links, graph_methods, graph_deleted, graph_groups, graph_objects)
 _RIGHTS = (graph_roles, graph_pim, graph_units, graph_apps, graph_credentials, graph_grants, graph_audit, graph_risk)
 _router = Router(tuple(part.room for part in (*_PEOPLE, *_RIGHTS)))
+_BY_UNIQUE_NAME = re.compile(r"^/applications\(uniqueName='([^']*)'\)", re.IGNORECASE)
 _BY_APP_ID = re.compile(r"^/(servicePrincipals|applications)\(appId='([^']*)'\)", re.IGNORECASE)
 _BY_KEY = re.compile(r"^/(\w+)\('([^']*)'\)")
 _KINDS = "user|group|servicePrincipal|application|directoryRole|administrativeUnit"
@@ -123,6 +125,9 @@ def _normal(call: Call) -> str:
         apps = by_app[1].lower() == "applications"
         entry = directory.application(by_app[2]) if apps else directory.find(by_app[2])
         path = f"/{by_app[1]}/{entry['id'] if entry else by_app[2]}{path[by_app.end() :]}"
+    if by_name := _BY_UNIQUE_NAME.match(path):
+        known = (a for a in directory.of_type(APPLICATION) if a["uniqueName"] == by_name[1])
+        path = f"/applications/{next(known, {'id': by_name[1]})['id']}{path[by_name.end() :]}"
     path = _BY_KEY.sub(r"/\1/\2", path.replace("(roleTemplateId=", "("))
     if cast := _CAST.search(path):
         call.query["cast"] = cast[1].lower()

@@ -46,6 +46,7 @@ async def create_service_principal(call: Call) -> Reply:
         "id": made_up_id("service principal", app_id),
         "appId": app_id,
         "displayName": application["displayName"],
+        "appRoles": application["appRoles"],
     }
     named["appOwnerOrganizationId"] = directory.tenant
     entry = new_service_principal(named, call.clock.now())
@@ -104,6 +105,8 @@ async def create_application(call: Call) -> Reply:
     body, directory = payload(call), call.world.directory
     if not body.get("displayName"):
         raise bad("A value is required for property 'displayName' of resource 'Application'.")
+    if body.get("uniqueName") in {a["uniqueName"] for a in directory.of_type(APPLICATION)} - {None}:
+        raise bad("Another object with the same value for property uniqueName already exists.")
     # As a world file's are made: so an exercise knows what it will be called.
     app_id = made_up_id("app", body["displayName"])
     if directory.application(app_id) or directory.find(app_id):
