@@ -36,15 +36,9 @@ def subjects(case: Case) -> tuple[Subject, ...]:
         ),
     ]:
         vm = _machine(text, {case.subscription, *(s.id for s in case.others)})
-        if vm and not _his_own(case, vm):
+        if vm:
             machines.setdefault(vm.lower(), Subject(kind="vm", id=vm, name=_name(vm), reason=reason))
     return (*(p for p in people if p), where, *case.others, *machines.values())
-
-
-def _his_own(case: Case, machine: str) -> bool:
-    """Whether a suspect made that machine: it is deleted with what else he made, and there is nothing to save in it."""
-    writes = (f for f in case.findings if f.suspect and f.made and f.operation.lower() == f"{_VM}/write".lower())
-    return any(f.resource.lower() == machine.lower() and not f.usual for f in writes)
 
 
 def by_hand(case: Case) -> tuple[str, ...]:

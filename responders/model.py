@@ -103,7 +103,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     suspect: bool = True  # whether a suspect of the incident did it
     outcome: str = ""  # started, accepted, succeeded or failed
     address: str = ""
-    made: bool = False  # whether the resource was not there before
     usual: bool = False  # whether the caller used that network before the window
     tenant: str = ""  # of the caller's token
     score: float = 0  # sum of the points

@@ -34,7 +34,6 @@ class Activity(Struct, frozen=True, kw_only=True):
     role: str = ""  # by which the caller was allowed, where the source says
     principal_type: str = ""
     status: str = ""  # sub status, e.g. "Forbidden", "Conflict", "Created"
-    made: bool = False  # whether a write was answered "Created": the thing was not there before
     correlation: str = ""
     category: str = ""
     request: Json = {}  # parsed body, from the started event; {} when there is none

@@ -133,7 +133,6 @@ def finding(one: Trace, its: Score, baseline: Baseline) -> Finding:
         suspect=one.suspect,
         outcome=activity.outcome,
         address=activity.address,
-        made=activity.made,
         usual=baseline.knows_network(activity),
         tenant=activity.tid,
         score=its.value,

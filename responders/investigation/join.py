@@ -166,7 +166,6 @@ def _activity(one: _Operation, run: list[Ranked]) -> Activity:
     claims: Claims | None = None
     asked = answered = None
     caller = address = correlation = subscription = home = category = status = role = kind = ""
-    made = False
     for _, its_rank, its_outcome, event in run:
         if its_rank >= rank and its_outcome != "started":
             rank, outcome = its_rank, its_outcome
@@ -189,7 +188,6 @@ def _activity(one: _Operation, run: list[Ranked]) -> Activity:
             detail = detail or said.status_code or ""
             home = home or _tenant(said.hierarchy or "")
         status = detail or status
-        made = made or detail == "Created"
     claims = claims or Claims()
     oid, appid = (claims.oid or claims.short_oid or "").lower(), (claims.appid or "").lower()
     return Activity(
@@ -214,7 +212,6 @@ def _activity(one: _Operation, run: list[Ranked]) -> Activity:
         role=role,
         principal_type=kind,
         status=status,
-        made=made,
         correlation=correlation,
         category=category,
         request=_body(asked),

@@ -76,7 +76,6 @@ WHOLE = Activity(
     role="Owner",
     principal_type="User",
     status="Created",
-    made=True,
     correlation=CORRELATION,
     category="Administrative",
     request=ASKED,
