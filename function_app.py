@@ -5,10 +5,10 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from playbooks import activities, run
+from playbooks import activities, heartbeat, retention, run
 from playbooks.durable import Durable
 from responders import intake
-from responders.services import services
+from responders.services import now, services
 from responders.web import api, question
 from responders.web.http import respond, respond_page
 
@@ -83,6 +83,19 @@ async def rerun(req: func.HttpRequest, client: Any) -> func.HttpResponse:
 async def undo_by_id(req: func.HttpRequest, client: Any) -> func.HttpResponse:
     """What a closed incident changed, put back."""
     return await respond(req, lambda who, its: api.undo(_id(req), req.get_body(), who, its, Durable(client)))
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 17 * * * *")
+async def beat(timer: func.TimerRequest) -> None:  # noqa: ARG001  a binding
+    """Every hour: whether the last sample alerts have arrived; once a day, new ones."""
+    await heartbeat.tick(services(), now())
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 41 2 * * *")
+@app.durable_client_input(client_name="client")
+async def purge_runs(timer: func.TimerRequest, client: Any) -> None:  # noqa: ARG001  a binding
+    """Every night: what the engine still holds of runs that ended long ago."""
+    await retention.purge(services(), Durable(client), now())
 
 
 def _id(req: func.HttpRequest) -> str:

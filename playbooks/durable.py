@@ -1,13 +1,22 @@
 """Durable Functions' client, as the API needs it."""
 
-from azure.durable_functions import DurableOrchestrationClient
+from datetime import datetime
+
+from azure.durable_functions import DurableOrchestrationClient, OrchestrationRuntimeStatus
 
 from responders.errors import Temporary
 from responders.model import Json
 
+_ENDED = [
+    OrchestrationRuntimeStatus.Completed,
+    OrchestrationRuntimeStatus.Failed,
+    OrchestrationRuntimeStatus.Terminated,
+    OrchestrationRuntimeStatus.Canceled,
+]
+
 
 class Durable:
-    """Starts and wakes orchestrations."""
+    """Starts and wakes orchestrations, and forgets them."""
 
     def __init__(self, client: DurableOrchestrationClient) -> None:
         self._client = client
@@ -38,6 +47,15 @@ class Durable:
         except Exception as error:  # the client raises nothing narrower
             if await self._runs(instance):  # else it ended between our look and our event
                 raise Temporary(f"Durable Functions did not wake {instance}: {str(error)[:300]}") from error
+
+    async def ended(self, prefix: str) -> list[tuple[str, datetime]]:
+        """Instances that have ended, and when, by the beginning of their ids: one page, as the client reads no more."""
+        found = await self._client.get_status_by(runtime_status=_ENDED, instance_id_prefix=prefix)
+        return [(one.instance_id, one.last_updated_time) for one in found if one.instance_id and one.last_updated_time]
+
+    async def purge(self, instance: str) -> None:
+        """Forget an instance with its history. One that isn't there is forgotten already."""
+        await self._client.purge_instance_history(instance)
 
     async def _runs(self, instance: str) -> bool:
         status = await self._client.get_status(instance)

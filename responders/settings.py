@@ -87,6 +87,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workspace: str = ""
     # Log Analytics' query API: other clouds have others.
     logs: str = "https://api.loganalytics.io"
+    # The region in which Defender is asked once a day for its sample alerts, e.g. centralus: when they don't arrive as
+    # incidents, approvers and channels are told. Empty: it is not asked.
+    heartbeat: str = ""
+    # How long the engine keeps a run that has ended and been reported. Evidence, journal and report stay.
+    keep_runs: timedelta = timedelta(days=90)
 
     @classmethod
     def load(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -140,6 +145,7 @@ def _check(settings: Settings) -> None:
         if not all(part.strip() for part in text.partition("=")):
             raise Misconfigured(f"Setting {PREFIX}FAMILIAR_TAGS holds {text!r}; write it as <name>=<value>.")
     _check_places(settings)
+    _check_timers(settings)
     guids = [("SUBSCRIPTIONS", text) for text in settings.subscriptions]
     for name, text in [*guids, *([("WORKSPACE", settings.workspace)] if settings.workspace else [])]:
         if not is_guid(text):
@@ -152,6 +158,13 @@ def _check(settings: Settings) -> None:
     ):
         if url and not url.startswith("https://"):
             raise Misconfigured(f"Setting {PREFIX}{name} is {url!r}; tokens are sent over https only.")
+
+
+def _check_timers(settings: Settings) -> None:
+    if settings.keep_runs < timedelta():
+        raise Misconfigured(f"Setting {PREFIX}KEEP_RUNS is {settings.keep_runs}; it may not be less than nothing.")
+    if settings.heartbeat and not settings.heartbeat.isalnum():
+        raise Misconfigured(f"Setting {PREFIX}HEARTBEAT is {settings.heartbeat!r}; write a region, e.g. centralus.")
 
 
 def _check_places(settings: Settings) -> None:

@@ -76,9 +76,10 @@ async def rerun(id_: str, body: bytes, who: Person, its: Services, engine: Engin
     which = await known(id_, its)
     async with noted(which, who, "rerun"):
         require(who, "Approver")
-        run = (await view(which))["run"]
-        if await engine.start("incident", run, {"incident": id_, "by": who.id}):
-            return 202, {"run": run}  # it had broken, and goes on
+        seen = await view(which)
+        # One that has closed may be forgotten by the engine: it would be taken for one that broke.
+        if seen["status"] != "closed" and await engine.start("incident", seen["run"], {"incident": id_, "by": who.id}):
+            return 202, {"run": seen["run"]}  # it had broken, and goes on
         seen = await _closed(which, "run again")
         n = len(seen["earlier"]) + 1
         return 202, {"run": await _another(which, "incident", f"r{n}", body, who, its, engine)}

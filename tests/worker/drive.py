@@ -26,7 +26,8 @@ Json = dict[str, Any]
 APP = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for an invocation; then the process says where it hangs, and ends
 NOT_LOADED: Json = {"failed": "There is no such function, or it was not loaded.", "result": None, "durable": []}
-KINDS = {"httpTrigger": "http", "eventGridTrigger": "json"}  # kind of data by trigger, where it is not a string
+# Kind of data by trigger, where it is not a string.
+KINDS = {"httpTrigger": "http", "eventGridTrigger": "json", "timerTrigger": "json"}
 
 
 class Message(SimpleNamespace):
@@ -102,6 +103,7 @@ class DurableFunctions:
         app.add_routes(
             [
                 web.post("/durabletask/orchestrators/{name}/{id}", self._start),
+                web.get("/durabletask/instances/", self._none),
                 web.get("/durabletask/instances/{id}", self._status),
                 web.post("/durabletask/instances/{id}/raiseEvent/{event}", self._wake),
             ]
@@ -128,6 +130,10 @@ class DurableFunctions:
         self.asked.append({"start": name, "id": instance, "input": json.loads(await request.json())})
         self._instances[instance] = name
         return web.json_response({"id": instance}, status=202)
+
+    async def _none(self, request: web.Request) -> web.Response:  # noqa: ARG002  a handler
+        """Answer that no instance has ended."""
+        return web.json_response([])
 
     async def _status(self, request: web.Request) -> web.Response:
         instance = request.match_info["id"]

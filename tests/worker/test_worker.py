@@ -32,9 +32,11 @@ STARTING = {
     "approvals",
     "rerun",
     "undo_by_id",
+    "purge_runs",
 }  # need Durable's client
 PAGES = {"question_page", "answer_by_page"}
 ORCHESTRATORS = ("incident", "playbook", "undo")
+TIMERS = ("beat", "purge_runs")
 NAMES = tuple(activity.__name__ for activity in ACTIVITIES)
 AT = "2026-03-04T10:41:30.0000000Z"
 NOBODYS = "0123456789abcdef0123"  # the id of no incident
@@ -56,6 +58,7 @@ def test_the_worker_finds_every_function_with_its_trigger(worker: Worker) -> Non
     assert found == {
         "on_event": "eventGridTrigger",
         **dict.fromkeys(ROUTES, "httpTrigger"),
+        **dict.fromkeys(TIMERS, "timerTrigger"),
         **dict.fromkeys(ORCHESTRATORS, "orchestrationTrigger"),
         **dict.fromkeys(NAMES, "activityTrigger"),
     }
@@ -67,9 +70,16 @@ def test_every_route_is_served_without_a_key_by_its_one_method(worker: Worker) -
     assert {(len(b["methods"]), b["authLevel"]) for b in found} == {(1, "ANONYMOUS")}
 
 
-def test_what_starts_or_wakes_a_run_has_a_durable_client_and_nothing_else_has(worker: Worker) -> None:
+def test_what_starts_wakes_or_forgets_a_run_has_a_durable_client_and_nothing_else_has(worker: Worker) -> None:
     bindings = worker.said["functions"].items()
     assert {name for name, listed in bindings if any(b["type"] == "durableClient" for b in listed)} == STARTING
+
+
+@pytest.mark.parametrize("timer", TIMERS)
+def test_a_timer_fires(worker: Worker, timer: str) -> None:
+    came = worker.invoke(timer, {"IsPastDue": False, "ScheduleStatus": {}, "Schedule": {}})
+
+    assert (came.failed, came.durable) == ("", [])
 
 
 # Events
