@@ -2,9 +2,9 @@ import asyncio
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from responders import directory, trail
+from responders import directory, memberships, trail
 from responders.azure import absent_is_fine, fine, rest, segment
-from responders.errors import Permanent, Temporary
+from responders.errors import Temporary
 from responders.ids import is_guid
 from responders.memo import Memo
 from responders.model import Change, Json, Outcome, Plan
@@ -66,7 +66,7 @@ class RemoveGroupMembers:
             roles = "the group holds a role in the subscription" + (f", being in {above}" if above else "")
             if verdict.familiarity == "familiar":
                 kept.append(f"{who} in the group {title}: {'; '.join(verdict.reasons)}")
-            elif why := _filled_elsewhere(bodies[group]):
+            elif why := memberships.filled_elsewhere(bodies[group]):
                 by_hand.append(f"{who} came into the group {title} ({'; '.join(verdict.reasons)}). {why}")
             else:
                 change = Change(
@@ -94,7 +94,7 @@ class RemoveGroupMembers:
         if member not in await _ids(azure, group):
             return Outcome(status="already_so", reason="The group does not have that member.")
         with absent_is_fine():
-            await azure.graph("DELETE", f"/groups/{_guid(group)}/members/{_guid(member)}/$ref")
+            await azure.graph("DELETE", memberships.reference(group, member))
         _members.forget(azure, group)
         return Outcome(status="done")
 
@@ -104,11 +104,10 @@ class RemoveGroupMembers:
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        group, member = _guid(change.before["group"]), _guid(change.before["member"])
-        body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{member}"}
+        group, member = change.before["group"], change.before["member"]
         # Lists lag behind what was taken away: whether it is there again, the refusal tells.
         with absent_is_fine(), fine("Request_BadRequest") as said:
-            await azure.graph("POST", f"/groups/{group}/members/$ref", body=body)
+            await memberships.add(azure, group, member)
             _members.forget(azure, group)
             return Outcome(status="done")
         refusal = said.get("Request_BadRequest", "")
@@ -157,19 +156,3 @@ async def _group(azure: "Azure", group: str) -> Json:
     with absent_is_fine():
         return await azure.graph("GET", f"/groups/{segment(group)}", query)
     return {}
-
-
-def _guid(text: str) -> str:
-    """An object id, checked: a membership's path without its end would be that of the member himself."""
-    if not is_guid(text):
-        raise Permanent(f"{text[:80]!r} is no object id. Nothing was changed.")
-    return text
-
-
-def _filled_elsewhere(group: Json) -> str:
-    """Who has to change its members, where Graph refuses to; "" where it does not."""
-    if "DynamicMembership" in (group.get("groupTypes") or ()):
-        return "A rule fills it: a Groups Administrator has to look at the rule, and at what it goes by of the member."
-    if group.get("onPremisesSyncEnabled"):
-        return "It is filled from the directory on premises: an administrator there has to take the member out of it."
-    return ""

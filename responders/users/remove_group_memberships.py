@@ -1,9 +1,8 @@
 from typing import TYPE_CHECKING
 
-from responders import trail
+from responders import memberships, trail
 from responders.azure import absent_is_fine, segment
-from responders.errors import Permanent, Temporary
-from responders.ids import is_guid
+from responders.errors import Temporary
 from responders.memo import Memo
 from responders.model import Change, Json, Outcome, Plan
 
@@ -47,7 +46,7 @@ class RemoveGroupMemberships:
             verdict = trail.verdict(case, entry, thing=resource, holder=subject.id)
             if verdict.familiarity == "familiar":
                 kept.append(f"{name} in the group {title}: {'; '.join(verdict.reasons)}")
-            elif why := _filled_elsewhere(group):
+            elif why := memberships.filled_elsewhere(group):
                 by_hand.append(f"{name} came into the group {title} ({'; '.join(verdict.reasons)}). {why}")
             else:
                 change = Change(
@@ -83,7 +82,7 @@ class RemoveGroupMemberships:
         if group not in await _ids(azure, member):
             return Outcome(status="already_so", reason="The user is not in the group.")
         with absent_is_fine():
-            await azure.graph("DELETE", reference(group, member))
+            await azure.graph("DELETE", memberships.reference(group, member))
         _memberships.forget(azure, member)
         return Outcome(status="done")
 
@@ -96,23 +95,11 @@ class RemoveGroupMemberships:
         if await _is_in(azure, change):
             return Outcome(status="already_so", reason="The user is in the group again already.")
         group, member = change.before["group"], change.before["member"]
-        body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{segment(member)}"}
         with absent_is_fine():
-            await azure.graph("POST", f"/groups/{segment(group)}/members/$ref", body=body)
+            await memberships.add(azure, group, member)
             _memberships.forget(azure, member)
             return Outcome(status="done")
         return Outcome(status="failed", reason="The user or the group is gone: restore it first, then undo again.")
-
-
-def reference(group: str, member: str) -> str:
-    """The Graph path of a membership, and of nothing else.
-
-    Without its end it would be the path of the member himself, whom a DELETE then deletes. Raises Permanent unless both
-    are object ids.
-    """
-    if not is_guid(group) or not is_guid(member):
-        raise Permanent(f"{group[:80]!r} and {member[:80]!r} are not both object ids. Nothing was changed.")
-    return f"/groups/{group}/members/{member}/$ref"
 
 
 async def _groups(azure: "Azure", user: str, what: str) -> list[Json]:
@@ -139,12 +126,3 @@ async def _is_in(azure: "Azure", change: Change) -> bool:
         await azure.graph("GET", f"/users/{segment(member)}/memberOf/{segment(group)}", {"$select": "id"})
         return True
     return False
-
-
-def _filled_elsewhere(group: Json) -> str:
-    """Who has to change its members, where Graph refuses to; "" where it does not."""
-    if "DynamicMembership" in (group.get("groupTypes") or ()):
-        return "A rule fills it: a Groups Administrator has to look at the rule, and at what it goes by of the user."
-    if group.get("onPremisesSyncEnabled"):
-        return "It is filled from the directory on premises: an administrator there has to take him out of it."
-    return ""
