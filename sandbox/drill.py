@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox import alerting
+from sandbox import alerting, logic_app
 from sandbox.answering import Answering
 from sandbox.azure import Clock, Faults, Sandbox, guest_login, operations
 from sandbox.azure.errors import ApiError
@@ -276,7 +276,9 @@ class Drill:
             await self.answering.event(alerting.event(self.alert))
             return await self.answering.only_incident()
         by = self.scene.role("Sender" if via == "logicapp" else "Approver")[0]
-        body = alerting.exported(self.alert) if via == "logicapp" else {"id": self.alert["id"]}
+        body = {"id": self.alert["id"]}
+        if via == "logicapp":
+            body = await logic_app.handed(alerting.exported(self.alert), self.sandbox.clock.now())
         return await self.answering.deliver(by, body)
 
     def _names(self) -> dict[str, str]:

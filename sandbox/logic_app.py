@@ -90,6 +90,19 @@ async def run(workflow: Json, alert: Json, send: Send, *, now: datetime, name: s
     return Run("Succeeded" if _ended_well(workflow["actions"], done) else "Failed", "", done)
 
 
+async def handed(alert: Json, now: datetime) -> Any:
+    """What the deployed Logic App sends to the responder of an alert: the body of its request."""
+    seen: list[Request] = []
+
+    async def send(request: Request) -> int:
+        seen.append(request)
+        return 202
+
+    places = ("function-url", "audience", "identity", "topic-url", "topic-audience")
+    await run(definition({place: f"https://{place}.example" for place in places}), alert, send, now=now)
+    return seen[0].body
+
+
 def _ended_well(actions: Json, done: Mapping[str, str]) -> bool:
     """Whether all that nothing ran after did well: a failure counts unless an action was there for it, and ran."""
     seen_to = {before for name, one in actions.items() if done[name] != "Skipped" for before in one["runAfter"]}

@@ -113,6 +113,8 @@ resource counted 'Microsoft.Insights/metricAlerts@2018-03-01' = [for one in metr
           criterionType: 'StaticThresholdCriterion'
           metricNamespace: one.namespace
           metricName: one.metric
+          // None of these has been counted yet when this is deployed first.
+          skipMetricValidation: true
           operator: 'GreaterThan'
           threshold: 0
           timeAggregation: 'Total'

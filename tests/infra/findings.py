@@ -6,6 +6,7 @@ SWITCH = "It can't read the switch: with privateNetwork on it is closed, and wit
 
 # By check, and by the kind of resource that it complains about.
 LEFT: dict[tuple[str, str], str] = {
+    ("CKV_AZURE_78", "Microsoft.Web/sites"): "Flex Consumption has no FTP, and does not take the property.",
     ("CKV_AZURE_13", "Microsoft.Web/sites/config"): CONFIG,
     ("CKV_AZURE_63", "Microsoft.Web/sites/config"): CONFIG,
     ("CKV_AZURE_65", "Microsoft.Web/sites/config"): CONFIG,

@@ -36,7 +36,24 @@ CHOSEN = {
 REFUSED = re.compile(
     r"FUNCTIONS_WORKER_RUNTIME\w*|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|WEBSITE_CONTENT\w+"
     r"|SCM_DO_BUILD_DURING_DEPLOYMENT|ENABLE_ORYX_BUILD|WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT|WEBSITE_TIME_ZONE|TZ"
-    r"|linuxFxVersion|AzureWebJobsStorage|AzureWebJobsDashboard|WEBSITE_AUTH_ENABLED"
+    r"|AzureWebJobsStorage|AzureWebJobsDashboard|WEBSITE_AUTH_ENABLED"
+)
+# The same of the site's properties: without FTP, 32 bits, versions and scale in their old places.
+SITE_REFUSED = (
+    "alwaysOn",
+    "containerSize",
+    "ftpsState",
+    "functionAppScaleLimit",
+    "functionsRuntimeScaleMonitoringEnabled",
+    "isReserved",
+    "isXenon",
+    "javaVersion",
+    "linuxFxVersion",
+    "netFrameworkVersion",
+    "powerShellVersion",
+    "preWarmedInstanceCount",
+    "use32BitWorkerProcess",
+    "windowsFxVersion",
 )
 
 
@@ -49,7 +66,7 @@ def test_every_setting_of_the_code_is_deployed_or_left_to_choice() -> None:
 
 def test_nothing_is_written_that_flex_consumption_refuses() -> None:
     assert [name for name in WRITTEN if REFUSED.fullmatch(name)] == []
-    assert "linuxFxVersion" not in code(APP)
+    assert [name for name in SITE_REFUSED if re.search(rf"\b{name}:", code(APP), re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("door", ["blob", "queue", "table"])
