@@ -8,12 +8,12 @@ wrote does not count.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from responders import directory, people
+from responders import activity_log, directory, people
 from responders.azure import absent_is_fine, explained, odata, segment
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PERMISSIONS = (
     "AuditLog.Read.All",
     "Microsoft.Authorization/roleAssignments/read",
-    "Microsoft.Insights/eventtypes/values/read",
+    *activity_log.PERMISSIONS,
     "Microsoft.Resources/tags/read",
     "Microsoft.Security/securityContacts/read",
     *people.PERMISSIONS,
@@ -46,7 +46,6 @@ _HELPING = frozenset(
     }
 )
 _KEPT, _HABIT = timedelta(days=89), timedelta(days=30)  # what the Activity Log keeps; what of it tells of a habit
-_OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 _OWN_DOINGS = "resourceProvider eq 'Microsoft.Resources'"  # of a subscription: its tags, groups and deployments
 _ROLES = {
     "owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
@@ -138,8 +137,9 @@ class _Search:
         which = f"resourceUri eq {odata(scope)}" if resource.type else f"resourceGroupName eq {odata(resource.group)}"
         async for event in self._events(which, since - _HABIT, since):
             seen += 1
-            done = _value(event, "status") == "Succeeded" and _value(event, "operationName").lower().endswith("/write")
-            if done and "@" in (event.get("caller") or ""):
+            wrote = activity_log.value(event, "operationName").lower().endswith("/write")
+            done = activity_log.value(event, "status") == "Succeeded"
+            if wrote and done and "@" in (event.get("caller") or ""):
                 writers[event["caller"].lower()] += 1
             if seen == _EVENTS:
                 break  # the latest are enough to tell
@@ -245,9 +245,9 @@ class _Search:
         own = {scope.lower(), f"{scope.lower()}/providers/microsoft.resources/tags/default"}
         async for event in self._events(which, self._case.since, self._case.until):
             seen += 1
-            wrote = _value(event, "operationName").lower().endswith("/write")
+            wrote = activity_log.value(event, "operationName").lower().endswith("/write")
             suspect = self._case.suspect(event.get("caller")) or self._case.suspect(
-                (event.get("claims") or {}).get(_OID)
+                (event.get("claims") or {}).get(activity_log.OBJECT_ID)
             )
             if wrote and suspect and str(event.get("resourceId") or "").lower() in own:
                 return "a suspect wrote there in the window"
@@ -258,10 +258,8 @@ class _Search:
     async def _events(self, which: str, since: datetime, until: datetime) -> AsyncIterator[Json]:
         """Events of the Activity Log, the newest first. `which` is one more property that the server filters by."""
         since = max(since, self._case.until - _KEPT)
-        window = f"eventTimestamp ge '{_utc(since)}' and eventTimestamp le '{_utc(until)}' and {which}"
-        path = f"{self._subscription}/providers/Microsoft.Insights/eventtypes/management/values"
         if since < until:
-            async for event in self._azure.arm_pages(path, "2015-04-01", {"$filter": window}):
+            async for event in activity_log.events(self._azure, self._case.subscription, since, until, which):
                 yield event
 
 
@@ -281,12 +279,3 @@ def _spoken(scope: str) -> str:
     resource = ResourceId.parse(scope)
     kind = "resource" if resource.type else "resource group" if resource.group else "subscription"
     return f"{kind} {resource.name}"
-
-
-def _value(event: Json, name: str) -> str:
-    pair = event.get(name) or ""
-    return str(pair.get("value") or "") if isinstance(pair, dict) else str(pair)
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,10 +5,11 @@ here. An empty answer is no proof that nothing happened.
 """
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from responders import activity_log
 from responders.azure import explained
 from responders.errors import Permanent
 from responders.investigation.events import Event, Notes, page
@@ -16,11 +17,10 @@ from responders.investigation.events import Event, Notes, page
 if TYPE_CHECKING:
     from responders.azure import Azure
 
-PERMISSIONS = ("Microsoft.Insights/eventtypes/values/read",)
+PERMISSIONS = activity_log.PERMISSIONS
 KEPT = timedelta(days=90)
 # Azure refuses a start that is a moment too early; its clock isn't ours.
 _MARGIN = timedelta(hours=1)
-_VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
 
 
 async def read(
@@ -34,7 +34,8 @@ async def read(
             f"{first:%Y-%m-%d %H:%M} UTC is not known from it."
         )
     if max(since, first) < until:
-        async for events in _pages(azure, f"/subscriptions/{subscription}" + _VALUES, max(since, first), until, notes):
+        path = f"/subscriptions/{subscription}{activity_log.VALUES}"
+        async for events in _pages(azure, path, max(since, first), until, notes):
             yield events
 
 
@@ -44,7 +45,7 @@ async def tenant(
     """All events of the tenant's own log: access taken at the root is in no other. Who may not read it gets a note."""
     try:
         with explained("reading the tenant's Activity Log"):
-            async for events in _pages(azure, _VALUES, max(since, reach(now)), until, notes):
+            async for events in _pages(azure, activity_log.VALUES, max(since, reach(now)), until, notes):
                 yield events
     except Permanent as error:
         notes.say(
@@ -61,10 +62,6 @@ def reach(now: datetime) -> datetime:
 async def _pages(
     azure: "Azure", path: str, since: datetime, until: datetime, notes: Notes
 ) -> AsyncIterator[list[Event]]:
-    window = f"eventTimestamp ge '{_utc(since)}' and eventTimestamp le '{_utc(until)}'"
-    async for one in azure.arm_decoded(path, "2015-04-01", {"$filter": window}, partial(page, notes=notes)):
+    query = activity_log.within(since, until)
+    async for one in azure.arm_decoded(path, activity_log.VERSION, query, partial(page, notes=notes)):
         yield one.value
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

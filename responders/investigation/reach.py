@@ -4,10 +4,10 @@ Azure Monitor's log is asked for the window only, and of a provider where that i
 """
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from responders import directory
+from responders import activity_log, directory
 from responders.azure import absent_is_fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from responders.azure import Azure
 
 PERMISSIONS = (
-    "Microsoft.Insights/eventtypes/values/read",
+    *activity_log.PERMISSIONS,
     "Microsoft.ManagedIdentity/userAssignedIdentities/read",
     "Microsoft.ManagedServices/registrationAssignments/read",
 )
 MOST = 20_000  # events of a subscription that are looked at
 _IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
-_OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 # What gives whoever does it the identity's tokens.
 _TAKING = {
     "/federatedidentitycredentials/write": "put a federated credential on it",
@@ -68,12 +67,12 @@ class Reach:
     ) -> AsyncIterator[tuple[Principal, Principal, str, datetime]]:
         """The user-assigned identities that they made or took over: each with who did it, what he did, and when."""
         if self._events is None:
-            which = "and resourceProvider eq 'Microsoft.ManagedIdentity'"
+            which = "resourceProvider eq 'Microsoft.ManagedIdentity'"
             self._events = [e async for e in self._log(which)]
         for event in self._events:
             maker, at = self._doer(event, suspects), _at(event)
-            operation = _value(event, "operationName").lower()
-            if maker is None or _value(event, "status") != "Succeeded":
+            operation = activity_log.value(event, "operationName").lower()
+            if maker is None or activity_log.value(event, "status") != "Succeeded":
                 continue
             verb = next((did for end, did in _TAKING.items() if operation.endswith(end)), "")
             if not verb and operation != f"{_IDENTITY}/write".lower():
@@ -93,7 +92,7 @@ class Reach:
         async for event in self._log(""):
             seen += 1
             if doer := self._doer(event, suspects):
-                did = f"{_value(event, 'operationName')}, {_at(event):%Y-%m-%d %H:%M} UTC"
+                did = f"{activity_log.value(event, 'operationName')}, {_at(event):%Y-%m-%d %H:%M} UTC"
                 chain = f"; {doer.because}" if doer.because else ""
                 reason = f"{doer.upn or doer.name or doer.id} worked there too: {did}{chain}"
                 return Subject(kind="subscription", id=self.subscription, reason=reason)
@@ -113,18 +112,12 @@ class Reach:
             return await self._azure.arm("GET", f"{parts}/{resource.names[0]}", "2023-01-31")
         return {}
 
-    async def _log(self, which: str) -> AsyncIterator[Json]:
-        since, until = (
-            t.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for t in (self._case.since, self._case.until)
-        )
-        window = f"eventTimestamp ge '{since}' and eventTimestamp le '{until}' {which}".strip()
-        path = f"{self._scope}/providers/Microsoft.Insights/eventtypes/management/values"
-        async for event in self._azure.arm_pages(path, "2015-04-01", {"$filter": window}):
-            yield event
+    def _log(self, which: str) -> AsyncIterator[Json]:
+        return activity_log.events(self._azure, self.subscription, self._case.since, self._case.until, which)
 
     def _doer(self, event: Json, suspects: Collection[Principal]) -> Principal | None:
         claims = event.get("claims") or {}
-        doer = _among(suspects, str(event.get("caller") or ""), str(claims.get(_OID) or ""))
+        doer = _among(suspects, str(event.get("caller") or ""), str(claims.get(activity_log.OBJECT_ID) or ""))
         return doer if doer and _at(event) >= (doer.since or self._case.since) else None
 
 
@@ -132,11 +125,6 @@ def _among(suspects: Collection[Principal], *names: str) -> Principal | None:
     """The suspect with one of these names: object id, principal name, or id of an application."""
     wanted = {name.lower() for name in names if name}
     return next((s for s in suspects if wanted & {s.id.lower(), s.upn.lower(), s.app_id.lower()}), None)
-
-
-def _value(event: Json, name: str) -> str:
-    pair = event.get(name) or ""
-    return str(pair.get("value") or "") if isinstance(pair, dict) else str(pair)
 
 
 def _at(event: Json) -> datetime:

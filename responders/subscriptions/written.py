@@ -1,11 +1,12 @@
 """What was written to a resource before a time, from the Activity Log: for what Azure keeps no versions of."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from responders import activity_log
 from responders.azure import odata
 from responders.ids import ResourceId
 from responders.investigation import azure_monitor
@@ -17,8 +18,7 @@ from responders.model import Json
 if TYPE_CHECKING:
     from responders.azure import Azure
 
-PERMISSIONS = azure_monitor.PERMISSIONS
-_VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
+PERMISSIONS = activity_log.PERMISSIONS
 
 
 class Write(Struct, frozen=True, kw_only=True):
@@ -46,14 +46,9 @@ async def history(azure: "Azure", subscription: str, resource: str, at: datetime
     since = azure_monitor.reach(now)
     if since >= at:
         return []
-    which = f"eventTimestamp ge '{_utc(since)}' and eventTimestamp le '{_utc(at)}' and resourceUri eq "
-    query = {"$filter": which + odata(ResourceId.parse(resource).text)}
+    query = activity_log.within(since, at, f"resourceUri eq {odata(ResourceId.parse(resource).text)}")
     notes, events = Notes(), list[Event]()
-    path = f"/subscriptions/{subscription}{_VALUES}"
-    async for one in azure.arm_decoded(path, "2015-04-01", query, partial(page, notes=notes)):
+    path = f"/subscriptions/{subscription}{activity_log.VALUES}"
+    async for one in azure.arm_decoded(path, activity_log.VERSION, query, partial(page, notes=notes)):
         events += one.value
     return sorted(join(events, notes), key=lambda done: done.at)
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
