@@ -5,7 +5,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from playbooks import activities, heartbeat, retention, run
+from playbooks import activities, heartbeat, retention, versions
 from playbooks.durable import Durable
 from responders import intake
 from responders.services import now, services
@@ -102,7 +102,7 @@ def _id(req: func.HttpRequest) -> str:
     return str(req.route_params["id"])
 
 
-for orchestrator in (run.incident, run.playbook, run.undo):
+for orchestrator in (versions.incident, versions.playbook, versions.undo):
     app.orchestration_trigger(context_name="context")(orchestrator)
 
 

@@ -42,7 +42,10 @@ def incident(context: DurableOrchestrationContext) -> Run:
     others = closed.get("others", [])
     if others:
         yield context.task_all(
-            [context.call_sub_orchestrator("incident", {"incident": o, "by": ""}, f"{o}-own") for o in others]
+            [
+                context.call_sub_orchestrator("incident", {"incident": o, "by": ""}, f"{o}-own", context.version)
+                for o in others
+            ]
         )
     return {"result": "dismissed"}
 
@@ -107,7 +110,9 @@ def _playbooks(
 ) -> Generator[Any, Any, list[Json]]:
     """A sub-orchestration for each subject, side by side. Returns what each came to."""
     books = [
-        context.call_sub_orchestrator("playbook", {**order, **subject}, f"{context.instance_id}-{name}-{n}")
+        context.call_sub_orchestrator(
+            "playbook", {**order, **subject}, f"{context.instance_id}-{name}-{n}", context.version
+        )
         for n, subject in enumerate(subjects)
     ]
     return (yield context.task_all(books)) if books else []

@@ -136,10 +136,14 @@ class Evidence:
                 return None
 
     async def list(self, prefix: str) -> Paths:
-        """Return every path beneath the folder `prefix` ("" is all of it), sorted; of none, the empty list."""
-        with _errors(f"list {_checked(prefix) if prefix else 'all'}"):
-            pages = self._store.list(prefix or None, chunk_size=1000)
-            return sorted([item["path"] async for page in pages for item in page])
+        """Return every path beneath the folder `prefix`, sorted; of none, the empty list."""
+        with _errors(f"list {_checked(prefix)}"):
+            return sorted([item["path"] async for page in self._store.list(prefix, chunk_size=1000) for item in page])
+
+    async def everything(self) -> Paths:
+        """Return every path there is, sorted: also of what others wrote there."""
+        with _errors("list all"):
+            return sorted([item["path"] async for page in self._store.list(chunk_size=1000) for item in page])
 
 
 def _blob_container(url: str, credential: "AsyncTokenCredential | None") -> "AzureStore":

@@ -25,8 +25,16 @@ class Host:
     """Runs the function app on 127.0.0.1, in the time of the sandbox."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], sandbox: Sandbox, *, kill_at: int | None = None
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        sandbox: Sandbox,
+        *,
+        kill_at: int | None = None,
+        app: Path = APP,
     ) -> None:
+        """`app` is the folder of function_app.py: another one's for another version of it."""
+        self._app = app
         self._folder, self._sandbox, self._kill_at = folder, sandbox, kill_at
         # What Azure would set, and nothing of whoever runs the drill: settings and credentials of his are not for it.
         inherited = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
@@ -45,7 +53,7 @@ class Host:
         mortal = ["sandbox.mortal", str(self._kill_at)] if self._kill_at and not self.deaths else ["sandbox.functions"]
         options = [
             "--app",
-            str(APP),
+            str(self._app),
             "--database",
             str(self._folder / "host.db"),
             "--jwks",

@@ -77,7 +77,7 @@ async def _letters(deployment: Deployment, account: str, container: str) -> Find
     azure = deployment.its.azure
     found = await azure.arm("GET", ResourceId.parse(account).text, "2025-06-01")
     place = f"{str(found['properties']['primaryEndpoints']['blob']).rstrip('/')}/{container}"
-    letters = await Evidence.at(place, azure.credential).list("")
+    letters = await Evidence.at(place, azure.credential).everything()
     if not letters:
         return ok(dead_letters, place, "There is none.")
     why = f"{len(letters)} events could not be delivered, the last {letters[-1]}."
