@@ -14,7 +14,11 @@ STEPS = (
     Step("users.remove_group_memberships", "one"),
     Step("users.remove_app_role_assignments", "one"),
     Step("users.revoke_oauth_grants", "one"),
+    # Before the others, of which one may be the default: Graph gives that up last.
+    Step("users.remove_phones_and_emails", "one"),
     Step("users.remove_authentication_methods", "one"),
+    # Again, for a phone that was the default.
+    Step("users.remove_phones_and_emails", "one"),
     # Of one that is kept. The thief knows the old one; the new one waits in the Key Vault.
     Step("users.reset_password", "two"),
     # Of one that an intruder made.

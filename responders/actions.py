@@ -41,6 +41,7 @@ from responders.users.enable import Enable as EnableUser
 from responders.users.remove_app_role_assignments import RemoveAppRoleAssignments
 from responders.users.remove_authentication_methods import RemoveAuthenticationMethods
 from responders.users.remove_group_memberships import RemoveGroupMemberships
+from responders.users.remove_phones_and_emails import RemovePhonesAndEmails
 from responders.users.reset_password import ResetPassword
 from responders.users.revoke_oauth_grants import RevokeOauthGrants
 from responders.users.revoke_sessions import RevokeSessions
@@ -67,6 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     RemoveGroupMemberships(),
     RemoveAppRoleAssignments(),
     RevokeOauthGrants(),
+    RemovePhonesAndEmails(),
     RemoveAuthenticationMethods(),
     ResetPassword(),
     DeleteUser(),

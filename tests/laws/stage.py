@@ -34,6 +34,7 @@ _APPLICATIONS = ("disable", "remove_federated_credentials", "remove_certificates
 AFTER = {
     "subscriptions.remove_role_definitions": ("subscriptions.strip_role_assignments",),
     "users.enable": ("users.disable", "users.reset_password"),
+    "users.remove_authentication_methods": ("users.remove_phones_and_emails",),
     "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
     "vms.reimage": ("vms.capture_evidence",),
     "vms.reimage_in_place": ("vms.capture_evidence",),
