@@ -73,12 +73,6 @@ def from_arm(body: Json) -> Alert:
     return alert_fields.read(outer, inner, said)
 
 
-def alert_id(alert: Alert) -> str | None:
-    """The alert's Resource Manager id: its own, or as its link and subscription make it; None if they don't say."""
-    link = Link.parse(alert.link)
-    return alert.id or (link.id(alert.subscription) if link and link.name.lower() == alert.name.lower() else "") or None
-
-
 class _Reader:
     """Walks a body and keeps what it finds."""
 

@@ -13,7 +13,7 @@ from responders.errors import Refused
 from responders.ids import ResourceId, is_guid
 from responders.model import Case, Plan
 
-FORBIDDEN, CONFLICT = 403, 409
+FORBIDDEN = 403
 MOST_KNOWN = 50  # things that an owner may name as known to him
 _NEEDS = {"one": 1, "two": 2}
 

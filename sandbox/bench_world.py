@@ -22,7 +22,6 @@ SUBSCRIPTION = "11111111-2222-4333-8444-555555555555"
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 OPS, MALLORY = "ops@contoso.example", "mallory@contoso.example"
 ACCOUNT = f"{SCOPE}/resourceGroups/rg-0/providers/Microsoft.Automation/automationAccounts/ops"
-_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 _RUNBOOK = "Microsoft.Automation/automationAccounts/runbooks"
 _GROUPS = 20
 _KINDS = (

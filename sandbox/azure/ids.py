@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-MANAGEMENT_GROUP = "/providers/microsoft.management/managementgroups/"
 _GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
 _SUBSCRIPTION = "Microsoft.Resources/subscriptions"
 

@@ -14,16 +14,6 @@ class Clock(Protocol):
         """The time, aware, in UTC."""
 
 
-class Movable(Clock, Protocol):
-    """A clock that jumps."""
-
-    def advance(self, by: timedelta) -> None:
-        """Move on by an interval."""
-
-    def set(self, at: datetime) -> None:
-        """Jump to an aware time."""
-
-
 class KeptClock:
     """Real time plus an offset, which is kept: a host that is started again goes on in the same time."""
 
