@@ -8,7 +8,7 @@ import msgspec
 
 from responders import alert_types
 from responders.alert_entities import named, resource_id
-from responders.alert_ids import Link, alert_name, alert_resource, guid
+from responders.alert_ids import PortalLink, alert_name, alert_resource, guid
 from responders.alert_json import Fields
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -56,7 +56,7 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
         or "Alert without a title"
     )
     description = inner.text("description")
-    link = Link.parse(inner.word("alertUri", "alertLink", "alertWebUrl"))
+    link = PortalLink.parse(inner.word("alertUri", "alertLink", "alertWebUrl"))
     own = _own_id(outer, inner)
     name = _name(outer, inner, own, link)
     if link and link.name.lower() not in ("", name.lower()):
@@ -109,7 +109,7 @@ def _own_id(outer: Fields, inner: Fields) -> ResourceId | None:
     return alert_resource(said)
 
 
-def _name(outer: Fields, inner: Fields, own: ResourceId | None, link: Link | None) -> str:
+def _name(outer: Fields, inner: Fields, own: ResourceId | None, link: PortalLink | None) -> str:
     if own:
         return own.name
     # Where the link is called `alertLink`, in Sentinel and its tables, `systemAlertId` is Sentinel's own id.

@@ -49,8 +49,8 @@ def alert_resource(text: str) -> ResourceId:
     return resource
 
 
-class Link(Struct, frozen=True, kw_only=True):
-    """The portal's page of an alert, and what its address says. Only a known portal's address becomes a Link."""
+class PortalLink(Struct, frozen=True, kw_only=True):
+    """The portal's page of an alert, and what its address says. Only a known portal's address becomes a PortalLink."""
 
     url: str
     name: str = ""

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from responders import alert_fields, alert_types
-from responders.alert_ids import Link, alert_resource, is_alert
+from responders.alert_ids import PortalLink, alert_resource, is_alert
 from responders.alert_json import MAX_DEPTH, Fields, NotJson, load
 from responders.errors import Permanent
 from responders.ids import ResourceId
@@ -115,7 +115,7 @@ class _Reader:
         if start[:1] == "/":
             self.arrivals.append(Reference(id=alert_resource(text).text))
         elif start == "https://":
-            link = Link.parse(text)
+            link = PortalLink.parse(text)
             if not link or not link.id():
                 raise Permanent(f"{text[:200]!r} is not the portal's link of an alert. Send the alert, or its id.")
             self.arrivals.append(Reference(id=link.id()))

@@ -1,6 +1,6 @@
-"""What activities mean together: steps of one doing, and a success after a failure.
+"""What activities mean together: stages of one doing, and a success after a failure.
 
-A chain is a list of steps. Each hands on names (of a resource, of an identity), and the next one is looked for by
+A chain is a list of stages. Each hands on names (of a resource, of an identity), and the next one is looked for by
 them; so activities are seen once, in order of time, and none is compared with all others.
 """
 
@@ -83,8 +83,8 @@ def _ruled(trace: Trace) -> bool:
     return bool(trace.matches)
 
 
-class Step(NamedTuple):
-    """One step: an operation by the end of its name, found by what the step before hands on."""
+class Stage(NamedTuple):
+    """One stage: an operation by the end of its name, found by what the stage before hands on."""
 
     ends: tuple[str, ...]
     takes: Names
@@ -93,12 +93,12 @@ class Step(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """Steps in order, each within some time of the one before. It counts from the step `enough` on."""
+    """Stages in order, each within some time of the one before. It counts from the stage `enough` on."""
 
     what: str
     within: timedelta
     enough: int
-    steps: tuple[Step, ...]
+    stages: tuple[Stage, ...]
 
 
 CHAINS = (
@@ -107,24 +107,24 @@ CHAINS = (
         DAY,
         1,
         (
-            Step(("/snapshots/write", "/restorepoints/write"), _itself, _itself),
-            Step(("/disks/write",), _named, _itself),
-            Step(("/virtualmachines/write",), _named, _itself),
+            Stage(("/snapshots/write", "/restorepoints/write"), _itself, _itself),
+            Stage(("/disks/write",), _named, _itself),
+            Stage(("/virtualmachines/write",), _named, _itself),
         ),
     ),
     Chain(
         "a lock was removed, and then what it protected was deleted",
         DAY,
         1,
-        (Step(("microsoft.authorization/locks/delete",), _itself, _locked), Step(("/delete",), _above, _itself)),
+        (Stage(("microsoft.authorization/locks/delete",), _itself, _locked), Stage(("/delete",), _above, _itself)),
     ),
     Chain(
         "access to everything was taken, and then a role assigned",
         DAY,
         1,
         (
-            Step(("microsoft.authorization/elevateaccess/action",), _caller, _caller),
-            Step(("microsoft.authorization/roleassignments/write",), _caller, _caller),
+            Stage(("microsoft.authorization/elevateaccess/action",), _caller, _caller),
+            Stage(("microsoft.authorization/roleassignments/write",), _caller, _caller),
         ),
     ),
     Chain(
@@ -132,9 +132,9 @@ CHAINS = (
         HOUR,
         2,
         (
-            Step(_WRITES_A_RUNBOOK, _runbook, _runbook),
-            Step(("/automationaccounts/jobs/write",), _runbook_named, _runbook_named),
-            Step(("/automationaccounts/runbooks/delete",), _runbook, _runbook),
+            Stage(_WRITES_A_RUNBOOK, _runbook, _runbook),
+            Stage(("/automationaccounts/jobs/write",), _runbook_named, _runbook_named),
+            Stage(("/automationaccounts/runbooks/delete",), _runbook, _runbook),
         ),
     ),
     Chain(
@@ -142,23 +142,23 @@ CHAINS = (
         HOUR,
         1,
         (
-            Step(_WRITES_A_RUNBOOK, _runbook, _runbook),
-            Step(("/automationaccounts/webhooks/write",), _runbook_named, _runbook_named),
+            Stage(_WRITES_A_RUNBOOK, _runbook, _runbook),
+            Stage(("/automationaccounts/webhooks/write",), _runbook_named, _runbook_named),
         ),
     ),
     Chain(
         "it was opened, and then its keys were read",
         DAY,
         1,
-        (Step(("/write",), _itself, _itself, _opened), Step(_KEYS, _itself, _itself)),
+        (Stage(("/write",), _itself, _itself, _opened), Stage(_KEYS, _itself, _itself)),
     ),
     Chain(
         "an identity was given a powerful role, and then acted",
         DAY,
         1,
         (
-            Step(("microsoft.authorization/roleassignments/write",), _caller, _given, _grave),
-            Step(("",), _caller, _caller, _ruled),
+            Stage(("microsoft.authorization/roleassignments/write",), _caller, _given, _grave),
+            Stage(("",), _caller, _caller, _ruled),
         ),
     ),
 )
@@ -177,29 +177,29 @@ class Chains:
             self._fail(trace)
             return
         self._retried(trace)
-        for number, step_number in _steps(trace.activity.operation):
+        for number, stage_number in _stages(trace.activity.operation):
             chain = CHAINS[number]
-            step = chain.steps[step_number]
-            if not step.when(trace):
+            stage = chain.stages[stage_number]
+            if not stage.when(trace):
                 continue
             path: tuple[Trace, ...] = (trace,)
-            if step_number:
-                before = self._before(number, step_number - 1, step.takes(trace), trace, chain.within)
+            if stage_number:
+                before = self._before(number, stage_number - 1, stage.takes(trace), trace, chain.within)
                 if before is None:
                     continue
                 path = (*before, trace)
-            for name in step.gives(trace):
-                self._open[number, step_number, name] = path
-            if step_number >= chain.enough:
+            for name in stage.gives(trace):
+                self._open[number, stage_number, name] = path
+            if stage_number >= chain.enough:
                 events = tuple(dict.fromkeys(event for one in path for event in one.activity.events))
                 for one in path:
                     one.found(Signal("chain", chain.what, events))
 
     def _before(
-        self, chain: int, step: int, names: Iterable[str], trace: Trace, within: timedelta
+        self, chain: int, stage: int, names: Iterable[str], trace: Trace, within: timedelta
     ) -> tuple[Trace, ...] | None:
         for name in names:
-            path = self._open.get((chain, step, name))
+            path = self._open.get((chain, stage, name))
             if path and path[-1] is not trace and trace.activity.at - path[-1].activity.at <= within:
                 return path
         return None
@@ -221,11 +221,11 @@ class Chains:
 
 
 @lru_cache(maxsize=4096)
-def _steps(operation: str) -> tuple[tuple[int, int], ...]:
-    """Which steps of which chains an operation may be; of one chain the last first, so that none follows itself."""
+def _stages(operation: str) -> tuple[tuple[int, int], ...]:
+    """Which stages of which chains an operation may be; of one chain the last first, so that none follows itself."""
     return tuple(
-        (number, step)
+        (number, stage)
         for number, chain in enumerate(CHAINS)
-        for step in reversed(range(len(chain.steps)))
-        if operation.endswith(chain.steps[step].ends)
+        for stage in reversed(range(len(chain.stages)))
+        if operation.endswith(chain.stages[stage].ends)
     )
