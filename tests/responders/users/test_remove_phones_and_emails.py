@@ -104,12 +104,16 @@ async def test_a_phone_that_is_the_default_waits_for_the_authenticator() -> None
         assert _held(its) == []
 
 
-async def test_an_authenticator_of_the_owner_is_not_waited_for() -> None:
+async def test_an_authenticator_that_is_only_offered_is_not_waited_for() -> None:
     async with tenant(*ACTION.permissions) as its:
         await _registers_a_phone(its)
+        its.later(minutes=10)
+        await its.does(CHIEF, "POST", f"{METHODS}/emailMethods", {"emailAddress": "m@mail.example"})
         _registers_an_authenticator(its)
-        _held(its)[-1]["createdDateTime"] = "2026-01-02T08:00:00Z"
-        assert len((await its.plan(ACTION)).changes) == 1
+        assert [c.familiarity for c in (await its.plan(OTHERS)).changes] == ["unknown"]
+        plan = await its.plan(ACTION)
+        assert not plan.by_hand
+        assert [c.familiarity for c in plan.changes] == ["unknown", "unfamiliar"]
 
 
 async def test_a_phone_has_no_date_and_the_log_tells_of_it() -> None:
