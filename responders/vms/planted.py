@@ -4,20 +4,21 @@ Extensions and managed run commands are alike: resources beneath a machine, whos
 changed and removed only while the machine runs. Microsoft.Compute/…, api-version 2024-07-01.
 """
 
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
-from responders.vms import commands, machine
+from responders.vms import commands, log, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
     from responders.vms.machine import Machine
 
+_KEPT = timedelta(days=80)  # of the log, with a margin for an incident that waits
 _SETTLED = frozenset({"Succeeded", "Failed"})
 # Of what Azure answers, what no write may hold, or what says only how it went.
 _HOW = frozenset({"provisioningState", "instanceView", "provisionedState"})
@@ -39,7 +40,7 @@ class Kind(NamedTuple):
             return Plan(action=action, subject=subject, reason=why)
         own, changes, kept = await azure.own_id(), list[Change](), list[str]()
         async for item in azure.arm_pages(f"{vm.id}/{self.collection}", commands.VERSION):
-            verdict = self._judge(case, item, vm, own)
+            verdict = await self._judge(case, item, vm, own, azure)
             if verdict.familiarity == "familiar":
                 kept.append(f"the {self.called} {item['name']} of {vm.name}: {'; '.join(verdict.reasons)}")
             else:
@@ -81,7 +82,7 @@ class Kind(NamedTuple):
             return Outcome(status="failed", reason=f"There is another {self.called} of that name, which is left alone.")
         return Outcome(status="already_so", reason="It is there.")
 
-    def _judge(self, case: "Case", item: Json, vm: "Machine", own: str) -> Verdict:
+    async def _judge(self, case: "Case", item: Json, vm: "Machine", own: str, azure: "Azure") -> Verdict:
         """Whether it is known good.
 
         Azure keeps no time of most of them: the log tells when they were written, and what it doesn't show was there
@@ -89,21 +90,20 @@ class Kind(NamedTuple):
         """
         write = f"{machine.INSTANCE if vm.instance else machine.VM}/{self.collection}/write"
         deed, logged = case.did(write, item["id"]), case.makers.get(item["id"].lower())
-        said = (item.get("systemData") or {}).get("createdAt")
-        created = datetime.fromisoformat(said) if said else None
         if item["name"].startswith(commands.PREFIX) and not deed and (logged is None or logged.id.lower() == own):
             return Verdict(familiarity="familiar", reasons=("the responder made it",))
-        if not deed and (logged is None or (created and created < case.since)):
+        if not deed and logged is None:
             return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
-        if deed and created and created < case.since:
+        earlier = await log.events(azure, item["id"], f"/{self.collection}/write", case.until - _KEPT, case.since)
+        if any(log.state(event) == "Succeeded" for event in earlier):
+            if not deed:
+                return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
             when = f"{deed.at:%Y-%m-%d %H:%M} UTC"
             why = f"it was there before, and a suspect wrote it anew {when}: what it was is not known"
             return Verdict(familiarity="unknown", reasons=(why,))
-        moments = [one.at for one in (deed, logged) if one]
-        maker = deed.caller if deed and deed.at == min(moments) else None
-        return familiarity.judge(
-            case, maker, created or min(moments), deed, thing=item["id"], tags=item.get("tags") or {}
-        )
+        made = min(one.at for one in (deed, logged) if one)
+        maker = deed.caller if deed and deed.at == made else None
+        return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})
 
     def _change(self, action: str, vm: "Machine", item: Json, verdict: Verdict) -> Change:
         p = item["properties"]

@@ -1,22 +1,23 @@
 """Which system a machine has, and whether we gave it to it: by its OS disk, or by the Activity Log.
 
 An ephemeral OS disk is no resource that could be told from the one before: there the log alone knows of a rebuild, some
-minutes late. Microsoft.Insights/eventtypes/management/values, api-version 2015-04-01.
+minutes late.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
-from responders.azure import odata
-from responders.model import Json, digest
+from responders.model import digest
+from responders.vms import log
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Change
     from responders.vms.machine import Machine
 
-PERMISSIONS = ("Microsoft.Insights/eventtypes/values/read",)
+PERMISSIONS = log.PERMISSIONS
+_REIMAGE = "/reimage/action"
 _OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
@@ -24,7 +25,7 @@ async def system(azure: "Azure", vm: "Machine", since: datetime) -> str:
     """What tells the machine's system of now from any other that it had or will have."""
     if vm.os_disk:
         return vm.os_disk.lower()
-    done = [event for event in await events(azure, vm.id, since) if state(event) == "Succeeded"]
+    done = [event for event in await log.events(azure, vm.id, _REIMAGE, since) if log.state(event) == "Succeeded"]
     return str(max(done, key=lambda e: str(e["eventTimestamp"]))["correlationId"]) if done else ""
 
 
@@ -35,8 +36,8 @@ async def by_us(azure: "Azure", vm: "Machine", case: "Case") -> bool:
     own = await azure.own_id()
     mine = [
         event
-        for event in await events(azure, vm.id, case.since)
-        if state(event) == "Succeeded" and str((event.get("claims") or {}).get(_OID, "")).lower() == own
+        for event in await log.events(azure, vm.id, _REIMAGE, case.since)
+        if log.state(event) == "Succeeded" and str((event.get("claims") or {}).get(_OID, "")).lower() == own
     ]
     later = max((f.at for f in case.findings if f.suspect and f.resource.lower() == vm.id.lower()), default=case.since)
     return any(datetime.fromisoformat(event["eventTimestamp"]) > later for event in mine)
@@ -54,25 +55,9 @@ def request_id(change: "Change") -> str:
 
 async def begun(azure: "Azure", change: "Change") -> str:
     """What the log has of a change's rebuild: "", Started, Accepted, Succeeded or Failed."""
-    found = await events(azure, change.resource, datetime.fromisoformat(change.before["since"]))
+    found = await log.events(azure, change.resource, _REIMAGE, datetime.fromisoformat(change.before["since"]))
     wanted = request_id(change)
     # Not every event of one operation says what it was asked with.
     mine = {e["correlationId"] for e in found if (e.get("httpRequest") or {}).get("clientRequestId") == wanted}
-    states = {state(event) for event in found if event["correlationId"] in mine}
+    states = {log.state(event) for event in found if event["correlationId"] in mine}
     return next((s for s in ("Succeeded", "Failed", "Accepted", "Started") if s in states), "")
-
-
-async def events(azure: "Azure", id_: str, since: datetime) -> list[Json]:
-    """The events of the log about rebuilds of a machine since then."""
-    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    query = {"$filter": f"eventTimestamp ge '{at}' and resourceUri eq {odata(id_)}"}
-    path = f"{'/'.join(id_.split('/')[:3])}/providers/Microsoft.Insights/eventtypes/management/values"
-    found = [event async for event in azure.arm_pages(path, "2015-04-01", query)]
-    return [
-        e for e in found if str((e.get("operationName") or {}).get("value", "")).lower().endswith("/reimage/action")
-    ]
-
-
-def state(event: Json) -> str:
-    """Started, Accepted, Succeeded or Failed."""
-    return str((event.get("status") or {}).get("value", ""))

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.vms import machine
+from responders.vms import log, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class RemoveExtensions:
     id = "vms.remove_extensions"
     permissions = (
         *machine.PERMISSIONS,
+        *log.PERMISSIONS,
         *(f"{kind}/extensions/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete")),
     )
     reversible = True

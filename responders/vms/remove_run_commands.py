@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.vms import commands, machine
+from responders.vms import commands, log, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class RemoveRunCommands:
     id = "vms.remove_run_commands"
     permissions = (
         *machine.PERMISSIONS,
+        *log.PERMISSIONS,
         *commands.RIGHTS,
     )
     reversible = True
