@@ -80,7 +80,6 @@ register() {
     call PATCH "applications/$(echo "$found" | jq -r .id)" "$body" >/dev/null
   fi
   client=$(echo "$found" | jq -r .appId)
-  call PATCH "applications/$(echo "$found" | jq -r .id)" "$(jq -nc --arg uri "api://$client" '{identifierUris: [$uri]}')" >/dev/null
   if [ -z "$(principal "$client")" ]; then
     call POST servicePrincipals "$(jq -nc --arg id "$client" '{appId: $id, appRoleAssignmentRequired: true}')" >/dev/null
   fi

@@ -198,7 +198,6 @@ resource signIn 'Microsoft.Web/sites/config@2024-04-01' = {
         validation: {
           allowedAudiences: [
             signInClientId
-            'api://${signInClientId}'
           ]
         }
       }

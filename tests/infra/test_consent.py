@@ -92,7 +92,6 @@ async def test_the_application_is_made_once_and_needs_no_secret(entra: Entra) ->
     [made] = entra.applications()
     assert made["appId"] == first.out
     assert made["uniqueName"] == "countersign-prod"
-    assert made["identifierUris"] == [f"api://{first.out}"]
     assert {role["value"] for role in made["appRoles"]} == {"Approver", "Owner", "Reader", "Sender"}
     assert not made.get("passwordCredentials")
     principal = entra.directory.find(first.out)
