@@ -10,13 +10,14 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from sandbox import deployed
 from sandbox.azure import Clock, Sandbox
 from sandbox.demo import DEMO
 from sandbox.drill import Drill
 from sandbox.host import Host
 from sandbox.people import People
 from sandbox.scene import Scene, load
-from sandbox.stage import build, environment
+from sandbox.stage import GROUP, build, environment
 
 _SHIFT = timedelta(hours=12)  # how long the tokens last
 
@@ -34,6 +35,7 @@ async def serve(file: Path | None, keep: Path) -> int:
         try:
             await drill.attack()
             incident = await drill.deliver()
+            deployed.deploy(sandbox, scene, host.url)
             variables = _variables(scene, sandbox, host.url, incident)
             path = folder / "env"
             path.touch(mode=0o600)
@@ -87,5 +89,8 @@ The attack is done, the alert is in, and the owner is asked. The sandbox stays u
 
   # what the response would change now, read as the responder, writing nothing
   {os.path.relpath(sys.executable)} -m playbooks plan {alert}
+
+  # what of the deployment is broken, and how to put it right
+  {os.path.relpath(sys.executable)} -m playbooks doctor --group {GROUP}
 
 Evidence, journal and reports are in {folder / "evidence"}."""

@@ -49,7 +49,10 @@ async def examine(deployment: Deployment) -> list[Finding]:
             with explained("asking"):
                 found += await check(deployment)
         except CountersignError as error:
-            found.append(can_t_tell(check, str(error)))
+            # What explains errors has a responder in mind, and how an incident goes on.
+            why = str(error).removeprefix("asking: ").partition(" Give the responder's identity")[0]
+            refused = "Azure answered 403" in why
+            found.append(can_t_tell(check, why, _AS_READER if refused else ""))
     return found
 
 
@@ -71,4 +74,5 @@ async def main(identity: str, group: str, *, as_json: bool) -> int:
     return int(any(one.state == "broken" for one in found))
 
 
+_AS_READER = "Ask as somebody who may read it (Reader there, Global Reader in the directory), and with --identity."
 _SETTINGS = "Correct the setting. What a deployed responder has: az functionapp config appsettings list -g GROUP -n APP"

@@ -27,7 +27,7 @@ async def evidence(deployment: Deployment) -> list[Finding]:
             "--scope CONTAINER-ID), and see that COUNTERSIGN_EVIDENCE names one that is there."
         )
         return [broken(evidence, where, str(error), fix)]
-    return [ok(evidence, where, f"It can be read; it holds {count} incidents.")]
+    return [ok(evidence, where, f"It can be read. Incidents in it: {count}.")]
 
 
 async def immutability(deployment: Deployment) -> list[Finding]:

@@ -62,7 +62,7 @@ async def break_glass(deployment: Deployment) -> list[Finding]:
     where = "Global Administrators among COUNTERSIGN_PROTECTED"
     if held & guarded:
         return [ok(break_glass, where, f"{len(held & guarded)} of {len(held)} are protected.")]
-    why = f"None of {len(held)} is: a forged or mistaken response could reach the last one that works."
+    why = f"None is, of {len(held)} that hold the role: a response could lock out those who let others in again."
     fix = "Add your break-glass accounts to COUNTERSIGN_PROTECTED, by their object ids."
     return [broken(break_glass, where, why, fix)]
 
