@@ -71,7 +71,7 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
     try:
         with explained(change.summary):
             await _guard(its, plan, change)
-            if why := await survival.last(await incident.case(order["case"]), change, its.azure):
+            if why := await survival.last(await incident.case(order["case"]), change, its.azure, plan.changes):
                 raise Permanent(f"Not done: {why}.")
             if before is None:
                 what = {"step": order["step"], "change": change.id, "summary": change.summary}

@@ -56,6 +56,14 @@ class ResourceId(msgspec.Struct, frozen=True):
             kind, names = "/".join([tail[0], *tail[1::2]]), tuple(tail[2::2])
         return cls(text, subscription, group, kind, names)
 
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """The same of what Azure or a log has, where names are anybody's to choose: None for what can't be read."""
+        try:
+            return cls.parse(text)
+        except Permanent:
+            return None
+
     @property
     def key(self) -> str:
         return self.text.lower()

@@ -35,25 +35,23 @@ _STRIPPING_AZURE = frozenset(
 _holders = Memo[frozenset[str]](20)
 
 
-async def last(case: Case, change: Change, azure: "Azure") -> str:
-    """Why nobody would be left who can let the others in again, if this change were made; "" when somebody is."""
-    if change.action in _ENDING:
-        who, subscriptions = change.principals[0], azure.settings.subscriptions
-    elif change.action == _STRIPPING and change.before["roleDefinitionId"] == _GLOBAL_ADMINISTRATOR:
-        who, subscriptions = change.principals[0], ()
-        if change.before["kind"] != "active":
-            return ""
-    elif change.action in _STRIPPING_AZURE:
-        who, subscriptions = change.principals[0], _owned(change, azure.settings.subscriptions)
-    else:
+async def last(case: Case, change: Change, azure: "Azure", beside: Collection[Change] = ()) -> str:
+    """Why nobody would be left who can let the others in again, if this change were made; "" when somebody is.
+
+    `beside`: the changes of its plan. Whoever loses the same by one of them does not count as one who stays.
+    """
+    guarded = azure.settings.subscriptions
+    whole, subscriptions = _takes(change, guarded)
+    if not whole and not subscriptions:
         return ""
-    whose = {who}
-    if subscriptions and change.action in _STRIPPING_AZURE:  # what a group loses, all of it lose
-        whose |= await _enabled(azure, {who}) if change.before["properties"].get("principalType") == "Group" else set()
-    elif change.action not in _STRIPPING_AZURE and _is_last(case, whose, await _administrators(azure)):
-        return "no other Global Administrator is enabled who is no suspect: give somebody else that role first"
+    whose = await _whose(azure, change)
+    if whole:
+        others = [other for other in beside if _takes(other, guarded)[0]]
+        if _is_last(case, whose, await _all(azure, others), await _administrators(azure)):
+            return "no other Global Administrator is enabled who is no suspect: give somebody else that role first"
     for subscription in subscriptions:
-        if _is_last(case, whose, await _owners(azure, subscription)):
+        others = [other for other in beside if subscription in _takes(other, guarded)[1]]
+        if _is_last(case, whose, await _all(azure, others), await _owners(azure, subscription)):
             return (
                 f"subscription {subscription} has no other Owner who is no suspect: give somebody else that role first"
             )
@@ -62,7 +60,7 @@ async def last(case: Case, change: Change, azure: "Azure") -> str:
 
 async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
     """The plan without changes that would leave nobody; a person has to see to them."""
-    reasons = {change.id: await last(case, change, azure) for change in plan.changes}
+    reasons = {change.id: await last(case, change, azure, plan.changes) for change in plan.changes}
     if not any(reasons.values()):
         return plan
     left = tuple(f"{c.summary}: withheld, since {reasons[c.id]}." for c in plan.changes if reasons[c.id])
@@ -71,9 +69,36 @@ async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
     return replace(plan, changes=changes, reason=reason, by_hand=(*plan.by_hand, *left))
 
 
-def _is_last(case: Case, whose: Collection[str], holders: Collection[str]) -> bool:
+def _takes(change: Change, guarded: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether it ends somebody as a Global Administrator, and the subscriptions of which it ends him as an Owner."""
+    if change.action in _ENDING:
+        return True, guarded
+    if change.action == _STRIPPING:
+        before = change.before
+        return before["roleDefinitionId"] == _GLOBAL_ADMINISTRATOR and before["kind"] == "active", ()
+    return False, _owned(change, guarded) if change.action in _STRIPPING_AZURE else ()
+
+
+async def _whose(azure: "Azure", change: Change) -> frozenset[str]:
+    """Who loses it: what a group loses, all of it lose."""
+    who = change.principals[0].lower()
+    if (change.before.get("properties") or {}).get("principalType") != "Group":
+        return frozenset({who})
+
+    async def read() -> frozenset[str]:
+        return await _enabled(azure, {who})
+
+    return await _holders.get(azure, who, read) | {who}
+
+
+async def _all(azure: "Azure", changes: Collection[Change]) -> frozenset[str]:
+    """Who loses it by any of these changes."""
+    return frozenset[str]().union(*[await _whose(azure, change) for change in changes])
+
+
+def _is_last(case: Case, whose: Collection[str], others: Collection[str], holders: Collection[str]) -> bool:
     """Whether these are the last among the holders, and the first of those among them who have to go."""
-    going = {s.id.lower() for s in case.suspects} | set(whose)
+    going = {s.id.lower() for s in case.suspects} | set(whose) | set(others)
     lost = set(whose) & set(holders)
     return bool(lost) and not set(holders) - going and min(going & set(holders)) in lost
 

@@ -107,10 +107,11 @@ def _entry(raw: Json) -> Entry | None:
     for target in raw.get("targetResources") or ():
         about.add(str(target.get("id") or "").lower())
         for change in target.get("modifiedProperties") or ():
+            name = str(change.get("displayName"))
             for values, text in ((old, change.get("oldValue")), (new, change.get("newValue"))):
-                value = _plain(text)
-                values[str(change.get("displayName"))] = value
-                about.add(value.lower())
+                values[name] = value = _plain(text)
+                # Whoever names a group after somebody's object id must not have done anything to him.
+                about |= {value.lower()} if name.lower().endswith("id") else set()
     return Entry(
         activity=str(raw.get("activityDisplayName") or "").strip().lower(),
         at=datetime.fromisoformat(raw["activityDateTime"]),

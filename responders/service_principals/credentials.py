@@ -42,7 +42,9 @@ class Credential(Struct, frozen=True, kw_only=True):
         named = self.entry.get("name") or self.entry.get("displayName") or self.entry.get("keyId") or ""
         what = f"{self.kind} {named}".strip()
         if self.kind == "federated credential":
-            return f"{what} (trusts {self.entry['issuer']} for {self.entry['subject']})"
+            return (
+                f"{what} (trusts {self.entry['issuer']} for {self.entry.get('subject') or 'whom an expression fits'})"
+            )
         return f"{what} (key {self.entry['keyId']}, until {str(self.entry.get('endDateTime') or 'ever')[:10]})"
 
 
@@ -112,12 +114,16 @@ async def _listed(azure: "Azure", found: Registration) -> AsyncIterator[tuple[Ki
 
 
 def _judged(case: Case, entries: Iterable[Entry], kind: Kind, path: str, entry: Json) -> Credential:
-    identity = (entry["issuer"], entry["subject"]) if kind == "federated credential" else entry["keyId"].lower()
+    trusts = kind == "federated credential"
+    identity = (str(entry["issuer"]), str(entry.get("subject"))) if trusts else entry["keyId"].lower()
     deed = next((e for e in entries if identity in _named(kind, e.new) - _named(kind, e.old)), None)
     verdict = trail.verdict(case, deed)
     valid = datetime.fromisoformat(entry["startDateTime"]) if entry.get("startDateTime") else None
     if deed is None and valid and valid >= case.since:
         reason = f"valid since {valid:%Y-%m-%d %H:%M} UTC, in the window, though Entra's audit log has nobody adding it"
+        verdict = Verdict(familiarity="unknown", reasons=(reason,))
+    elif deed is None and (vague := next((e for e in entries if _is_vague(kind, e.new)), None)):
+        reason = f"Entra's audit log has somebody adding a {kind} {vague.at:%Y-%m-%d %H:%M} UTC, and not which"
         verdict = Verdict(familiarity="unknown", reasons=(reason,))
     by, at = (deed.by, deed.at) if deed else ("", None)
     return Credential(kind=kind, holder=path, entry=entry, verdict=verdict, adder=by, added=at)
@@ -147,9 +153,7 @@ def _named(kind: Kind, properties: Mapping[str, str]) -> set[object]:
 
     Names are the adder's to choose, so nothing is looked for in them.
     """
-    items = _list(
-        properties.get("FederatedIdentityCredentials" if kind == "federated credential" else "KeyDescription")
-    )
+    items = _list(properties.get(_property(kind))) or []
     if kind == "federated credential":
         trusts = [{str(k).lower(): v for k, v in item.items()} for item in items if isinstance(item, dict)]
         return {(str(t.get("issuer")), str(t.get("subject"))) for t in trusts}
@@ -157,9 +161,25 @@ def _named(kind: Kind, properties: Mapping[str, str]) -> set[object]:
     return {key[1].lower() for key in keys if key}
 
 
-def _list(text: str | None) -> list[object]:
+def _is_vague(kind: Kind, properties: Mapping[str, str]) -> bool:
+    """Whether an entry of the log has a list that names not all of what is in it: cut off, or of a new shape."""
+    items = _list(properties.get(_property(kind)))
+    if items is None:
+        return True
+    if kind == "federated credential":
+        trusts = [{str(k).lower(): v for k, v in item.items()} if isinstance(item, dict) else {} for item in items]
+        return any(not trust.get("issuer") or not trust.get("subject") for trust in trusts)
+    return any(not isinstance(item, str) or not _KEY.match(item) for item in items)
+
+
+def _property(kind: Kind) -> str:
+    return "FederatedIdentityCredentials" if kind == "federated credential" else "KeyDescription"
+
+
+def _list(text: str | None) -> list[object] | None:
+    """The items of a list; None for what is none."""
     try:
         value = json.loads(text or "[]")
     except ValueError:
-        return []  # words, which name nothing
-    return value if isinstance(value, list) else []
+        return None
+    return value if isinstance(value, list) else None

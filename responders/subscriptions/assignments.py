@@ -52,7 +52,9 @@ async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, abo
         own = said and said.by and await _through(azure, said.by, item["properties"])
         verdict = familiarity.judge(case, maker, made, deed, thing=item["id"], holder=said.by if said and own else "")
         theirs = case.suspect(holder) or case.suspect(maker, made)
-        if verdict.familiarity != "familiar" and (theirs or made is None or made >= case.since):
+        if deed and made and made < case.since and not said:
+            verdict = _rewritten(verdict, deed)
+        if verdict.familiarity != "familiar" and (theirs or deed or made is None or made >= case.since):
             doubtful.append((item, verdict))
         elif theirs or said:
             kept.append((item, verdict))
@@ -128,10 +130,16 @@ def _origin(case: Case, item: Json, deed: Finding | None) -> tuple[str | None, d
     maker = properties.get("createdBy")
     if deed is None and properties["scope"] == "/" and role(properties) == ACCESS_ADMINISTRATOR:
         deed = _elevation(case, properties["principalId"])
-    # What an undo put back has our mark on it: the log still knows who first made it.
-    if deed and not case.suspect(maker):
+    # What an undo put back has our mark on it: the log still knows who first made it. An older one only was changed.
+    if deed and not case.suspect(maker) and (made is None or made >= case.since):
         maker, made = deed.caller, deed.at
     return maker, made, deed
+
+
+def _rewritten(verdict: Verdict, deed: Finding) -> Verdict:
+    """Of one that was there before, and that a suspect wrote again: perhaps its condition is gone."""
+    why = f"but {deed.name or deed.caller} wrote it again {deed.at:%Y-%m-%d %H:%M} UTC: look at its condition"
+    return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
 
 
 def _elevation(case: Case, holder: str) -> Finding | None:

@@ -151,11 +151,8 @@ def _deeds(case: Case, subscription: str) -> list[Finding]:
     for finding in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = finding.operation.lower().rpartition("/")
         wrote = finding.suspect and finding.outcome != "failed" and verb == "write" and kind.count("/") == 1
-        if (
-            wrote
-            and ResourceId.parse(finding.resource).type.lower() == kind
-            and ResourceId.parse(finding.resource).subscription == subscription.lower()
-        ):
+        id_ = ResourceId.read(finding.resource) if wrote else None
+        if id_ and id_.type.lower() == kind and id_.subscription == subscription.lower():
             first.setdefault(finding.resource.lower(), finding)
     return list(first.values())
 

@@ -1,7 +1,7 @@
 """Which resources of a subscription are to be deleted, and what goes with each: verdicts, units, whole groups."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class Doomed(Struct, frozen=True, kw_only=True):
 
 async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
     """Look through a subscription. Three lists, and the whole definition of what is perhaps to go."""
-    listed, made, held = await asyncio.gather(
+    (listed, odd), made, held = await asyncio.gather(
         inventory.resources(azure, subscription),
         inventory.groups_made(azure, subscription),
         locks.read(azure, f"/subscriptions/{subscription}"),
@@ -69,6 +69,8 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
             companions.pop(thing, None)
     inside = {key: above for key in verdicts if (above := _beneath(key, verdicts))}
     parts = {key: _part(body, version, made=key in own) for key, (version, body) in whole.items()}
+    # What can't be read is not looked at, and a group goes only when all in it was.
+    made = {group: said for group, said in made.items() if not any(within(entry["id"], group) for entry in odd)}
     groups = await _groups(case, azure, made, listed, verdicts)
     units = []
     for group, (body, verdict) in groups.items():
@@ -81,7 +83,20 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         along += [child for child, above in inside.items() if above in {key, *along}]
         unit = Unit(parts=[parts[k] for k in (key, *along)], verdict=_with_others(key, verdict, listed, verdicts))
         units.append(unit)
-    return Doomed(units=units, kept=kept, by_hand=list(by_hand.values()), locks=held, looked_at=len(listed))
+    todo = [*by_hand.values(), *_unread(case, odd)]
+    return Doomed(units=units, kept=kept, by_hand=todo, locks=held, looked_at=len(listed))
+
+
+def _unread(case: Case, odd: Iterable[Json]) -> Iterator[str]:
+    """What a person has to look at: what was made or written in the window, and has a name that we don't handle."""
+    for entry in odd:
+        made = datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None
+        if inventory.first_write(case, entry["id"].lower()) or made is None or made >= case.since:
+            when = f"made {made:%Y-%m-%d %H:%M} UTC" if made else "made at a time that Azure does not tell"
+            yield (
+                f"{entry['id'][:300]!r} ({when}) has a name that is not handled here: look who made it, and delete it "
+                "if that was the suspect (a Contributor)."
+            )
 
 
 def _doubtful(case: Case, listed: Iterable[Found]) -> tuple[dict[str, Found], list[str]]:

@@ -47,19 +47,20 @@ class Found(Struct, frozen=True, kw_only=True):
         return self.id.key
 
 
-async def resources(azure: "Azure", subscription: str) -> list[Found]:
-    """All resources of a subscription (GET /subscriptions/{id}/resources)."""
+async def resources(azure: "Azure", subscription: str) -> tuple[list[Found], list[Json]]:
+    """All resources of a subscription (GET /subscriptions/{id}/resources); apart, those with ids that can't be read.
+
+    Some types take names with brackets or quotes in them. One of those must not keep all others from being looked at.
+    """
     query = {"$expand": "createdTime,changedTime"}
-    pages = azure.arm_pages(f"/subscriptions/{subscription}/resources", VERSION, query)
-    return [
-        Found(
-            id=ResourceId.parse(entry["id"]),
-            type=entry["type"],
-            made=datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None,
-            tags=entry.get("tags") or {},
-        )
-        async for entry in pages
-    ]
+    found, odd = list[Found](), list[Json]()
+    async for entry in azure.arm_pages(f"/subscriptions/{subscription}/resources", VERSION, query):
+        if (id_ := ResourceId.read(entry["id"])) is None:
+            odd.append(entry)
+            continue
+        made = datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None
+        found.append(Found(id=id_, type=entry["type"], made=made, tags=entry.get("tags") or {}))
+    return found, odd
 
 
 async def groups_made(azure: "Azure", subscription: str) -> dict[str, tuple[str, datetime]]:

@@ -131,11 +131,11 @@ def _deeds(case: Case, subscription: str) -> dict[str, tuple[ResourceId, Finding
             continue
         if not (operation.endswith("/write") or operation in _SWITCHES):
             continue
-        id_ = ResourceId.parse(finding.resource)
+        id_ = ResourceId.read(finding.resource)
         # The access policies of a vault are written under an id of their own.
-        if id_.type.lower() == "microsoft.keyvault/vaults/accesspolicies":
+        if id_ and id_.type.lower() == "microsoft.keyvault/vaults/accesspolicies":
             id_ = ResourceId.parse(finding.resource.rsplit("/", 2)[0])
-        if id_.subscription == subscription.lower() and id_.type.lower() in _BY_TYPE:
+        if id_ and id_.subscription == subscription.lower() and id_.type.lower() in _BY_TYPE:
             found.setdefault(id_.key, (id_, finding))
     return found
 
@@ -215,7 +215,7 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
     """What else the suspects changed, for people to see."""
     lines = []
     for id_, its in recorded.items():
-        kind = ResourceId.parse(id_).type.lower()
+        kind = at.type.lower() if (at := ResourceId.read(id_)) else ""
         watched = _BY_TYPE[kind].paths if kind in _BY_TYPE else ()
         if any(one.made and _theirs(case, one) for one in its):
             continue  # what he made is shown as such

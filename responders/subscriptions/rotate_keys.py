@@ -111,7 +111,8 @@ def _deeds(case: Case, subscription: str) -> dict[str, Finding]:
         if not finding.suspect or finding.outcome == "failed" or of not in _BY_TYPE:
             continue
         kind = _BY_TYPE[of][1]
-        here = finding.resource.lower().startswith(f"/subscriptions/{subscription.lower()}/")
+        id_ = ResourceId.read(finding.resource)
+        here = id_ is not None and id_.subscription == subscription.lower() and id_.type.lower() == of
         if here and verb in {kind.lists.lower(), kind.renews.lower(), *OTHER_WAYS}:
             found.setdefault(finding.resource.lower(), finding)
     return found

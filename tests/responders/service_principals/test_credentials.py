@@ -209,3 +209,19 @@ async def test_an_application_that_is_not_there_has_nothing_to_remove() -> None:
         plan = await SECRETS.plan(_case(its), gone, its.azure)
 
         assert "has no service principal" in plan.reason
+
+
+async def test_a_trust_by_an_expression_that_the_log_does_not_name_is_offered_and_hides_nothing() -> None:
+    async with tenant(*RIGHTS) as its:
+        _old(its)
+        its.later(minutes=1)
+        app, directory = _application(its)["id"], its.sandbox.world.directory
+        await its.does(MALLORY, "POST", f"/applications/{app}/federatedIdentityCredentials", TRUST)
+        directory.federated[app][0]["subject"] = None
+        for change in directory.audits[-1]["targetResources"][0]["modifiedProperties"]:
+            change["newValue"] = change["newValue"].replace("me", "x", 1)[:-9]  # cut off
+
+        plan, secrets = await _plan(its, TRUSTS), await _plan(its, SECRETS)
+
+        assert [c.familiarity for c in plan.changes] == ["unknown"]
+        assert secrets.changes == ()

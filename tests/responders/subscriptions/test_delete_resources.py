@@ -318,3 +318,14 @@ async def test_what_was_in_a_read_only_group_comes_back_into_it(locked: Attacked
     assert (await locked.until_settled(ACTION.undo, of(plan, STORE))).status == "done"
     assert STORE in world
     assert body(locked, KEEP).body == before
+
+
+async def test_one_thing_with_a_name_that_we_do_not_handle_does_not_save_all_others(mined: Attacked) -> None:
+    odd = f"{MINERS}/providers/Microsoft.Insights/metricAlerts/CPU [prod]"
+    mined.sandbox.world.put(odd, {"location": "global", "properties": {}})
+
+    plan = await planned(mined)
+
+    assert VM in {c.resource for c in plan.changes}
+    assert MINERS.lower() not in {c.resource.lower() for c in plan.changes}
+    assert [odd in line for line in plan.by_hand] == [True]

@@ -105,3 +105,14 @@ async def test_nothing_but_a_membership_can_be_deleted(there: Attacked, member: 
     assert (await applied(there, ACTION, forged)).status == "already_so"
 
     assert there.state() == before
+
+
+async def test_a_group_that_an_intruder_names_after_a_members_id_does_not_lose_that_member(there: Attacked) -> None:
+    directory = there.sandbox.world.directory
+    honest = id_of(there, "owner@contoso.example")
+    for entry in directory.audits:
+        for change in (c for target in entry["targetResources"] for c in target["modifiedProperties"]):
+            if change["displayName"] == "Group.DisplayName":
+                change["newValue"] = f'"{honest}"'
+
+    assert honest not in {c.before["member"] for c in (await planned(there, ACTION)).changes}

@@ -175,3 +175,14 @@ def test_locks_above_are_in_the_way_and_those_beside_are_not() -> None:
     held = [{"id": LOCK, "name": "keep-data", "properties": {"level": "CanNotDelete"}}]
     assert locks.in_the_way(held, [IN_GROUP]) == ([], held)
     assert locks.in_the_way(held, [ON_MACHINE]) == ([], [])
+
+
+async def test_an_older_one_that_a_suspect_wrote_again_is_not_taken_for_his(there: Attacked) -> None:
+    plant(there, IN_GROUP, createdBy=BOB, createdOn="2024-01-01T00:00:00Z")
+
+    plan = await planned(there, ACTION)
+
+    assert {c.resource for c in plan.proposed} == {ON_MACHINE}
+    change = next(c for c in plan.changes if c.resource == IN_GROUP)
+    assert change.familiarity == "unknown"
+    assert "wrote it again" in "; ".join(change.reasons)

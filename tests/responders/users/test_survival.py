@@ -129,3 +129,20 @@ async def test_another_owner_is_enough_above_the_subscription_too() -> None:
         )
 
         assert await _last(its, _strips_azure(its, OPS)) == ""
+
+
+async def test_of_several_who_lose_it_by_one_plan_one_keeps_it() -> None:
+    async with _readable() as its:
+        its.suspects = [OPS]
+        for who in (CHIEF, READER):
+            scope = f"/subscriptions/{SUBSCRIPTION}"
+            given = {"role_assignments": [{"scope": scope, "role": "Owner", "principal": who}]}
+            its.sandbox.world.load(given, its.sandbox.clock.now())
+        changes = (_strips_azure(its, CHIEF), _strips_azure(its, READER))
+        plan = Plan(action=StripRoleAssignments.id, subject=its.subject(CHIEF), changes=changes)
+
+        kept = await survival.withhold(its.case, plan, its.azure)
+
+        assert len(kept.changes) == 1
+        assert "no other Owner" in kept.by_hand[0]
+        assert await _last(its, changes[0]) == ""
