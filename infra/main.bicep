@@ -112,6 +112,15 @@ param addressRanges object = {
   endpoints: '10.90.0.64/26'
 }
 
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GRS'
+  'Standard_GZRS'
+])
+@description('How often storage and evidence are kept: ZRS in three zones of the region, LRS where it has none, GRS and GZRS in a second region too.')
+param redundancy string = 'Standard_ZRS'
+
 @description('Lock both resource groups against deletion.')
 param locked bool = true
 
@@ -192,6 +201,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: allTags
     private: privateNetwork
+    redundancy: redundancy
     principalId: identities.outputs.responderPrincipalId
   }
 }
@@ -204,6 +214,7 @@ module evidence 'modules/evidence.bicep' = {
     location: location
     tags: allTags
     private: privateNetwork
+    redundancy: redundancy
     days: evidenceDays
     workspaceId: monitoring.outputs.workspaceId
     principalId: identities.outputs.responderPrincipalId
@@ -223,6 +234,7 @@ module vault 'modules/vault.bicep' = {
     principalId: identities.outputs.responderPrincipalId
     linkKey: linkKey
     channels: channels
+    hasChannels: !empty(channels)
   }
 }
 

@@ -11,6 +11,9 @@ param tags object
 @description('Whether it is reached by private endpoints only.')
 param private bool
 
+@description('How often it is kept.')
+param redundancy string
+
 @description('Days for which what is written can neither be changed nor deleted.')
 param days int
 
@@ -33,7 +36,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: redundancy
   }
   properties: {
     allowSharedKeyAccess: false

@@ -12,6 +12,9 @@ param tags object
 @description('Whether it is reached by private endpoints only.')
 param private bool
 
+@description('How often it is kept.')
+param redundancy string
+
 @description('Object id of the responder.')
 param principalId string
 
@@ -32,7 +35,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: redundancy
   }
   properties: {
     allowSharedKeyAccess: false

@@ -25,6 +25,9 @@ param linkKey string
 @description('Channels; empty for none.')
 param channels string
 
+@description('Whether there are any.')
+param hasChannels bool
+
 var role = loadJsonContent('../roles.json').secrets
 var reader = '4633458b-17de-408a-b874-0445c86b69e6'
 var reached = private ? 'Disabled' : 'Enabled'
@@ -61,7 +64,7 @@ resource key 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
   }
 }
 
-resource told 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (!empty(channels)) {
+resource told 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = if (hasChannels) {
   parent: vault
   name: 'channels'
   properties: {
@@ -80,7 +83,7 @@ resource readsKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource readsChannels 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(channels)) {
+resource readsChannels 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasChannels) {
   name: guid(told.id, principalId, reader)
   scope: told
   properties: {
@@ -136,4 +139,4 @@ resource logged 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 output id string = vault.id
 output url string = 'https://${vault.name}${environment().suffixes.keyvaultDns}'
 output linkKey string = '@Microsoft.KeyVault(SecretUri=${key.properties.secretUri})'
-output channels string = empty(channels) ? '' : '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/channels)'
+output channels string = hasChannels ? '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/channels)' : ''

@@ -199,7 +199,9 @@ def test_secrets_are_secure_parameters_and_never_put_out() -> None:
         for secret in ("linkKey", "channels"):
             if f"param {secret} " in text:
                 assert re.search(rf"@secure\(\)\n@description\([^\n]*\)\nparam {secret} ", text), file.name
-    assert not re.search(r"^output .*= .*\b(linkKey|channels)\b(?!\.)", code(MAIN), re.MULTILINE)
+            # A reference into the vault is called as the secret is; its value is not of it.
+            put_out = [line.partition("=")[2] for line in text.splitlines() if line.startswith("output ")]
+            assert not [line for line in put_out if re.search(rf"(?<!/)\b{secret}\b(?!\.)", line)], file.name
 
 
 def test_the_parameters_file_gives_what_has_no_default() -> None:
