@@ -104,6 +104,14 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
     )
 
 
+async def left(azure: "Azure", case: Case, user: Json) -> list[str]:
+    """What an intruder registered for a user and could still sign in with, as a person reads it."""
+    held = [m async for m in azure.graph_pages(f"/users/{segment(user['id'])}/authentication/methods")]
+    log = await trail.of_target(azure, user["id"], case.since)
+    others = (m for m in held if kind(m) != _PASSWORD)
+    return [_label(m) for m in others if _judge(case, user, m, log).familiarity == "unfamiliar"]
+
+
 async def apply(change: Change, azure: "Azure") -> Outcome:
     now = await read(azure, change)
     if now is None:

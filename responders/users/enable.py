@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from responders import trail
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan
-from responders.users import account
+from responders.users import account, authentication_methods
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -15,12 +15,17 @@ _ENABLED, _DISABLED = "Enable account", "Disable account"
 class Enable:
     """Give an account back to its owner: let it sign in again (PATCH /users/{id} accountEnabled).
 
-    Only what this responder itself disabled, what is known good, and whose password was changed since: whoever has the
-    old one stays out. Undo blocks it again.
+    Only what this responder itself disabled, what is known good, whose password was changed since, and that has nothing
+    left which an intruder registered: whoever has the old ways in stays out. Undo blocks it again.
     """
 
     id = "users.enable"
-    permissions = ("AuditLog.Read.All", "User.EnableDisableAccount.All", "User.Read.All")
+    permissions = (
+        "AuditLog.Read.All",
+        "User.EnableDisableAccount.All",
+        "User.Read.All",
+        "UserAuthenticationMethod.Read.All",
+    )
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
@@ -43,8 +48,8 @@ class Enable:
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(f"{reason} Enable {who}.",))
         if why := await _not_ours(azure, case, log, None if ours else last):
             return Plan(action=self.id, subject=subject, reason=f"{name} stays disabled: {why}.")
-        if not _renewed(case, user):
-            reason = f"{name} stays disabled until its password is changed."
+        if way_in := await _way_in(azure, case, user):
+            reason = f"{name} stays disabled {way_in}."
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(f"{reason} Then enable {who}.",))
         change = Change(
             action=self.id,
@@ -96,7 +101,10 @@ async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.
     return ""
 
 
-def _renewed(case: "Case", user: Json) -> bool:
-    """Whether the password was changed after the case was made; Entra counts in seconds."""
+async def _way_in(azure: "Azure", case: "Case", user: Json) -> str:
+    """Until or while what an intruder could still sign in; "" where he could not."""
     changed = account.moment(user, "lastPasswordChangeDateTime")
-    return changed is not None and changed >= case.until.replace(microsecond=0)
+    if changed is None or changed < case.until.replace(microsecond=0):  # Entra counts in seconds
+        return "until its password is changed"
+    theirs = await authentication_methods.left(azure, case, user)
+    return f"while an intruder's {', '.join(theirs)} is registered for it" if theirs else ""

@@ -33,7 +33,12 @@ LAW = "law"  # the identity that has one action's rights
 _APPLICATIONS = ("disable", "remove_federated_credentials", "remove_certificates", "remove_secrets")
 AFTER = {
     "subscriptions.remove_role_definitions": ("subscriptions.strip_role_assignments",),
-    "users.enable": ("users.disable", "users.reset_password"),
+    "users.enable": (
+        "users.disable",
+        "users.remove_phones_and_emails",
+        "users.remove_authentication_methods",
+        "users.reset_password",
+    ),
     "users.remove_authentication_methods": ("users.remove_phones_and_emails",),
     "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
     "vms.reimage": ("vms.capture_evidence",),

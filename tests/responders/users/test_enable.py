@@ -53,6 +53,18 @@ async def test_with_the_old_password_it_stays_disabled_and_a_person_is_told() ->
         assert "stays disabled until its password is changed. Then enable" in plan.by_hand[0]
 
 
+async def test_with_a_phone_of_the_intruder_it_stays_disabled_and_a_person_is_told() -> None:
+    async with tenant(*RIGHTS) as its:
+        its.later(minutes=1)
+        phone = {"phoneNumber": "+49 30 5550199", "phoneType": "mobile"}
+        await its.does(MALLORY, "POST", f"/users/{MALLORY}/authentication/phoneMethods", phone)
+        case = await _contained(its)
+        await _renewed(its)
+        plan = await _plan(its, case)
+        assert not plan.changes
+        assert "+49 30 5550199" in plan.by_hand[0]
+
+
 async def test_one_that_somebody_else_disabled_is_his_to_enable() -> None:
     async with tenant(*RIGHTS) as its:
         its.later(minutes=1)
