@@ -47,16 +47,19 @@ async def immutability(deployment: Deployment) -> list[Finding]:
         kept = (await deployment.its.azure.arm("GET", path, _STORAGE))["properties"]
     if not kept:
         return [broken(immutability, path, "The container is not there.", "Deploy infra/main.bicep again.")]
-    policy = kept.get("immutabilityPolicy") or {}
-    by_version = (kept.get("immutableStorageWithVersioning") or {}).get("enabled")
-    if not (kept.get("hasImmutabilityPolicy") or kept.get("hasLegalHold") or by_version):
+    policy: Json = {}
+    with absent_is_fine():
+        policy = (await deployment.its.azure.arm("GET", f"{path}/immutabilityPolicies/default", _STORAGE))["properties"]
+    days = int(policy.get("immutabilityPeriodSinceCreationInDays") or 0)
+    if not (days or kept.get("hasLegalHold")):
         fix = (
             f"az storage container immutability-policy create --account-name {account_name} "
             f"--container-name {container} --period 365"
         )
         return [broken(immutability, path, "It has no immutability policy: evidence can be altered.", fix)]
-    locked = str((policy.get("properties") or policy).get("state", "")).lower() == "locked"
-    why = "It is immutable, and that is locked." if locked else "It is immutable; an administrator could lift that."
+    if str(policy.get("state", "")).lower() == "locked":
+        return [ok(immutability, path, f"It is immutable for {days} days, and that is locked.")]
+    why = f"It is immutable for {days} days, until its owner lifts that: docs/deploy.md says how to lock it for good."
     return [ok(immutability, path, why)]
 
 

@@ -18,6 +18,7 @@ from sandbox.azure.world import Resource, World
 Json = dict[str, Any]
 
 ACCOUNT, CONTAINER = "Microsoft.Storage/storageAccounts", "blobServices/default/containers"
+IMMUTABILITY = "immutabilityPolicies/default"  # beneath a container
 _BLOBS = f"{ACCOUNT}/blobServices/containers/blobs"
 _PAGE = 5000
 _PARTS = 4  # of a path: "", account, container, blob
@@ -65,7 +66,7 @@ def _put(call: Call, container: Resource, name: str) -> Reply:
     blobs = kept(call.world, container.id)
     if name in blobs and call.headers.get("If-None-Match") == "*":
         raise ApiError(409, "BlobAlreadyExists", "The specified blob already exists.")
-    if name in blobs and container.properties.get("hasImmutabilityPolicy"):
+    if name in blobs and f"{container.id}/{IMMUTABILITY}" in call.world:
         raise ApiError(409, "BlobImmutableDueToPolicy", "This operation is not permitted as the blob is immutable.")
     at = format_datetime(call.clock.now(), usegmt=True)
     blobs[name] = {"data": b64encode(call.raw).decode(), "at": at}

@@ -221,7 +221,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
     ),
     "there is a dead letter": (_dead_letter, "delivery.dead_letters", "python -m playbooks run"),
     "evidence can be altered": (
-        lambda p: p.change(deployed.EVIDENCE, hasImmutabilityPolicy=False, immutabilityPolicy=None),
+        lambda p: p.delete(deployed.POLICY),
         "keeping.immutability",
         "az storage container immutability-policy create",
     ),

@@ -14,6 +14,7 @@ from playbooks.remote import Api
 from responders.azure import Azure
 from responders.services import Services
 from responders.settings import Settings
+from sandbox import alerting, logic_app
 from sandbox.azure.world import Pace
 from tests.api.responder import LOGIC_APP, PROD, Responder, responder
 from tests.playbooks.test_doctor import Signed
@@ -61,21 +62,24 @@ def samples(its: Responder) -> list[str]:
     return [one.id for one in alerts if one.properties["alertType"].startswith("SIMULATED_")]
 
 
-async def logic_app(its: Responder) -> None:
-    """Hand over sample alerts as they are raised, as the workflow automation does."""
+async def automation(its: Responder) -> None:
+    """Start the Logic App for each sample alert that is raised."""
     before = set(samples(its))
     while True:
         if new := set(samples(its)) - before:
             break
         await asyncio.sleep(0.01)
     for alert in new:
-        assert (await its.ask("POST", "alerts", {"id": alert}, by=LOGIC_APP)).status == 202
+        found = its.sandbox.world.get(alert)
+        assert found
+        body = await logic_app.handed(alerting.exported(found.body), its.sandbox.clock.now())
+        assert (await its.ask("POST", "alerts", body, by=LOGIC_APP)).status == 202
 
 
 async def test_sample_alerts_go_all_the_way_and_change_nothing(its: Responder, api: Api) -> None:
     before = its.sandbox.world.snapshot()
 
-    _, hops = await asyncio.gather(logic_app(its), followed(its, api, WANTED))
+    _, hops = await asyncio.gather(automation(its), followed(its, api, WANTED))
 
     assert [(hop.name, hop.ok) for hop in hops] == [
         ("asked", True),
@@ -95,7 +99,7 @@ async def test_alerts_that_are_not_handed_over_are_missed(its: Responder, api: A
 
 
 async def test_those_of_an_earlier_drill_do_not_count(its: Responder, api: Api) -> None:
-    await asyncio.gather(logic_app(its), followed(its, api, WANTED))
+    await asyncio.gather(automation(its), followed(its, api, WANTED))
 
     hops = await followed(its, api, IMPATIENT)
 
@@ -133,7 +137,7 @@ async def test_a_run_that_does_not_end_is_told(its: Responder, api: Api, monkeyp
 
     monkeypatch.setattr(Api, "ask", as_real)
 
-    _, hops = await asyncio.gather(logic_app(its), followed(its, api, WANTED._replace(patience=timedelta(seconds=1))))
+    _, hops = await asyncio.gather(automation(its), followed(its, api, WANTED._replace(patience=timedelta(seconds=1))))
 
     assert (hops[-1].name, hops[-1].ok) == ("closed", False)
     assert hops[-1].text.endswith("is waiting for the owner.")

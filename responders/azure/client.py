@@ -1,19 +1,18 @@
-"""Azure, as the actions see it. The only module that imports Azure SDKs, and each when it is first used.
-
-One credential, one transport, one retry policy; SDK clients, and plain REST for what no pinned SDK covers.
-"""
+"""One identity's view of Azure: SDK clients, and plain REST for what no pinned SDK covers."""
 
 import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from responders.buckets import Bucket, Buckets
-from responders.errors import Permanent, Temporary
+from responders.azure.answers import absent_is_fine, error_map
+from responders.azure.pipeline import PATIENCE, bucket_policy, retry_policy, room_policy
+from responders.azure.words import query_string, same_host, segment
+from responders.buckets import Buckets
 from responders.model import Json
 
 if TYPE_CHECKING:
@@ -27,15 +26,10 @@ if TYPE_CHECKING:
 
     from responders.settings import Settings
 
-ACCEPTED, NOT_FOUND, THROTTLED = 202, 404, 429
-# A longer wait than this is the engine's business: its timers cost nothing, a sleeping function does.
-PATIENCE = 20
+ACCEPTED = 202
 # Calls under way at a time: Graph takes 3,500 units in ten seconds from an app in a small tenant, and tells what is
 # left only when little is.
 GRAPH_AT_ONCE = 20
-_AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
-# Refusals of Privileged Identity Management (400) that pass: a role that was only just activated, a request under way.
-_PASSES = frozenset({"ActiveDurationTooShort", "PendingRoleAssignmentRequest"})
 
 
 class Page(Protocol):
@@ -91,27 +85,21 @@ class Azure:
 
         `path` is a parsed id or made of constants. Returns the JSON body, {} for none.
         """
-        url = self.settings.arm + quote(path) + "?" + _query({"api-version": version, **query})
+        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
         return await self._send(self._arm_pipeline, method, url, body)
 
     async def arm_pages(self, path: str, version: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of an ARM list, page by page as they are asked for."""
-        page = await self.arm("GET", path, version, query)
-        while True:
-            for item in page.get("value", []):
-                yield item
-            following = page.get("nextLink")
-            if not following:
-                return
-            self._same_host(following, self.settings.arm)
-            page = await self._send(self._arm_pipeline, "GET", following, None)
+        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
+        async for item in self._items(self._arm_pipeline, url, self.settings.arm, "nextLink"):
+            yield item
 
     async def arm_result(self, path: str, version: str, body: Json, wait: float) -> Json | None:
         """What a POST to ARM comes to, where it may take some seconds; None when it takes longer than `wait` seconds.
 
         For what only reads: a write goes on behind it, and is the engine's to poll.
         """
-        url = self.settings.arm + quote(path) + "?" + _query({"api-version": version})
+        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version})
         response = await self._response(self._arm_pipeline, "POST", url, body)
         while response.status_code == ACCEPTED:
             pause = min(float(response.headers.get("Retry-After", 1)), PATIENCE)
@@ -119,7 +107,7 @@ class Azure:
                 return None
             await asyncio.sleep(pause)
             following = response.headers["Location"]
-            self._same_host(following, self.settings.arm)
+            same_host(following, self.settings.arm)
             response = await self._response(self._arm_pipeline, "GET", following)
         return json.loads(response.content) if response.content else {}
 
@@ -127,9 +115,9 @@ class Azure:
         self, path: str, version: str, query: Mapping[str, str], decode: Callable[[bytes], P]
     ) -> AsyncIterator[P]:
         """The pages of an ARM list, each decoded by `decode`: for lists so long that it shows."""
-        following: str | None = self.settings.arm + quote(path) + "?" + _query({"api-version": version, **query})
+        following: str | None = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
         while following:
-            self._same_host(following, self.settings.arm)
+            same_host(following, self.settings.arm)
             page = decode(await self._content(self._arm_pipeline, "GET", following))
             yield page
             following = page.next_link
@@ -158,20 +146,14 @@ class Azure:
 
     async def graph(self, method: str, path: str, query: Mapping[str, str] = {}, body: Json | None = None) -> Json:
         """One Microsoft Graph v1.0 call. Each part of `path` that comes from outside goes through `segment` first."""
-        url = f"{self.settings.graph}/v1.0{path}" + ("?" + _query(query) if query else "")
+        url = f"{self.settings.graph}/v1.0{path}" + ("?" + query_string(query) if query else "")
         return await self._send(self._graph_pipeline, method, url, body)
 
     async def graph_pages(self, path: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of a Microsoft Graph list, page by page as they are asked for."""
-        page = await self.graph("GET", path, query)
-        while True:
-            for item in page.get("value", []):
-                yield item
-            following = page.get("@odata.nextLink")
-            if not following:
-                return
-            self._same_host(following, self.settings.graph)
-            page = await self._send(self._graph_pipeline, "GET", following, None)
+        url = f"{self.settings.graph}/v1.0{path}" + ("?" + query_string(query) if query else "")
+        async for item in self._items(self._graph_pipeline, url, self.settings.graph, "@odata.nextLink"):
+            yield item
 
     async def keep_secret(self, name: str, value: str, tags: Mapping[str, str]) -> str:
         """Keep a secret in the Key Vault of the settings (PUT /secrets/{name}). Returns the id of the new version.
@@ -184,15 +166,10 @@ class Azure:
 
     async def secret_versions(self, name: str) -> list[Json]:
         """What is known of a secret's versions, without their values (GET /secrets/{name}/versions); [] for none."""
-        found: list[Json] = []
-        following = f"{self.settings.vault}/secrets/{segment(name)}/versions?api-version=7.5"
+        url = f"{self.settings.vault}/secrets/{segment(name)}/versions?api-version=7.5"
         with absent_is_fine():
-            while following:
-                self._same_host(following, self.settings.vault)
-                page = await self._send(self._vault_pipeline, "GET", following, None)
-                found += page["value"]
-                following = page.get("nextLink") or ""
-        return found
+            return [item async for item in self._items(self._vault_pipeline, url, self.settings.vault, "nextLink")]
+        return []
 
     async def own_id(self) -> str:
         """Object id of the identity that we are, from our own token; "" where the token doesn't say."""
@@ -238,8 +215,8 @@ class Azure:
             policies.HeadersPolicy(),
             policies.UserAgentPolicy("countersign"),
             policies.ContentDecodePolicy(),
-            _retry_policy(),
-            _bucket_policy(self._buckets),
+            retry_policy(),
+            bucket_policy(self._buckets),
             AsyncARMChallengeAuthenticationPolicy(self.credential, scope),
         ]
 
@@ -284,8 +261,17 @@ class Azure:
         # What decodes answers for the SDKs is left out: here they are decoded once, by whoever asked.
         policies = [p for p in self._policies(audience + "/.default") if type(p).__name__ != "ContentDecodePolicy"]
         if at_once:
-            policies.append(_room_policy(at_once))
+            policies.append(room_policy(at_once))
         return AsyncPipelineClient(url, policies=policies, transport=self._transport)
+
+    async def _items(self, pipeline: Any, url: str, host: str, link: str) -> AsyncIterator[Json]:
+        """The items of a list, whose pages name the next one by `link`."""
+        while url:
+            same_host(url, host)
+            page = await self._send(pipeline, "GET", url, None)
+            for item in page.get("value", []):
+                yield item
+            url = page.get(link) or ""
 
     async def _send(self, pipeline: Any, method: str, url: str, body: Json | None) -> Json:
         content = await self._content(pipeline, method, url, body)
@@ -303,158 +289,6 @@ class Azure:
         request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
         response: AsyncHttpResponse = await pipeline.send_request(request)
         if response.status_code >= 400:  # noqa: PLR2004
-            map_error(response.status_code, response, _error_map())
+            map_error(response.status_code, response, error_map())
             raise HttpResponseError(response=response)
         return response
-
-    @staticmethod
-    def _same_host(url: str, host: str) -> None:
-        # A next link is followed with our token: only to where the list came from.
-        if not url.lower().startswith(host.lower().rstrip("/") + "/"):
-            raise Permanent(f"Azure sent a next link to another host: {url[:200]!r}. Not followed.")
-
-
-def segment(text: str) -> str:
-    """One part of a Graph path, quoted so that it stays one part."""
-    return quote(text, safe="")
-
-
-def odata(text: str) -> str:
-    """A string literal of OData."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def rest(model: Any) -> Json:
-    """An SDK model in the shape that REST has, read-only properties included."""
-    if hasattr(model, "serialize"):
-        return model.serialize(keep_readonly=True)  # type: ignore[no-any-return]
-    return model.as_dict()  # type: ignore[no-any-return]
-
-
-@contextlib.contextmanager
-def absent_is_fine() -> Iterator[None]:
-    """A 404 inside means that there is nothing: the block ends there, without an error."""
-    from azure.core.exceptions import ResourceNotFoundError
-
-    with contextlib.suppress(ResourceNotFoundError):
-        yield
-
-
-@contextlib.contextmanager
-def fine(*codes: str) -> Iterator[dict[str, str]]:
-    """An error of one of these codes inside says what we want: the block ends there, without an error.
-
-    What is yielded then has the message by the code.
-    """
-    from azure.core.exceptions import HttpResponseError
-
-    said: dict[str, str] = {}
-    try:
-        yield said
-    except HttpResponseError as error:
-        if error.error is None or error.error.code not in codes:
-            raise
-        said[error.error.code] = str(error.error.message)
-
-
-@contextlib.contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turn what Azure's clients raise inside into Temporary or Permanent, in one sentence."""
-    from azure.core.exceptions import AzureError, HttpResponseError
-
-    try:
-        yield
-    except HttpResponseError as error:
-        if error.response is None:  # not even signed in, e.g. because the identity's endpoint is away
-            raise Temporary(f"{doing}: no answer from Azure ({type(error).__name__}: {error})") from error
-        status = error.status_code or 0
-        code = (error.error.code if error.error else None) or status
-        text = (error.error.message if error.error else None) or error.reason or "no reason given"
-        message = f"{doing}: Azure answered {status} {code}: {str(text)[:500]}"
-        # 409 is many things: a lock or an existing twin stays, a running operation passes.
-        stays = str(code) in {"ScopeLocked", "RoleAssignmentExists"}
-        if (status in _AGAIN or str(code) in _PASSES) and not stays:
-            raise Temporary(message) from error
-        raise Permanent(message + _way_out(status, str(code))) from error
-    except AzureError as error:
-        raise Temporary(f"{doing}: no answer from Azure ({type(error).__name__}: {error})") from error
-
-
-def _way_out(status: int, code: str) -> str:
-    if code == "ScopeLocked":
-        return " Remove the lock by hand if the change is right, then run the incident again."
-    if code == "Authorization_RequestDenied":
-        return (
-            " If the target holds a directory role, or is in a restricted management administrative unit, an "
-            "administrator has to do it by hand; else give the responder's identity the permission, and run the "
-            "incident again."
-        )
-    if status == 403:  # noqa: PLR2004
-        return " Give the responder's identity the right that the message names, then run the incident again."
-    return ""
-
-
-def _error_map() -> Any:
-    from azure.core import exceptions
-
-    return {
-        401: exceptions.ClientAuthenticationError,
-        404: exceptions.ResourceNotFoundError,
-        409: exceptions.ResourceExistsError,
-    }
-
-
-def _query(parameters: Mapping[str, str]) -> str:
-    return "&".join(f"{quote(k, safe='$-')}={quote(v, safe='')}" for k, v in parameters.items())
-
-
-def _retry_policy() -> Any:
-    from azure.core.pipeline.policies import AsyncRetryPolicy
-
-    class Patient(AsyncRetryPolicy):  # type: ignore[type-arg]
-        """The SDK's retries, but a long Retry-After is left to the engine."""
-
-        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
-            wait = self.get_retry_after(response)
-            if wait and wait > PATIENCE:
-                return False
-            return bool(super().is_retry(settings, response))
-
-    return Patient(retry_total=4, retry_backoff_factor=0.4, retry_backoff_max=PATIENCE)
-
-
-def _bucket_policy(buckets: Buckets) -> Any:
-    from azure.core.pipeline.policies import AsyncHTTPPolicy
-
-    class Unhurried(AsyncHTTPPolicy):  # type: ignore[type-arg]
-        """Waits for a token of Resource Manager's before each try, but not longer than a function should."""
-
-        async def send(self, request: Any) -> Any:
-            bucket = Bucket.of(request.http_request.method, request.http_request.url)
-            headers: Mapping[str, str] = {}
-            refused = False
-            try:
-                if wait := buckets.take(bucket):
-                    await asyncio.sleep(min(wait, PATIENCE))
-                answer = await self.next.send(request)
-                headers, refused = answer.http_response.headers, answer.http_response.status_code == THROTTLED
-            finally:
-                buckets.answered(bucket, headers, refused=refused)
-            return answer
-
-    return Unhurried()
-
-
-def _room_policy(at_once: int) -> Any:
-    from azure.core.pipeline.policies import AsyncHTTPPolicy
-
-    room = asyncio.Semaphore(at_once)
-
-    class Orderly(AsyncHTTPPolicy):  # type: ignore[type-arg]
-        """So many calls at a time. One that waits to be tried again takes no room."""
-
-        async def send(self, request: Any) -> Any:
-            async with room:
-                return await self.next.send(request)
-
-    return Orderly()
