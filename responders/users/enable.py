@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from responders import trail
@@ -10,6 +11,14 @@ if TYPE_CHECKING:
     from responders.model import Case, Subject
 
 _ENABLED, _DISABLED = "Enable account", "Disable account"
+_PASSWORDS = (
+    "Reset user password",
+    "Change user password",
+    "Reset password (by admin)",
+    "Reset password (self-service)",
+    "Change password (self-service)",
+)
+_NEAR = timedelta(minutes=1)  # so much an entry of the log is apart from what it tells of
 
 
 class Enable:
@@ -48,7 +57,7 @@ class Enable:
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(f"{reason} Enable {who}.",))
         if why := await _not_ours(azure, case, log, None if ours else last):
             return Plan(action=self.id, subject=subject, reason=f"{name} stays disabled: {why}.")
-        if way_in := await _way_in(azure, case, user):
+        if way_in := await _way_in(azure, case, user, log):
             reason = f"{name} stays disabled {way_in}."
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(f"{reason} Then enable {who}.",))
         change = Change(
@@ -101,10 +110,13 @@ async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.
     return ""
 
 
-async def _way_in(azure: "Azure", case: "Case", user: Json) -> str:
+async def _way_in(azure: "Azure", case: "Case", user: Json, log: trail.Trail) -> str:
     """Until or while what an intruder could still sign in; "" where he could not."""
     changed = account.moment(user, "lastPasswordChangeDateTime")
     if changed is None or changed < case.until.replace(microsecond=0):  # Entra counts in seconds
         return "until its password is changed"
+    last = log.last(_PASSWORDS, user["id"])
+    if last and case.suspect(last.by, last.at) and changed <= last.at + _NEAR:
+        return "until its password is changed by somebody who is no suspect"
     theirs = await authentication_methods.left(azure, case, user)
     return f"while an intruder's {', '.join(theirs)} is registered for it" if theirs else ""

@@ -124,3 +124,21 @@ async def test_one_whose_password_changed_since_the_plan_stays_disabled() -> Non
 async def test_one_that_is_enabled_needs_nothing() -> None:
     async with tenant(*RIGHTS) as its:
         assert "is enabled" in (await its.plan(ACTION)).reason
+
+
+async def test_with_a_password_that_a_suspect_set_after_the_alert_it_stays_disabled() -> None:
+    async with tenant(*RIGHTS) as its:
+        case = its.case
+        its.later(minutes=1)
+        old = its.sandbox.world.directory.private[its.graph.id(MALLORY)]["password"]
+        own = {"currentPassword": old, "newPassword": "Mine-for-ever-1"}
+        await its.does(MALLORY, "POST", f"/users/{its.graph.id(MALLORY)}/changePassword", own)
+        its.later(minutes=2)
+        await its.apply(Disable(), *(await Disable().plan(case, its.subject(), its.azure)).changes)
+        its.later(minutes=1)
+
+        assert "by somebody who is no suspect" in (await _plan(its, case)).by_hand[0]
+
+        its.forget()
+        await _renewed(its)
+        assert len((await _plan(its, case)).changes) == 1
