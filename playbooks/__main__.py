@@ -97,6 +97,8 @@ def _investigate_arguments(command: argparse.ArgumentParser) -> None:
 def _examining_arguments(doctor: argparse.ArgumentParser, smoke: argparse.ArgumentParser) -> None:
     doctor.add_argument("--identity", default="", metavar="OBJECT-ID", help="the responder's identity")
     doctor.add_argument("--group", default="", metavar="ID", help="the resource group of the deployment")
+    without = "a role that the deployment does without: destroyer or remover; may be given more than once"
+    doctor.add_argument("--without", action="append", default=[], metavar="ROLE", help=without)
     smoke.add_argument("--subscription", default="", metavar="GUID", help="the first that is guarded, if not given")
     smoke.add_argument("--location", default="centralus", help="the region of the sample alerts")
     smoke.add_argument("--patience", type=float, default=1800, metavar="SECONDS", help="how long each hop may take")
@@ -118,7 +120,7 @@ def _perform(given: argparse.Namespace) -> int:
         case "run":
             return asyncio.run(remote.run(_payload(given.alert)))
         case "doctor":
-            return asyncio.run(doctor.main(given.identity, given.group, as_json=given.json))
+            return asyncio.run(doctor.main(given.identity, given.group, tuple(given.without), as_json=given.json))
         case "smoke":
             wanted = smoke.Wanted(given.subscription, given.location, timedelta(seconds=given.patience))
             return asyncio.run(smoke.main(wanted, as_json=given.json))

@@ -56,7 +56,7 @@ async def examine(deployment: Deployment) -> list[Finding]:
     return found
 
 
-async def main(identity: str, group: str, *, as_json: bool) -> int:
+async def main(identity: str, group: str, left_out: tuple[str, ...] = (), *, as_json: bool) -> int:
     """Examine the deployment of the settings, and print what was found. 1 when something is broken."""
     if identity and not is_guid(identity):
         ask = "az identity show -g GROUP -n NAME --query principalId"
@@ -67,7 +67,7 @@ async def main(identity: str, group: str, *, as_json: bool) -> int:
         found = [Finding(check="settings", looked_at="app settings", state="broken", why=str(error), fix=_SETTINGS)]
     else:
         try:
-            found = await examine(Deployment(its, identity, group))
+            found = await examine(Deployment(its, identity, group, left_out))
         finally:
             await its.close()
     print(json.dumps([plain(one) for one in found], indent=2) if as_json else text(found))

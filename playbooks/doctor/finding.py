@@ -35,6 +35,8 @@ class Deployment:
     identity: str = ""
     # The resource group that it was deployed to, by its id; "" when nobody said.
     group: str = ""
+    # Roles of infra/roles.json that it does without.
+    left_out: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:

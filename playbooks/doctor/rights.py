@@ -1,13 +1,17 @@
 """What the responder's identity may do, compared with what its actions need."""
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
 from playbooks.doctor.finding import Check, Deployment, Finding, broken, can_t_tell, labels, ok
 from responders.actions import ACTIONS, BASE_PERMISSIONS
 from responders.azure import absent_is_fine, odata, segment
+from responders.errors import Permanent
 from responders.model import Json
 
+_INFRA = Path(__file__).parents[2] / "infra"
 _VERSION = "2022-04-01"
 _GRAPH = "00000003-0000-0000-c000-000000000000"
 _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
@@ -21,9 +25,24 @@ _SNAPSHOTS, _LOCKS, _COLLECTOR = (
 _SHOWN = 6  # actions that a message names
 
 
-def needs() -> dict[str, tuple[str, ...]]:
-    """The rights of each action by its id, and those of the responder itself."""
-    return {"the responder itself": BASE_PERMISSIONS, **{one.id: tuple(one.permissions) for one in ACTIONS}}
+def needs(left_out: Collection[str] = ()) -> dict[str, list[str]]:
+    """The rights of each action by its id, and those of the responder itself; but those of the roles left out."""
+    every = {"the responder itself": BASE_PERMISSIONS, **{one.id: tuple(one.permissions) for one in ACTIONS}}
+    given = _of_roles(left_out)
+    return {who: [right for right in rights if right not in given] for who, rights in every.items()}
+
+
+def _of_roles(roles: Collection[str]) -> set[str]:
+    """The rights that only these roles have, as infra/ deploys them."""
+    if not roles:
+        return set()
+    arm, graph = (json.loads((_INFRA / f"{name}.json").read_bytes()) for name in ("roles", "graph-permissions"))
+    if unknown := sorted(set(roles) - set(arm)):
+        raise Permanent(f"infra/roles.json has no role {', '.join(unknown)}; it has {', '.join(arm)}.")
+    return {
+        *(right for role in roles for kind in ("actions", "dataActions") for right in arm[role][kind]),
+        *(one["value"] for role in roles for one in graph.get(role, ())),
+    }
 
 
 def covers(pattern: str, right: str) -> bool:
@@ -54,7 +73,7 @@ async def azure_rights(deployment: Deployment) -> list[Finding]:
     for subscription in deployment.settings.subscriptions:
         wanted = {
             who: [r for r in rights if "/" in r and not r.startswith(_SECRETS) and not _of_evidence(who, r)]
-            for who, rights in needs().items()
+            for who, rights in needs(deployment.left_out).items()
         }
         found.append(await _judged(azure_rights, deployment, f"/subscriptions/{subscription}", wanted))
     return found
@@ -69,7 +88,7 @@ async def vault_rights(deployment: Deployment) -> list[Finding]:
     if vault is None:
         fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
         return [can_t_tell(vault_rights, f"No vault {name} is to be seen.", fix)]
-    wanted = {who: [r for r in rights if r.startswith(_SECRETS)] for who, rights in needs().items()}
+    wanted = {who: [r for r in rights if r.startswith(_SECRETS)] for who, rights in needs(deployment.left_out).items()}
     return [await _judged(vault_rights, deployment, vault["id"], wanted, data=True)]
 
 
@@ -78,7 +97,7 @@ async def evidence_group_rights(deployment: Deployment) -> list[Finding]:
     group = deployment.settings.evidence_group
     if not group:
         return [ok(evidence_group_rights, "evidence group", "None is set: nothing is changed on disks.")]
-    wanted = {who: [r for r in rights if _of_evidence(who, r)] for who, rights in needs().items()}
+    wanted = {who: [r for r in rights if _of_evidence(who, r)] for who, rights in needs(deployment.left_out).items()}
     return [await _judged(evidence_group_rights, deployment, group, wanted)]
 
 
@@ -95,7 +114,7 @@ async def graph_consents(deployment: Deployment) -> list[Finding]:
     if held is None:
         fix = "Name the responder's identity: --identity OBJECT-ID"
         return [can_t_tell(graph_consents, f"{id_} is no application: it can hold none.", fix)]
-    wanted = {who: [r for r in rights if "/" not in r] for who, rights in needs().items()}
+    wanted = {who: [r for r in rights if "/" not in r] for who, rights in needs(deployment.left_out).items()}
     lacking = _lacking(wanted, lambda right: right in held or right.replace(".Read.", ".ReadWrite.") in held)
     where = f"consents of {id_} to Microsoft Graph"
     if not lacking:

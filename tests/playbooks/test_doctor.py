@@ -71,13 +71,16 @@ class Patient:
         assert taken != {kind: before.get(kind) or [] for kind in taken}
         self.change(role.id, permissions=[{**before, **taken}])
 
-    async def examined(self, *, by: str = DORA, whose: str | None = None, group: str = GROUP) -> list[Finding]:
+    async def examined(
+        self, *, by: str = DORA, whose: str | None = None, group: str = GROUP, left_out: tuple[str, ...] = ()
+    ) -> list[Finding]:
         settings = Settings.load(self.settings)
         its = Services(settings)
         transport = AioHttpTransport(connection_verify=self.sandbox.ca_file)
         its.__dict__["azure"] = Azure(settings, Signed(self.sandbox, by), transport)  # type: ignore[arg-type]
         try:
-            return await doctor.examine(Deployment(its, identity(self.scene) if whose is None else whose, group))
+            me = identity(self.scene) if whose is None else whose
+            return await doctor.examine(Deployment(its, me, group, left_out))
         finally:
             await its.close()
             await transport.close()
@@ -275,6 +278,21 @@ async def test_an_evidence_store_that_is_gone_is_found(patient: Patient) -> None
     found = states(await patient.examined())
 
     assert found == {"broken": {"keeping.evidence", "keeping.immutability"}, "can't tell": set()}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_left_out_on_purpose_is_not_missed(patient: Patient) -> None:
+    for role in ("Destroyer", "Remover"):
+        [held] = [
+            r for r in patient.sandbox.world if r.properties.get("roleName") == f"Countersign {role} (id-countersign)"
+        ]
+        patient.change(held.id, permissions=[{"actions": []}])
+
+    missed = states(await patient.examined())
+    meant = states(await patient.examined(left_out=("destroyer", "remover")))
+
+    assert missed["broken"] == {"rights.azure_rights"}
+    assert meant["broken"] == set()
 
 
 @pytest.mark.asyncio(loop_scope="module")
