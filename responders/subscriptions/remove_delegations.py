@@ -185,7 +185,8 @@ def _judged(case: Case, item: Json, kind: str) -> Verdict:
     maker, made = stamps.get("createdBy"), stamps.get("createdAt")
     deed = case.did(f"{kind}/write", item["id"])
     at = datetime.fromisoformat(made) if made else None
-    if deed and not case.suspect(maker):  # what an undo put back has our mark on it
+    # What an undo put back has our mark on it; an older one only was written again.
+    if deed and not case.suspect(maker) and (at is None or at >= case.since):
         maker, at = deed.caller, deed.at
     return familiarity.judge(case, maker, at, deed, thing=item["id"])
 
@@ -193,6 +194,11 @@ def _judged(case: Case, item: Json, kind: str) -> Verdict:
 def _verdict(case: Case, item: Json, theirs: list[Principal]) -> Verdict:
     """Of a delegation: an older one that lets a suspect in is nobody's to judge but a person's."""
     verdict = _judged(case, item, _TYPE)
+    wrote = (case.did(f"{_TYPE}/write", item["id"]), case.did(f"{_CONTRACT}/write", _contract_of(item)))
+    if verdict.familiarity == "familiar" and not familiarity.vouched(case, item["id"]):
+        for deed in filter(None, wrote):
+            why = f"but {deed.name or deed.caller} wrote it again {deed.at:%Y-%m-%d %H:%M} UTC: look whom it lets in"
+            verdict = Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
     if not theirs or verdict.familiarity == "unfamiliar" or familiarity.vouched(case, item["id"]):
         return verdict
     given = {str(a.get("principalId")).lower() for a in _authorizations(item)}

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from playbooks.dispatch import by_hand, subjects
-from responders.model import Known, Plan
+from responders.model import Finding, Known, Plan
 from responders.subscriptions.remove_delegations import RemoveDelegations
 from sandbox.scene import EXERCISES
 from tests.laws.stage import Attacked, attacked
@@ -102,3 +102,27 @@ async def test_a_definition_that_another_delegation_needs_stays() -> None:
         there.sandbox.world.put(group, made.body)
         changes = (await planned(there)).changes
         assert [c.before["both"] for c in changes] == [False] * len(changes)
+
+
+@pytest.mark.parametrize("what", ["registrationAssignments", "registrationDefinitions"])
+async def test_an_older_one_that_a_suspect_wrote_again_is_offered_and_not_taken_for_his(
+    there: Attacked, what: str
+) -> None:
+    item = there.sandbox.world.get(HONEST)
+    assert item is not None
+    resource = HONEST if what == "registrationAssignments" else item.properties["registrationDefinitionId"]
+    [stranger] = there.case.suspects
+    iam = msgspec.structs.replace(stranger, id="0" * 8 + stranger.id[8:], kind="user", tenant="", upn="", name="iam")
+    wrote = Finding(
+        rule="other",
+        reason="",
+        at=there.case.until,
+        operation=f"Microsoft.ManagedServices/{what}/write",
+        resource=resource,
+        caller=iam.id,
+    )
+
+    [change] = (await planned(there, suspects=(iam,), findings=(wrote,))).changes
+
+    assert (change.resource, change.familiarity) == (HONEST, "unknown")
+    assert "wrote it again" in " ".join(change.reasons)
