@@ -44,7 +44,13 @@ def test_only_one_package_speaks_to_azure() -> None:
 
 
 def test_only_the_edge_knows_azure_functions() -> None:
-    edge = {"function_app.py", "playbooks/run.py", "playbooks/durable.py", "responders/web/http.py"}
+    edge = {
+        "function_app.py",
+        "playbooks/run.py",
+        "playbooks/durable.py",
+        "playbooks/versions.py",
+        "responders/web/http.py",
+    }
 
     assert using(*FUNCTIONS) == edge
 
