@@ -53,7 +53,7 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         locks.read(azure, f"/subscriptions/{subscription}"),
     )
     doubtful, kept = _doubtful(case, listed)
-    whole = await inventory.bodies(azure, doubtful.values())
+    whole, refused = await inventory.bodies(azure, doubtful.values())
     verdicts = {
         key: inventory.judge(case, doubtful[key], str((body.get("systemData") or {}).get("createdBy") or ""))
         for key, (_, body) in whole.items()
@@ -84,6 +84,7 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         unit = Unit(parts=[parts[k] for k in (key, *along)], verdict=_with_others(key, verdict, listed, verdicts))
         units.append(unit)
     todo = [*by_hand.values(), *_unread(case, odd)]
+    todo += [f"{why} Look who made it, and delete it if that was the suspect (a Contributor)." for why in refused]
     return Doomed(units=units, kept=kept, by_hand=todo, locks=held, looked_at=len(listed))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import familiarity
-from responders.azure import PATIENCE, absent_is_fine, fine
+from responders.azure import PATIENCE, absent_is_fine, explained, fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.memo import Memo
@@ -105,17 +105,25 @@ async def read(azure: "Azure", id_: str, version_: str) -> Json | None:
     return None
 
 
-async def bodies(azure: "Azure", found: Iterable[Found]) -> dict[str, tuple[str, Json]]:
-    """Of each the api-version and the whole definition, by id in lower case. What is gone meanwhile is left out."""
-    room = asyncio.Semaphore(AT_ONCE)
+async def bodies(azure: "Azure", found: Iterable[Found]) -> tuple[dict[str, tuple[str, Json]], list[str]]:
+    """Of each the api-version and the whole definition, by id in lower case. What is gone meanwhile is left out.
+
+    And why those that can't be read can't: one of a strange type must not keep the others from being read.
+    """
+    room, refused = asyncio.Semaphore(AT_ONCE), list[str]()
 
     async def one(item: Found) -> tuple[str, str, Json | None]:
         async with room:
-            known = await version(azure, item.id)
-            return item.key, known, await read(azure, item.id.text, known)
+            try:
+                with explained(f"reading {item.id.text}"):
+                    known = await version(azure, item.id)
+                    return item.key, known, await read(azure, item.id.text, known)
+            except Permanent as error:
+                refused.append(str(error))
+                return item.key, "", None
 
     answers = await asyncio.gather(*(one(item) for item in found))
-    return {key: (known, body) for key, known, body in answers if body is not None}
+    return {key: (known, body) for key, known, body in answers if body is not None}, sorted(refused)
 
 
 async def export(azure: "Azure", group: str, ids: list[str]) -> list[Json] | None:

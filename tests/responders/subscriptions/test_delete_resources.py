@@ -329,3 +329,15 @@ async def test_one_thing_with_a_name_that_we_do_not_handle_does_not_save_all_oth
     assert VM in {c.resource for c in plan.changes}
     assert MINERS.lower() not in {c.resource.lower() for c in plan.changes}
     assert [odd in line for line in plan.by_hand] == [True]
+
+
+async def test_one_thing_of_a_type_that_nobody_knows_does_not_save_all_others(mined: Attacked) -> None:
+    odd, made = f"{MINERS}/providers/Microsoft.Insights/oddities/odd", mined.case.until.isoformat()
+    thing = mined.sandbox.world.put(odd, {"location": "global", "properties": {}})
+    thing.stamps = {"createdAt": made, "lastModifiedAt": made}
+
+    plan = await planned(mined)
+
+    assert VM in {c.resource for c in plan.changes}
+    assert MINERS.lower() not in {c.resource.lower() for c in plan.changes}
+    assert [odd in line for line in plan.by_hand] == [True]
