@@ -22,7 +22,7 @@ _MADE = frozenset({"manageeTenantId", "manageeTenantName", "managedByTenantName"
 
 
 class RemoveDelegations:
-    """End the delegations (Azure Lighthouse) that a suspect made in the window, by which another tenant gets in.
+    """End the Lighthouse delegations that a suspect made in the window, by which another tenant gets in.
 
     An older one is offered by name where a suspect of its tenant comes in by it, since ending it locks out all of that
     tenant. Its definition is kept as evidence, and deleted with it where a suspect made it too; undo puts both back.

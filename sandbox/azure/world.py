@@ -34,8 +34,8 @@ RECORDS = frozenset(
     | {f"microsoft.authorization/role{what}schedulerequests" for what in ("eligibility", "assignment")}
 )
 _IDENTITY = "microsoft.managedidentity/userassignedidentities"
-# What the platform decides when a PIM schedule is made again: its beginning, and what made it. What was activated can be
-# given back, but not as activated.
+# What the platform decides when a PIM schedule is made again: its beginning, and what made it. What was activated can
+# be given back, but not as activated.
 _AGAIN = (
     *("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId"),
     *("assignmentType", "linkedRoleEligibilityScheduleId"),
