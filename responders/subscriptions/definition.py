@@ -17,7 +17,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _WHOLE = re.compile(r"protected(?:settings|parameters)|securesettings", re.IGNORECASE)
-_SIGNED = re.compile(r"\b(sig|token|code)=[^&\s\"']+", re.IGNORECASE)  # in an address: it opens the door by itself
+# In an address or a connection string, under whatever name that stands: it opens the door by itself.
+_SIGNED = re.compile(r"\b(sig|token|code|accountkey|sharedaccesskey|password|pwd)=[^&;\s\"']+", re.IGNORECASE)
 _HIDDEN = "(not kept: a secret)"
 _HEAD = frozenset({"id", "name", "type", "systemData", "etag", "managedBy", "resources"})
 

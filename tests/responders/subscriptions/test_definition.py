@@ -114,3 +114,13 @@ def test_what_others_review_is_not_deleted_by_itself() -> None:
     assert whose("Microsoft.Automation/automationAccounts") == ""
     assert whose("Microsoft.Automation/automationAccounts/runbooks")
     assert whose("microsoft.compute/virtualmachines/extensions")
+
+
+def test_keys_in_a_connection_string_are_not_kept_whatever_it_is_named() -> None:
+    text = "DefaultEndpointsProtocol=https;AccountName=st;AccountKey=bm90IGEga2V5==;EndpointSuffix=core.windows.net"
+
+    kept = evidence({"name": "AzureWebJobsStorage", "value": text})
+
+    assert kept["value"].startswith("DefaultEndpointsProtocol=https;AccountName=st;AccountKey=(not kept")
+    assert "bm90" not in kept["value"]
+    assert hides(kept)
