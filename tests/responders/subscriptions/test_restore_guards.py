@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from responders.model import Change, Known, Plan
 from responders.subscriptions.restore_guards import RestoreGuards
@@ -136,3 +137,14 @@ async def test_a_rule_that_was_narrow_before_is_narrow_again(opened: Attacked) -
     await applied(opened, ACTION, change)
 
     assert stand(opened, f"{RULES}/bastion")["sourceAddressPrefix"] == "10.20.9.0/24"
+
+
+async def test_one_guard_with_a_name_that_we_do_not_handle_does_not_keep_the_others_down(blinded: Attacked) -> None:
+    odd = f"{PROD}/providers/Microsoft.Insights/activityLogAlerts/owners [prod]"
+    deed = next(f for f in blinded.case.findings if f.suspect and f.resource.lower() == KEEP.lower())
+    wrote = replace(deed, operation="microsoft.insights/activitylogalerts/delete", resource=odd)
+
+    plan = await planned(blinded, ACTION, findings=(*blinded.case.findings, wrote))
+
+    assert KEEP in [change.resource for change in plan.changes]
+    assert sum(odd in line for line in plan.by_hand) == 1
