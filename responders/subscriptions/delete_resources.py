@@ -119,7 +119,10 @@ async def _children(azure: "Azure", units: list[Unit]) -> list[list[Json] | None
             wanted = ["*"]
         async with room:
             entries = await inventory.export(azure, group, wanted)
-        parts = [definition.exported(group, definition.evidence(entry)) for entry in entries or ()]
+        try:
+            parts = [definition.exported(group, definition.evidence(entry)) for entry in entries or ()]
+        except Permanent:  # an intruder may name something in it as we don't handle: it shows in no definition then
+            parts, entries = [], None
         for n in numbers:
             own = {part["id"].lower() for part in units[n].parts}
             its = [p for p in parts if p["id"].lower() not in own and any(within(p["id"], id_) for id_ in own)]

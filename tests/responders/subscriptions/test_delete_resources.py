@@ -341,3 +341,11 @@ async def test_one_thing_of_a_type_that_nobody_knows_does_not_save_all_others(mi
     assert VM in {c.resource for c in plan.changes}
     assert MINERS.lower() not in {c.resource.lower() for c in plan.changes}
     assert [odd in line for line in plan.by_hand] == [True]
+
+
+async def test_a_part_with_a_name_that_we_do_not_handle_does_not_save_its_whole(mined: Attacked) -> None:
+    mined.sandbox.world.put(f"{VM}/runCommands/run [1]", {"location": "eastus", "properties": {}})
+
+    change = of(await planned(mined), VM)
+
+    assert "shows in no definition" in change.lasting
