@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from docs import parameters, rights
+from docs import dangers, parameters, rights
 from playbooks import catalogue
 from playbooks.detections import compiling
 from responders.settings import PREFIX, Settings
@@ -70,6 +70,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "make": help_text,
     "rights": rights.table,
     "exceptions": rights.exceptions,
+    "dangers": dangers.table,
     "parameters": lambda: parameters.table("main.bicep"),
     "parameters_protect": lambda: parameters.table("protect.bicep"),
     "parameters_above": lambda: parameters.table("protect-management-group.bicep"),

@@ -103,7 +103,7 @@ async def _tell(its: Services, sentences: list[str]) -> None:
     subject, text = "Countersign does not hear Defender", "\n\n".join(sentences)
     told = await notify.mail(its.azure, its.settings, its.settings.approvers, subject, text)
     told = "; ".join(filter(None, [told, await notify.channels(its.settings, subject, text)]))
-    logging.getLogger(__name__).error("%s (%s)", text, told)
+    logging.getLogger(__name__).error("The heartbeat: %s (%s)", text, told)
 
 
 def _path(day: datetime) -> str:

@@ -75,6 +75,13 @@ var queries = [
     of: insightsId
     every: 'PT15M'
   }
+  {
+    name: 'heartbeat'
+    says: 'Sample alerts of Defender were asked for and did not arrive: no alert may arrive. python -m playbooks doctor.'
+    query: 'traces | where message startswith "The heartbeat"'
+    of: insightsId
+    every: 'PT15M'
+  }
 ]
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(mails)) {
