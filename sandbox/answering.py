@@ -27,6 +27,7 @@ class Answering:
         self._approvers = scene.role("Approver")
         self._done: set[str] = set()  # questions and gates that were answered, or are left unanswered on purpose
         self._gates: set[str] = set()  # that the response opened
+        self.rounds = ROUNDS
         self.incident: Json = {}  # as the API showed it last
 
     @property
@@ -66,14 +67,15 @@ class Answering:
     async def respond(self, incident: str) -> None:
         """Answer whatever the incident asks until it is closed."""
         self.incident = {"incident": incident}
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             await self._look()
             self._gates |= {gate["gate"] for gate in self.incident["gates"]}
             if self.incident["status"] == "closed":
                 return
             if not await self._answer_owner() and not await self._answer_gates():
                 await self._pass_time()
-        raise Unexpected(f"Incident {incident} is still {self.incident['status']} after {ROUNDS} rounds of answers.")
+        status = self.incident["status"]
+        raise Unexpected(f"Incident {incident} is still {status} after {self.rounds} rounds of answers.")
 
     async def undo(self) -> None:
         """Ask for the undo of the incident, have somebody else approve it, and wait until it is over."""
@@ -81,13 +83,13 @@ class Answering:
         by = self._approvers[0]
         answer = await self._ask("post", path, {"reason": "The exercise is over."}, by=by)
         self._tell("undo", answer)
-        for _ in range(ROUNDS):
+        for _ in range(self.rounds):
             await self._look()
             if self.incident["status"] == "closed":
                 return
             if not await self._answer_gates(undo=True):
                 await self._pass_time()
-        raise Unexpected(f"The undo is not over after {ROUNDS} rounds.")
+        raise Unexpected(f"The undo is not over after {self.rounds} rounds.")
 
     async def _answer_owner(self) -> bool:
         """Answer as the owner. False when nothing is asked, or nothing is answered."""

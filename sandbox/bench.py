@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import alerting, bench_identities, bench_investigation, bench_subscription
+from sandbox import alerting, bench_identities, bench_investigation, bench_subscription, bench_vms
 from sandbox.azure import Clock, Request, Sandbox, raise_alert
 from sandbox.azure.directory_file import UserEntry
 from sandbox.demo import DEMO
@@ -44,6 +44,7 @@ async def bench() -> int:
     console.print(await bench_identities.table())
     async for table in bench_subscription.tables():
         console.print(table)
+    console.print(await bench_vms.table())
     for table in bench_investigation.tables():
         console.print(table)
     return 0
