@@ -42,11 +42,8 @@ class Tokens:
 
     def __init__(self, pem: str = "") -> None:
         self.pem = pem or _new_key()
-        key = serialization.load_pem_private_key(self.pem.encode(), password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError("The world's signing key is not an RSA key.")
-        self._key = key
-        self._public = key.public_key()
+        self._key = _read_key(self.pem)
+        self._public = self._key.public_key()
         self._aliases = {name: set(names) for name, names in AUDIENCES.items()}
 
     def also(self, audience: str, url: str) -> None:
@@ -102,3 +99,11 @@ def _new_key() -> str:
     key = rsa.generate_private_key(65537, 2048)
     pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(*pem).decode()
+
+
+@lru_cache(16)  # reading one, with its checks, takes a fortieth of a second
+def _read_key(pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError("The world's signing key is not an RSA key.")
+    return key
