@@ -84,7 +84,7 @@ def test_all_that_an_account_did_is_told_with_why_and_whom_a_response_would_take
     (suspect,) = [one for one in found["suspects"] if one["upn"] == NORA]
     assert suspect["kind"] == "user"
     hers = [one for one in found["findings"]["list"] if one["address"] == "198.51.100.99"]
-    assert len(hers) == 31
+    assert len(hers) == 32
     assert all(one["suspect"] and one["level"] in {"suspicious", "notable"} for one in hers)
     assert all(point["reason"] and point["events"] for one in hers for point in one["points"])
     subjects = {(one["kind"], one["name"] or one["id"]) for one in found["subjects"]}

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 # What may be done once: a reimage, a disk made, a disk put in.
 WRITES = {"specialized-disk-swap": ("PUT", "PATCH"), "vm-run-command": ("POST",), "ephemeral-disk": ("POST",)}
 # Deaths, in calls from those writes. What runs side by side is not in the same order each time.
-MOMENTS = {"specialized-disk-swap": range(-2, 5, 2), "vm-run-command": range(-2, 8, 3), "ephemeral-disk": range(-4, 4)}
+MOMENTS = {"specialized-disk-swap": range(0, 3, 2), "vm-run-command": range(0, 8, 4), "ephemeral-disk": range(-3, 4, 3)}
 
 
 class Response(NamedTuple):
