@@ -48,6 +48,7 @@ from responders.model import Alert, Plan, digest, plain
 from responders.protection import withhold
 from responders.services import Services
 from responders.settings import Settings
+from responders.utc import utc
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -142,7 +143,7 @@ def _investigate(given: argparse.Namespace) -> None:
     now = datetime.now(UTC)
     until = min(given.until or now, now)
     if given.since >= until:
-        raise Permanent(f"There is nothing between {given.since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC.")
+        raise Permanent(f"There is nothing between {given.since:%Y-%m-%d %H:%M} and {utc(until)}.")
     asked = investigate.Asked(
         subscription=given.subscription, since=given.since, until=until, accounts=tuple(given.account)
     )

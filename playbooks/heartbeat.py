@@ -14,6 +14,7 @@ from responders.azure import explained
 from responders.errors import CountersignError
 from responders.incident import Incident, incident_of
 from responders.services import Services
+from responders.utc import utc
 
 PATIENCE = timedelta(hours=2)  # from Defender's yes to the incident
 _FOLDER = "heartbeats"
@@ -78,7 +79,7 @@ async def _listen(its: Services, path: str, at: datetime) -> None:
         here = [id_ for id_ in fresh if await _closed(its, incident_of(id_))]
         arrived += here
         if not here:
-            where = f"Of the sample alerts asked for at {beat.at:%Y-%m-%d %H:%M} UTC in subscription {subscription}"
+            where = f"Of the sample alerts asked for at {utc(beat.at)} in subscription {subscription}"
             missed.append(f"{where} {_lost(len(fresh))}")
     if await its.evidence.create(told, Heard(at=at, arrived=arrived, missed=missed)) and missed:
         await _tell(its, missed)

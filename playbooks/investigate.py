@@ -20,6 +20,7 @@ from responders.investigation.findings import findings
 from responders.model import Alert, Case, Finding, Json, Principal, Subject, plain
 from responders.services import Services
 from responders.settings import PREFIX, Settings
+from responders.utc import utc
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -145,7 +146,7 @@ async def _blamed(azure: Azure, case: Case) -> Case:
         name, one = theirs[0].name or caller, theirs[0]
         known = await _suspect(azure, caller if is_guid(caller) else name, notes)
         count = f"{len(theirs)} suspicious {'activity' if len(theirs) == 1 else 'activities'}"
-        because = f"{count}, the first at {one.at:%Y-%m-%d %H:%M} UTC: {one.reason}"
+        because = f"{count}, the first at {utc(one.at)}: {one.reason}"
         suspects.append(msgspec.structs.replace(known, name=known.name or name, because=because, since=one.at))
     told = tuple(msgspec.structs.replace(f, suspect=f.level == "suspicious") for f in case.findings)
     return case.having(suspects=tuple(suspects), findings=told, notes=(*case.notes, *notes))

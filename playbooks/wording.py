@@ -5,6 +5,7 @@ from responders.links import Link, token
 from responders.model import SIGN_OFF, Case, Change, Plan, Principal
 from responders.owners import Owner
 from responders.settings import Settings
+from responders.utc import utc
 
 
 def question(case: Case) -> str:
@@ -15,7 +16,7 @@ def question(case: Case) -> str:
     from_ = f" from {', '.join(alert.addresses[:5])}" if alert.addresses else ""
     return (
         f"Microsoft Defender says about {where}: {alert.title} ({alert.severity}). It was {who}{from_}, "
-        f"{alert.start:%Y-%m-%d %H:%M} UTC. {_more(case)}Was that expected? If it was, the alert is dismissed. If it "
+        f"{utc(alert.start)}. {_more(case)}Was that expected? If it was, the alert is dismissed. If it "
         "was not, or if nobody answers in time, the accounts and resources that it touched are treated as compromised."
     )
 
@@ -26,7 +27,7 @@ def _who(suspect: Principal) -> str:
 
 
 def _more(case: Case) -> str:
-    told = [f"{a.title} ({a.severity}), {a.start:%Y-%m-%d %H:%M} UTC" for a in case.joined]
+    told = [f"{a.title} ({a.severity}), {utc(a.start)}" for a in case.joined]
     return f"And of the same: {'; '.join(told)}. " if told else ""
 
 
@@ -54,7 +55,7 @@ def mail(settings: Settings, incident: str, text: str) -> tuple[str, str]:
 
 def mail_to_owner(settings: Settings, incident: str, question: Question, owner: Owner) -> tuple[str, str]:
     """The same for an owner: why he is asked, and with a key for it, his own link to the page that asks him."""
-    until = f"{question.expires:%Y-%m-%d %H:%M} UTC"
+    until = utc(question.expires)
     text = f"{question.text}\n\nWhy you: {owner.person.name}, {owner.why}. Time to answer: until {until}."
     subject, plain = mail(settings, incident, text)
     if not (settings.link_key and settings.url):

@@ -4,11 +4,11 @@ An incident closes by itself only when nothing is unexplained; else a person sig
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from responders.errors import Permanent
 from responders.ids import ResourceId, within
 from responders.model import SIGN_OFF, Case, Change, Finding, Plan, Subject
+from responders.utc import utc
 
 MOST = 500  # that are listed one by one
 # What leaves nothing behind by itself: an address leads nowhere until a webhook is made with it.
@@ -43,7 +43,7 @@ def _line(group: list[Finding]) -> Change:
     return Change(
         action=SIGN_OFF,
         resource=first.resource,
-        summary=f"{first.reason}, {_at(first.at)}{times}: nothing that was done here undoes it",
+        summary=f"{first.reason}, {utc(first.at)}{times}: nothing that was done here undoes it",
         reasons=tuple(point.reason for point in first.points) or ("a suspect did it in the window",),
         before={"events": [event for one in group for event in one.events][:50]},
     )
@@ -86,7 +86,3 @@ def _ids(body: object) -> Iterator[str]:
     elif isinstance(body, list):
         for value in body:
             yield from _ids(value)
-
-
-def _at(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -12,6 +12,7 @@ from msgspec import Struct
 from responders.errors import Refused
 from responders.ids import ResourceId, is_guid
 from responders.model import Case, Plan
+from responders.utc import utc
 
 FORBIDDEN = 403
 MOST_KNOWN = 50  # things that an owner may name as known to him
@@ -131,7 +132,7 @@ def check_answer(question: Question, person: Person, at: datetime) -> None:
         )
     if at > question.expires:
         raise Refused(
-            f"The time to answer was over at {question.expires:%Y-%m-%d %H:%M} UTC, and silence is held to be "
+            f"The time to answer was over at {utc(question.expires)}, and silence is held to be "
             "unexpected. What is done about it still needs approvals: tell an approver."
         )
 
@@ -161,7 +162,7 @@ def check_vote(gate: GateRecord, plan: Plan, vote: Vote, earlier: Iterable[Vote]
     if any(v.by.id == vote.by.id for v in earlier):
         raise Refused("You have answered this gate already, and the first answer stands. Nothing was changed.")
     if vote.at > gate.expires:
-        raise Refused(f"This gate expired at {gate.expires:%Y-%m-%d %H:%M} UTC. Nothing was changed; run it again.")
+        raise Refused(f"This gate expired at {utc(gate.expires)}. Nothing was changed; run it again.")
     if vote.decision == "reject":
         return
     subset(plan, vote.changes)

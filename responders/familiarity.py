@@ -10,6 +10,7 @@ from datetime import datetime
 
 from responders.ids import within
 from responders.model import Case, Finding, Known, Verdict
+from responders.utc import utc
 
 _STRANGERS = frozenset({"foreign", "unknown"})
 _TAGS = "/providers/microsoft.resources/tags/default"
@@ -61,7 +62,7 @@ def _first_write(case: Case, thing: str) -> Finding | None:
 def _by_origin(case: Case, maker: str | None, made: datetime | None, deed: Finding | None, regular: str) -> Verdict:
     if made is None or (not maker and made >= case.since):
         return Verdict(familiarity="unknown", reasons=("Azure does not say who made it, or when",))
-    when = f"{made:%Y-%m-%d %H:%M} UTC"
+    when = utc(made)
     if made < case.since:
         stranger = case.suspect(maker)
         if stranger and stranger.kind in _STRANGERS:

@@ -13,6 +13,7 @@ from responders import activity_log
 from responders.azure import explained
 from responders.errors import Permanent
 from responders.investigation.events import Event, Notes, page
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -31,7 +32,7 @@ async def read(
     if since < first:
         notes.say(
             f"Azure Monitor keeps the Activity Log for {KEPT.days} days: what was done before "
-            f"{first:%Y-%m-%d %H:%M} UTC is not known from it."
+            f"{utc(first)} is not known from it."
         )
     if max(since, first) < until:
         path = f"/subscriptions/{subscription}{activity_log.VALUES}"

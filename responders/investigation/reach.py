@@ -12,6 +12,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json, Principal, Subject
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -92,7 +93,7 @@ class Reach:
         async for event in self._log(""):
             seen += 1
             if doer := self._doer(event, suspects):
-                did = f"{activity_log.value(event, 'operationName')}, {_at(event):%Y-%m-%d %H:%M} UTC"
+                did = f"{activity_log.value(event, 'operationName')}, {utc(_at(event))}"
                 chain = f"; {doer.because}" if doer.because else ""
                 reason = f"{doer.upn or doer.name or doer.id} worked there too: {did}{chain}"
                 return Subject(kind="subscription", id=self.subscription, reason=reason)

@@ -20,6 +20,7 @@ from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.investigation.reach import Reach
 from responders.model import Case, Json, Principal, Subject
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -226,4 +227,4 @@ def _trusting(entry: Json) -> bool:
 def _suspected(found: Principal, maker: Principal, verb: str, at: datetime) -> Principal:
     chain = f"; {maker.because}" if maker.because else ""
     who = maker.upn or maker.name or maker.id
-    return msgspec.structs.replace(found, because=f"{who} {verb}, {at:%Y-%m-%d %H:%M} UTC{chain}", since=at)
+    return msgspec.structs.replace(found, because=f"{who} {verb}, {utc(at)}{chain}", since=at)

@@ -19,6 +19,7 @@ from responders.investigation.activity import Activity, Source
 from responders.investigation.events import Event, Notes
 from responders.investigation.join import Join
 from responders.investigation.log_analytics import Hour
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -168,4 +169,4 @@ def _runs(counted: list[Hour]) -> Iterator[list[Hour]]:
 
 
 def _hours(after: datetime, before: datetime) -> str:
-    return f"{after:%Y-%m-%d %H:%M} to {before:%Y-%m-%d %H:%M} UTC"
+    return f"{after:%Y-%m-%d %H:%M} to {utc(before)}"

@@ -18,6 +18,7 @@ from responders.investigation.scoring import Score, relevant, score, weight
 from responders.investigation.signals import Signal, signals
 from responders.investigation.trace import Trace, trace
 from responders.model import Principal
+from responders.utc import utc
 
 # Kept of one window: at some 2 KB each, under 30 MB. What weighs least goes first.
 MOST_OF_SUSPECTS, MOST_OF_OTHERS = 5_000, 5_000
@@ -80,7 +81,7 @@ class Window:
             if before is None or its.level == "suspicious":
                 yield one, its
                 continue
-            said = f"the caller did something suspicious from that network at {before.at:%Y-%m-%d %H:%M} UTC"
+            said = f"the caller did something suspicious from that network at {utc(before.at)}"
             one.found(Signal("session", said, before.events))
             yield one, score(one.activity, one.matches, one.signals.values())
 

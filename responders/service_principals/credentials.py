@@ -17,6 +17,7 @@ from responders.model import Case, Change, Json, Plan, Subject, Verdict
 from responders.service_principals import registration
 from responders.service_principals.registration import Registration
 from responders.trail import Entry
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -120,10 +121,10 @@ def _judged(case: Case, entries: Iterable[Entry], kind: Kind, path: str, entry: 
     verdict = trail.verdict(case, deed)
     valid = datetime.fromisoformat(entry["startDateTime"]) if entry.get("startDateTime") else None
     if deed is None and valid and valid >= case.since:
-        reason = f"valid since {valid:%Y-%m-%d %H:%M} UTC, in the window, though Entra's audit log has nobody adding it"
+        reason = f"valid since {utc(valid)}, in the window, though Entra's audit log has nobody adding it"
         verdict = Verdict(familiarity="unknown", reasons=(reason,))
     elif deed is None and (vague := next((e for e in entries if _is_vague(kind, e.new)), None)):
-        reason = f"Entra's audit log has somebody adding a {kind} {vague.at:%Y-%m-%d %H:%M} UTC, and not which"
+        reason = f"Entra's audit log has somebody adding a {kind} {utc(vague.at)}, and not which"
         verdict = Verdict(familiarity="unknown", reasons=(reason,))
     by, at = (deed.by, deed.at) if deed else ("", None)
     return Credential(kind=kind, holder=path, entry=entry, verdict=verdict, adder=by, added=at)

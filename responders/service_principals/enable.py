@@ -6,6 +6,7 @@ from responders.model import Case, Change, Outcome, Plan, Subject
 from responders.service_principals import credentials, disable
 from responders.service_principals.credentials import Held
 from responders.trail import Entry
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -89,7 +90,7 @@ def _stays(held: Held, by_another: Entry | None) -> str:
     if left:
         return f"it still has {', '.join(left)}"
     if by_another:
-        return f"{by_another.name or by_another.by} saw to that, {by_another.at:%Y-%m-%d %H:%M} UTC"
+        return f"{by_another.name or by_another.by} saw to that, {utc(by_another.at)}"
     return ""
 
 

@@ -15,6 +15,7 @@ from responders import directory, familiarity
 from responders.azure import rest, segment
 from responders.ids import within
 from responders.model import Case, Change, Finding, Json, Subject, Verdict
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -138,7 +139,7 @@ def _origin(case: Case, item: Json, deed: Finding | None) -> tuple[str | None, d
 
 def _rewritten(verdict: Verdict, deed: Finding) -> Verdict:
     """Of one that was there before, and that a suspect wrote again: perhaps its condition is gone."""
-    why = f"but {deed.name or deed.caller} wrote it again {deed.at:%Y-%m-%d %H:%M} UTC: look at its condition"
+    why = f"but {deed.name or deed.caller} wrote it again {utc(deed.at)}: look at its condition"
     return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
 
 

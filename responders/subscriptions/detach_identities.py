@@ -10,6 +10,7 @@ from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan
 from responders.subscriptions import former, identities, resource_graph
 from responders.subscriptions.identities import Held
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -80,7 +81,7 @@ class DetachIdentities:
         ]
         if known and (not theirs or known[0].made):
             return  # it is known what was changed, and that was something else; or all of it is the suspects'
-        when = f"{deed.at:%Y-%m-%d %H:%M} UTC"
+        when = utc(deed.at)
         if id_.type.lower() not in _BY_TYPE:
             found.by_hand += [_elsewhere(id_, when)] * bool(theirs)
             return

@@ -13,6 +13,7 @@ from responders.model import Case, Json, Verdict
 from responders.subscriptions import definition, inventory, locks
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -93,7 +94,7 @@ def _unread(case: Case, odd: Iterable[Json]) -> Iterator[str]:
     for entry in odd:
         made = datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None
         if inventory.first_write(case, entry["id"].lower()) or made is None or made >= case.since:
-            when = f"made {made:%Y-%m-%d %H:%M} UTC" if made else "made at a time that Azure does not tell"
+            when = f"made {utc(made)}" if made else "made at a time that Azure does not tell"
             yield (
                 f"{entry['id'][:300]!r} ({when}) has a name that is not handled here: look who made it, and delete it "
                 "if that was the suspect (a Contributor)."

@@ -8,6 +8,7 @@ from msgspec import Struct
 from responders import familiarity
 from responders.model import Case, Finding, Json, Verdict
 from responders.subscriptions import written
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: 
     theirs: list[Json] = [one.request for one in deeds if _theirs(case, one) and one.request]
     told = _told(deeds[:first], deeds[first])
     last = theirs[-1] if theirs else {}
-    since = f"{_who(after[-1])} at {_when(after[-1].at)}" if after else ""
+    since = f"{_who(after[-1])} at {utc(after[-1].at)}" if after else ""
     if told is None:
         return Former(known=False, theirs=last, since=since)
     return Former(known=True, body=told[0], source=told[1], theirs=last, since=since)
@@ -54,7 +55,7 @@ def _told(earlier: "Sequence[Activity]", first: "Activity") -> tuple[Json | None
     """What it was, and where that is known from; None where the log does not tell."""
     if earlier:
         last = earlier[-1]
-        what = f"by Azure's log, {_who(last)} {{}} it at {_when(last.at)}"
+        what = f"by Azure's log, {_who(last)} {{}} it at {utc(last.at)}"
         if last.operation.endswith("/delete"):
             return None, what.format("deleted")
         if not last.request or _MASK in str({k: v for k, v in last.request.items() if k != "tags"}):
@@ -84,7 +85,3 @@ def judge(case: Case, deed: Finding) -> Verdict:
 
 def _who(one: "Activity") -> str:
     return one.caller or one.oid or "somebody whom it doesn't name"
-
-
-def _when(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

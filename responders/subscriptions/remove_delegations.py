@@ -8,6 +8,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Principal, Verdict
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -197,7 +198,7 @@ def _verdict(case: Case, item: Json, theirs: list[Principal]) -> Verdict:
     wrote = (case.did(f"{_TYPE}/write", item["id"]), case.did(f"{_CONTRACT}/write", _contract_of(item)))
     if verdict.familiarity == "familiar" and not familiarity.vouched(case, item["id"]):
         for deed in filter(None, wrote):
-            why = f"but {deed.name or deed.caller} wrote it again {deed.at:%Y-%m-%d %H:%M} UTC: look whom it lets in"
+            why = f"but {deed.name or deed.caller} wrote it again {utc(deed.at)}: look whom it lets in"
             verdict = Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
     if not theirs or verdict.familiarity == "unfamiliar" or familiarity.vouched(case, item["id"]):
         return verdict

@@ -11,6 +11,7 @@ from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import locks, pim
 from responders.subscriptions.pim import Kind
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -140,7 +141,7 @@ def _extended(case: Case, schedule: Json, requests: Iterable[Json]) -> str:
         if who and at >= case.since and longer and pim.ends(request) == pim.ends(schedule):
             until = schedule["properties"].get("endDateTime") or "for ever"
             return (
-                f"the suspect {who.upn or who.name or who.id} asked {at:%Y-%m-%d %H:%M} UTC to have it last longer "
+                f"the suspect {who.upn or who.name or who.id} asked {utc(at)} to have it last longer "
                 f"(now: {until}): an Owner of that scope has to look at its end in Privileged Identity Management."
             )
     return ""

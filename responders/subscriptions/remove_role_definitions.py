@@ -11,6 +11,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
 from responders.subscriptions import written
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -140,7 +141,7 @@ async def _restored(
         elif was == role:
             kept.append(f"the custom role {role['roleName']}: changed, and now as it was before")
         else:
-            told = f"what it was is told by its write of {source.at:%Y-%m-%d %H:%M} UTC by {source.by} (Activity Log)"
+            told = f"what it was is told by its write of {utc(source.at)} by {source.by} (Activity Log)"
             reasons = (why, *_difference(was, role), told)
             changes.append(_change(action, one.item, one.verdict, was, reasons))
     return changes, kept, by_hand

@@ -11,6 +11,7 @@ from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
 from responders.subscriptions import bodies, definition, former, inventory, locks
 from responders.subscriptions.former import Former
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -163,7 +164,7 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
 
 def _unread(deed: Finding) -> str:
     return (
-        f"{deed.name or deed.caller} did {deed.operation} to {deed.resource[:300]!r} at {deed.at:%Y-%m-%d %H:%M} UTC, "
+        f"{deed.name or deed.caller} did {deed.operation} to {deed.resource[:300]!r} at {utc(deed.at)}, "
         "which has a name that is not handled here: whoever answers for it looks whether it is as it should be."
     )
 
@@ -187,7 +188,7 @@ def _left_alone(guard: _Guard) -> str:
 
 
 def _only_by_hand(guard: _Guard) -> str:
-    who, when = guard.deed.name or guard.deed.caller, f"{guard.deed.at:%Y-%m-%d %H:%M} UTC"
+    who, when = guard.deed.name or guard.deed.caller, utc(guard.deed.at)
     if not guard.was.known:
         did = "deleted" if guard.now is None else "changed"
         there = "" if guard.now is None else f" Now it is {bodies.shown(definition.evidence(_properties(guard.now)))}."

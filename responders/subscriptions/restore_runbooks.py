@@ -10,6 +10,7 @@ from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan
 from responders.subscriptions import planted, runbook_content
 from responders.subscriptions.automation import ACCOUNT, Account, belongs
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -173,7 +174,7 @@ def _unknown(runbook: str, content: str, deed: Finding) -> str:
     id_ = ResourceId.parse(runbook)
     return (
         f"The suspect may have changed what the runbook {id_.name} of {id_.names[0]} runs ({deed.reason}, "
-        f"{deed.at:%Y-%m-%d %H:%M} UTC), and Azure has no job from before that which would tell what it was. Its "
+        f"{utc(deed.at)}), and Azure has no job from before that which would tell what it was. Its "
         f"script now has SHA-256 {digest(content)}. An operator keeps it, and publishes the script from its source."
     )
 
@@ -181,7 +182,7 @@ def _unknown(runbook: str, content: str, deed: Finding) -> str:
 def _never_published(runbook: str, draft: str, deed: Finding) -> str:
     id_ = ResourceId.parse(runbook)
     return (
-        f"The suspect changed the draft of the runbook {id_.name} of {id_.names[0]} ({deed.at:%Y-%m-%d %H:%M} UTC), "
+        f"The suspect changed the draft of the runbook {id_.name} of {id_.names[0]} ({utc(deed.at)}), "
         "which was never published, so Azure has nothing of what it was. "
         f"It now has SHA-256 {digest(draft)}. An operator compares it with what it should be."
     )
@@ -190,6 +191,6 @@ def _never_published(runbook: str, draft: str, deed: Finding) -> str:
 def _deleted(deed: Finding) -> str:
     id_ = ResourceId.parse(deed.resource)
     return (
-        f"The suspect deleted the runbook {id_.name} of {id_.names[0]} ({deed.at:%Y-%m-%d %H:%M} UTC), which was there "
+        f"The suspect deleted the runbook {id_.name} of {id_.names[0]} ({utc(deed.at)}), which was there "
         "before. Azure keeps it for 29 days: an operator restores it (listDeletedRunbooks, and Microsoft's script)."
     )

@@ -12,6 +12,7 @@ from responders.subscriptions import bodies, definition, former, inventory, reso
 from responders.subscriptions.resource_graph import Recorded
 from responders.subscriptions.resource_types import made_by_azure
 from responders.subscriptions.security_settings import SETTINGS, Settings
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -166,7 +167,7 @@ def _by_record(case: Case, found: _Written, recorded: list[Recorded]) -> _Writte
         for one in reversed(recorded[start:]):
             earlier = bodies.before(was, one.changes, watched)
             if earlier != was and not _theirs(case, one):
-                since = since or f"{one.by or 'somebody'} at {one.at:%Y-%m-%d %H:%M} UTC"
+                since = since or f"{one.by or 'somebody'} at {utc(one.at)}"
             was = earlier
     except bodies.Unlike:
         return None
@@ -230,7 +231,7 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
                 for path, said in list(definition.evidence(rest).items())[:3]
             )
             if told:
-                lines.append(f"{id_}: changed by {one.by} at {one.at:%Y-%m-%d %H:%M} UTC: {told}")
+                lines.append(f"{id_}: changed by {one.by} at {utc(one.at)}: {told}")
     yield from lines[:_MOST_SHOWN]
     if len(lines) > _MOST_SHOWN:
         yield f"{len(lines) - _MOST_SHOWN} more changes of the suspects are in Resource Graph's table resourcechanges"
@@ -242,7 +243,7 @@ def _theirs(case: Case, one: Recorded) -> bool:
 
 
 def _who(one: _Written) -> str:
-    return f"{one.deed.name or one.deed.caller} at {one.deed.at:%Y-%m-%d %H:%M} UTC"
+    return f"{one.deed.name or one.deed.caller} at {utc(one.deed.at)}"
 
 
 def _at(body: Json, path: str) -> Any:

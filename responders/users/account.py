@@ -8,6 +8,7 @@ from msgspec import Struct
 from responders import trail
 from responders.azure import absent_is_fine, segment
 from responders.model import Case, Change, Json, Verdict
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -71,7 +72,7 @@ async def judge(azure: "Azure", case: Case, user: Json) -> Verdict:
     made = moment(user, "createdDateTime")
     if made is None:
         return Verdict(familiarity="unknown", reasons=("Entra does not say when the account was made",))
-    when = f"the account was made {made:%Y-%m-%d %H:%M} UTC"
+    when = f"the account was made {utc(made)}"
     if made < case.since:
         return Verdict(familiarity="familiar", reasons=(f"{when}, before the window",))
     log = await trail.of_target(azure, user["id"], case.since)

@@ -11,6 +11,7 @@ from responders.azure import absent_is_fine, fine, segment
 from responders.errors import Temporary
 from responders.model import Case, Change, Json, Outcome, Plan, Subject, Verdict
 from responders.users import account
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -184,11 +185,11 @@ def _judge(case: Case, user: Json, method: Json, log: trail.Trail) -> Verdict:
             return trail.verdict(case, of_kind[0])
         if not entries:
             return trail.verdict(case, None)
-        when = f"{entries[0].at:%Y-%m-%d %H:%M} UTC"
+        when = utc(entries[0].at)
         reason = f"Graph doesn't say when it was registered; something was, {when}, by {entries[0].name}"
         return Verdict(familiarity="unknown", reasons=(reason,))
     if made < case.since:
-        reason = f"registered {made:%Y-%m-%d %H:%M} UTC, before the window"
+        reason = f"registered {utc(made)}, before the window"
         return Verdict(familiarity="familiar", reasons=(reason,))
     near = min(entries, key=lambda e: abs(e.at - made), default=None)
     if near is not None and abs(near.at - made) <= _NEAR:

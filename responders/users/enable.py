@@ -5,6 +5,7 @@ from responders import trail
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan
 from responders.users import account, authentication_methods
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -103,7 +104,7 @@ class Enable:
 async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.Entry | None) -> str:
     """Why an account is not the responder's to give back; "" where it is."""
     if last and last.by != await azure.own_id():
-        return f"{last.name or last.by} disabled it, {last.at:%Y-%m-%d %H:%M} UTC"
+        return f"{last.name or last.by} disabled it, {utc(last.at)}"
     opened = (e for e in log.entries if e.activity == _ENABLED.lower() and case.suspect(e.by, e.at))
     if (first := next(opened, None)) is not None:
         return f"it was disabled before, until the suspect {first.name or first.by} enabled it"

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from responders.ids import within
 from responders.model import Case, Json, Verdict
+from responders.utc import utc
 from responders.vms import commands
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def made(case: Case, vm: "Machine", account: Account) -> Verdict:
     if account.name.lower() == administrator(vm).lower() or account.number in _BUILT_IN[vm.system]:
         return Verdict(familiarity="familiar", reasons=("it belongs to the machine",))
     if account.born is not None and account.born < case.since:
-        return Verdict(familiarity="familiar", reasons=(f"it was made {account.born:%Y-%m-%d %H:%M} UTC",))
+        return Verdict(familiarity="familiar", reasons=(f"it was made {utc(account.born)}",))
     if account.before:
         why = "the security log of the machine reaches back beyond the window, and has nothing of its making"
         return Verdict(familiarity="familiar", reasons=(why,))
@@ -128,7 +129,7 @@ def made(case: Case, vm: "Machine", account: Account) -> Verdict:
         return Verdict(familiarity="familiar", reasons=("its password is older than the window",))
     if account.born is None:
         return Verdict(familiarity="unknown", reasons=("the machine does not say when it was made",))
-    return _in_window(case, vm, f"it was made {account.born:%Y-%m-%d %H:%M} UTC", account.born)
+    return _in_window(case, vm, f"it was made {utc(account.born)}", account.born)
 
 
 def added(case: Case, vm: "Machine", key: Key, settled: Iterable[Key]) -> Verdict:
@@ -138,7 +139,7 @@ def added(case: Case, vm: "Machine", key: Key, settled: Iterable[Key]) -> Verdic
     if other := next((k for k in settled if k.print == key.print), None):
         why = f"{other.user} has it too, in a file that was not changed in the window"
         return Verdict(familiarity="familiar", reasons=(why,))
-    return _in_window(case, vm, f"the file with it was changed {key.changed:%Y-%m-%d %H:%M} UTC", key.changed)
+    return _in_window(case, vm, f"the file with it was changed {utc(key.changed)}", key.changed)
 
 
 def administrator(vm: "Machine") -> str:
@@ -152,7 +153,7 @@ _BUILT_IN = {"Linux": frozenset[int](), "Windows": frozenset({500})}
 def _in_window(case: Case, vm: "Machine", what: str, at: datetime) -> Verdict:
     entry = entered(case, vm)
     if entry is not None and at >= entry - timedelta(minutes=1):
-        why = f"after a suspect first did something to the machine ({entry:%Y-%m-%d %H:%M} UTC)"
+        why = f"after a suspect first did something to the machine ({utc(entry)})"
         return Verdict(familiarity="unfamiliar", reasons=(f"{what}, {why}",))
     return Verdict(familiarity="unknown", reasons=(f"{what}, in the window, and no suspect is seen there before",))
 

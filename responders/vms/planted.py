@@ -11,6 +11,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.utc import utc
 from responders.vms import commands, log, machine
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Kind(NamedTuple):
         if any(log.state(event) == "Succeeded" for event in earlier):
             if not deed:
                 return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
-            when = f"{deed.at:%Y-%m-%d %H:%M} UTC"
+            when = utc(deed.at)
             why = f"it was there before, and a suspect wrote it anew {when}: what it was is not known"
             return Verdict(familiarity="unknown", reasons=(why,))
         made = min(one.at for one in (deed, logged) if one)

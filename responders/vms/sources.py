@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from responders.azure import absent_is_fine
 from responders.ids import ResourceId, within
 from responders.model import Json
+from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -158,13 +159,13 @@ async def _restore_point(azure: "Azure", vm: "Machine", since: datetime, rejecte
     usable = [p for p in points if _disk_of(p) and p["properties"].get("provisioningState", "Succeeded") == "Succeeded"]
     clean = [p for p in usable if datetime.fromisoformat(p["properties"]["timeCreated"]) < since]
     if not clean:
-        rejected.append(f"none of its {len(usable)} restore points is from before {since:%Y-%m-%d %H:%M} UTC")
+        rejected.append(f"none of its {len(usable)} restore points is from before {utc(since)}")
         return None
     newest = max(clean, key=lambda p: datetime.fromisoformat(p["properties"]["timeCreated"]))
     made = datetime.fromisoformat(newest["properties"]["timeCreated"])
     return Source(
-        what=f"the restore point {newest['name']} of {made:%Y-%m-%d %H:%M} UTC",
-        why=f"it was taken before {since:%Y-%m-%d %H:%M} UTC, when the first suspicious thing was done to the machine",
+        what=f"the restore point {newest['name']} of {utc(made)}",
+        why=f"it was taken before {utc(since)}, when the first suspicious thing was done to the machine",
         creation={"createOption": "Restore", "sourceResourceId": _disk_of(newest)},
     )
 

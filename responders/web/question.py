@@ -16,6 +16,7 @@ from responders.markup import Node, el, facts, items
 from responders.model import Alert, Case, Principal
 from responders.pages import page
 from responders.services import Services, now
+from responders.utc import utc
 from responders.web.api import keep_answer, known, noted, open_question
 
 GONE = 410
@@ -73,7 +74,7 @@ async def _checked(id_: str, token: str, who: Person, its: Services) -> tuple[In
         raise Refused(f"The question was answered already, by {given.by.name}: {said}. The first answer stands.", GONE)
     if now().timestamp() > link.expires:
         raise Refused(
-            f"This link expired at {question.expires:%Y-%m-%d %H:%M} UTC, and silence is held to be unexpected. What "
+            f"This link expired at {utc(question.expires)}, and silence is held to be unexpected. What "
             "is done about it still needs approvals: tell an approver.",
             GONE,
         )
@@ -119,7 +120,7 @@ def _form(question: Question, token: str) -> Element:
         method="post",
         action="question",
     )
-    until = f"Time to answer: until {question.expires:%Y-%m-%d %H:%M} UTC."
+    until = f"Time to answer: until {utc(question.expires)}."
     return el("main", el("h2", "Your answer"), el("p", question.text, class_="text"), el("p", until), form)
 
 
@@ -142,7 +143,7 @@ def _who(suspect: Principal) -> str:
 
 
 def _when(alert: Alert) -> str:
-    return f"{alert.start:%Y-%m-%d %H:%M} to {alert.end:%Y-%m-%d %H:%M} UTC"
+    return f"{alert.start:%Y-%m-%d %H:%M} to {utc(alert.end)}"
 
 
 def _listed(texts: Iterable[str]) -> Node:
