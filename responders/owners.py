@@ -138,7 +138,7 @@ class _Search:
         async for event in self._events(which, since - _HABIT, since):
             seen += 1
             wrote = activity_log.value(event, "operationName").lower().endswith("/write")
-            done = activity_log.value(event, "status") == "Succeeded"
+            done = activity_log.succeeded(event)
             if wrote and done and "@" in (event.get("caller") or ""):
                 writers[event["caller"].lower()] += 1
             if seen == _EVENTS:

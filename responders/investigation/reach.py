@@ -73,7 +73,7 @@ class Reach:
         for event in self._events:
             maker, at = self._doer(event, suspects), _at(event)
             operation = activity_log.value(event, "operationName").lower()
-            if maker is None or activity_log.value(event, "status") != "Succeeded":
+            if maker is None or not activity_log.succeeded(event):
                 continue
             verb = next((did for end, did in _TAKING.items() if operation.endswith(end)), "")
             if not verb and operation != f"{_IDENTITY}/write".lower():

@@ -7,12 +7,12 @@ changed and removed only while the machine runs. Microsoft.Compute/…, api-vers
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from responders import familiarity
+from responders import activity_log, familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
 from responders.utc import utc
-from responders.vms import commands, log, machine
+from responders.vms import commands, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -95,8 +95,10 @@ class Kind(NamedTuple):
             return Verdict(familiarity="familiar", reasons=("the responder made it",))
         if not deed and logged is None:
             return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
-        earlier = await log.events(azure, item["id"], f"/{self.collection}/write", case.until - _KEPT, case.since)
-        if any(log.state(event) == "Succeeded" for event in earlier):
+        earlier = await activity_log.done(
+            azure, item["id"], f"/{self.collection}/write", case.until - _KEPT, case.since
+        )
+        if any(activity_log.succeeded(event) for event in earlier):
             if not deed:
                 return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
             when = utc(deed.at)

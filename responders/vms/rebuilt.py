@@ -8,24 +8,23 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
+from responders import activity_log
 from responders.model import digest
-from responders.vms import log
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Change
     from responders.vms.machine import Machine
 
-PERMISSIONS = log.PERMISSIONS
+PERMISSIONS = activity_log.PERMISSIONS
 _REIMAGE = "/reimage/action"
-_OID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 
 async def system(azure: "Azure", vm: "Machine", since: datetime) -> str:
     """What tells the machine's system of now from any other that it had or will have."""
     if vm.os_disk:
         return vm.os_disk.lower()
-    done = [event for event in await log.events(azure, vm.id, _REIMAGE, since) if log.state(event) == "Succeeded"]
+    done = [event for event in await activity_log.done(azure, vm.id, _REIMAGE, since) if activity_log.succeeded(event)]
     return str(max(done, key=lambda e: str(e["eventTimestamp"]))["correlationId"]) if done else ""
 
 
@@ -36,8 +35,9 @@ async def by_us(azure: "Azure", vm: "Machine", case: "Case") -> bool:
     own = await azure.own_id()
     mine = [
         event
-        for event in await log.events(azure, vm.id, _REIMAGE, case.since)
-        if log.state(event) == "Succeeded" and str((event.get("claims") or {}).get(_OID, "")).lower() == own
+        for event in await activity_log.done(azure, vm.id, _REIMAGE, case.since)
+        if activity_log.succeeded(event)
+        and str((event.get("claims") or {}).get(activity_log.OBJECT_ID, "")).lower() == own
     ]
     later = max((f.at for f in case.findings if f.suspect and f.resource.lower() == vm.id.lower()), default=case.since)
     return any(datetime.fromisoformat(event["eventTimestamp"]) > later for event in mine)
@@ -55,9 +55,9 @@ def request_id(change: "Change") -> str:
 
 async def begun(azure: "Azure", change: "Change") -> str:
     """What the log has of a change's rebuild: "", Started, Accepted, Succeeded or Failed."""
-    found = await log.events(azure, change.resource, _REIMAGE, datetime.fromisoformat(change.before["since"]))
+    found = await activity_log.done(azure, change.resource, _REIMAGE, datetime.fromisoformat(change.before["since"]))
     wanted = request_id(change)
     # Not every event of one operation says what it was asked with.
     mine = {e["correlationId"] for e in found if (e.get("httpRequest") or {}).get("clientRequestId") == wanted}
-    states = {log.state(event) for event in found if event["correlationId"] in mine}
+    states = {activity_log.value(event, "status") for event in found if event["correlationId"] in mine}
     return next((s for s in ("Succeeded", "Failed", "Accepted", "Started") if s in states), "")

@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
-from responders.vms import log, machine
+from responders import activity_log
+from responders.vms import machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class RemoveExtensions:
     id = "vms.remove_extensions"
     permissions = (
         *machine.PERMISSIONS,
-        *log.PERMISSIONS,
+        *activity_log.PERMISSIONS,
         *(f"{kind}/extensions/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete")),
     )
     reversible = True

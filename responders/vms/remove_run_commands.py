@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
-from responders.vms import commands, log, machine
+from responders import activity_log
+from responders.vms import commands, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class RemoveRunCommands:
     id = "vms.remove_run_commands"
     permissions = (
         *machine.PERMISSIONS,
-        *log.PERMISSIONS,
+        *activity_log.PERMISSIONS,
         *commands.RIGHTS,
     )
     reversible = True
