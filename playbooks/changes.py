@@ -182,6 +182,8 @@ async def _status(incident: Incident, key: str) -> str | None:
 async def _note(incident: Incident, kind: str, change: Change, outcome: Outcome, order: Json, key: str) -> None:
     what = {"step": order["step"], "action": change.action, "change": change.id, "resource": change.resource}
     what |= {"summary": change.summary, "status": outcome.status, "reason": outcome.reason}
+    if outcome.status == "done" and outcome.after:
+        what["after"] = outcome.after  # what it was at the end, where that is not what the plan has as evidence
     await incident.journal.append(kind, what, by="countersign", at=_at(order), key=key)
 
 

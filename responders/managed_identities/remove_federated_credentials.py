@@ -52,8 +52,7 @@ class RemoveFederatedCredentials:
         changes, kept = list[Change](), list[str]()
         async for item in azure.arm_pages(f"{resource.text}/{_TRUSTS}", _VERSION):
             verdict = _judge(case, item)
-            its = item["properties"]
-            label = f"federated credential {item['name']} of {name} (trusts {its['issuer']} for {its['subject']})"
+            label = f"federated credential {item['name']} of {name} (trusts {_trusted(item)})"
             if verdict.familiarity == "familiar":
                 kept.append(f"{label}: {'; '.join(verdict.reasons)}")
                 continue
@@ -76,11 +75,11 @@ class RemoveFederatedCredentials:
         now = await _read(azure, change)
         if now is None:
             return Outcome(status="already_so", reason="The federated credential is gone already.")
-        if now["properties"] != change.before["properties"]:
-            reason = "The federated credential is not the one that was approved any more."
-            return Outcome(status="drifted", reason=reason, after=now)
         with absent_is_fine():
             await azure.arm("DELETE", change.resource, _VERSION)
+        if now["properties"] != change.before["properties"]:
+            # Whoever has a back door trust somebody else keeps the back door.
+            return Outcome(status="done", reason=f"At the end it trusted {_trusted(now)}.", after=now)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -102,6 +101,12 @@ async def _read(azure: "Azure", change: Change) -> Json | None:
     with absent_is_fine():
         return await azure.arm("GET", ResourceId.parse(change.resource).text, _VERSION)
     return None
+
+
+def _trusted(item: Json) -> str:
+    """Whom it trusts. One whose subject an expression fits has no subject."""
+    its = item.get("properties") or {}
+    return f"{its.get('issuer') or 'an issuer that Azure does not tell'} for {its.get('subject') or 'no one subject'}"
 
 
 def _judge(case: Case, item: Json) -> Verdict:

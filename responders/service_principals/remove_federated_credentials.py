@@ -29,11 +29,12 @@ class RemoveFederatedCredentials:
         now = await _read(azure, change)
         if now is None:
             return Outcome(status="already_so", reason="The federated credential is gone already.")
-        if _essence(now) != _essence(change.before):
-            reason = "The federated credential is not the one that was approved any more."
-            return Outcome(status="drifted", reason=reason, after=now)
         with absent_is_fine():
             await azure.graph("DELETE", f"{_path(change)}/{segment(now['id'])}")
+        if _essence(now) != _essence(change.before):
+            # Whoever has a back door trust somebody else keeps the back door.
+            reason = f"At the end it trusted {now['issuer']} for {now.get('subject')}."
+            return Outcome(status="done", reason=reason, after=now)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

@@ -81,12 +81,16 @@ class RemoveGrants:
         now, before = await _now(azure, change), change.before
         if _taken(now, before):
             return Outcome(status="already_so", reason="It is taken back already.")
-        if now is None or now["id"] != before["id"] or now.get("scope") != before.get("scope"):
-            return Outcome(status="drifted", reason="It is not what was approved any more.", after=now or {})
+        if now is None:
+            return Outcome(status="drifted", reason="The consent is gone, and with it what it was before.")
         former = before.get("former")
-        path = change.resource + ("/$ref" if before["kind"] == "owner" else "")
+        # Given again it has another id, and is no other thing by that; nor is a consent by other scopes.
+        path = f"{change.resource.rpartition('/')[0]}/{segment(now['id'])}"
+        path += "/$ref" if before["kind"] == "owner" else ""
         with absent_is_fine():
             await azure.graph("PATCH" if former else "DELETE", path, body={"scope": former} if former else None)
+        if now["id"] != before["id"] or now.get("scope") != before.get("scope"):
+            return Outcome(status="done", reason="It had been changed or given again since the plan.", after=now)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -119,20 +123,25 @@ async def _roles(azure: "Azure", case: "Case", found: Registration) -> list[Give
     held = await _list(azure, f"/servicePrincipals/{segment(found.id)}/appRoleAssignments")
     held = [a for a in held if a["principalId"] == found.id]
     log = trail.Trail(())
-    if any(datetime.fromisoformat(a["createdDateTime"]) >= case.since for a in held):
+    if any((made := _made(a)) is None or made >= case.since for a in held):
         log = await trail.of_activity(azure, _ROLE, case.since)
     given: list[Given] = []
     for a in held:
         ends = {end: a[end] for end in _ENDS["role"]}
         resource = f"/servicePrincipals/{a['resourceId']}/appRoleAssignedTo/{a['id']}"
-        made = datetime.fromisoformat(a["createdDateTime"])
-        if made < case.since:
+        made = _made(a)
+        if made and made < case.since:
             verdict = Verdict(familiarity="familiar", reasons=(f"given {made:%Y-%m-%d}, before the window",))
         else:
             entry = log.last([_ROLE], *ends.values()) or log.last([_ROLE], a["principalId"], a["resourceId"])
-            verdict = trail.verdict(case, entry) if entry else familiarity.judge(case, None, made)
+            verdict = trail.verdict(case, entry) if entry or made is None else familiarity.judge(case, None, made)
         given.append((resource, {"kind": "role", "id": a["id"], **ends}, verdict))
     return given
+
+
+def _made(assignment: Json) -> datetime | None:
+    made = assignment.get("createdDateTime")
+    return datetime.fromisoformat(made) if made else None
 
 
 async def _consents(azure: "Azure", case: "Case", found: Registration) -> list[Given]:

@@ -13,7 +13,8 @@ class Disable:
     """Block sign-in of a user (PATCH /users/{id} accountEnabled).
 
     Tokens already given out live on to their expiry; `users.revoke_sessions` ends what can be ended. Who holds a
-    directory role, or is in a restricted management administrative unit, is out of an application's reach.
+    directory role, or is in a restricted management administrative unit, is out of an application's reach. It goes by
+    the object id alone: whoever renames his account is blocked all the same.
     """
 
     id = "users.disable"
@@ -48,8 +49,6 @@ class Disable:
             return Outcome(status="already_so", reason="The account is gone.")
         if not user["accountEnabled"]:
             return Outcome(status="already_so", reason="The account is disabled already.")
-        if user["userPrincipalName"] != change.before["userPrincipalName"]:
-            return Outcome(status="drifted", reason=f"The account is now named {account.label(user)}.")
         await azure.graph("PATCH", account.path(change), body={"accountEnabled": False})
         return Outcome(status="done")
 

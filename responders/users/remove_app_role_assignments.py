@@ -60,11 +60,13 @@ class RemoveAppRoleAssignments:
         now = await _now(azure, change)
         if now is None:
             return Outcome(status="already_so", reason="The user does not have the app role.")
-        if now["id"] != change.before["id"]:
-            return Outcome(status="drifted", reason="It was taken back and given again since the plan.", after=now)
         with absent_is_fine():
             await azure.graph("DELETE", _path(now))
-        return Outcome(status="done")
+        # Whoever gives it again under another id gives him nothing else.
+        again = now["id"] != change.before["id"]
+        return Outcome(
+            status="done", reason="It had been given again since the plan." if again else "", after=now if again else {}
+        )
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         if await _now(azure, change) is not None:

@@ -70,11 +70,14 @@ class RevokeOauthGrants:
         now = await _now(azure, change)
         if _as_wanted(now, change):
             return Outcome(status="already_so", reason="The consent is revoked already.")
-        if now is None or now["id"] != change.before["id"] or now["scope"] != change.before["scope"]:
-            return Outcome(status="drifted", reason="The consent is not what was approved any more.", after=now or {})
+        if now is None:
+            return Outcome(status="drifted", reason="The consent is gone, and with it what it was before.")
         path, former = f"/oauth2PermissionGrants/{segment(now['id'])}", change.before["former"]
         with absent_is_fine():
             await azure.graph("PATCH" if former else "DELETE", path, body={"scope": former} if former else None)
+        # It lets the same application act as the same people, whatever scopes were written into it meanwhile.
+        if now["scope"] != change.before["scope"]:
+            return Outcome(status="done", reason=f"At the end it was for {now['scope'].strip()}.", after=now)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

@@ -60,7 +60,7 @@ class StripDirectoryRoles:
                 before={
                     "kind": kind,
                     "id": role["id"],
-                    **{end: role[end] for end in _ENDS},
+                    **{end: role.get(end) for end in _ENDS},
                     "schedule": schedule and schedule["scheduleInfo"],
                 },
                 principals=(subject.id,),
@@ -75,14 +75,15 @@ class StripDirectoryRoles:
         now = await _now(azure, change)
         if now is None:
             return Outcome(status="already_so", reason="The user does not have it.")
-        if now["id"] != change.before["id"]:
-            return Outcome(status="drifted", reason="It was taken and given again since the plan.", after=now)
+        again = now["id"] != change.before["id"]  # by which it is no other role
         with fine("RoleAssignmentDoesNotExist", "Request_ResourceNotFound"):
             if change.before["schedule"] is None:
                 await azure.graph("DELETE", f"{_ROLES}/roleAssignments/{segment(now['id'])}")
             else:
                 await _request(azure, change, "adminRemove")
-        return Outcome(status="done")
+        return Outcome(
+            status="done", reason="It had been given again since the plan." if again else "", after=now if again else {}
+        )
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         if await _now(azure, change) is not None:
@@ -137,7 +138,8 @@ def _judge(case: "Case", kind: str, role: Json, schedule: Json | None, log: trai
 
 def _title(kind: str, role: Json, schedule: Json | None, name: str) -> str:
     role_name = (role.get("roleDefinition") or {}).get("displayName") or role["roleDefinitionId"]
-    where = "" if role["directoryScopeId"] == "/" else f" over {role['directoryScopeId']}"
+    scope = role.get("directoryScopeId") or role.get("appScopeId")  # it has one of them
+    where = "" if scope == "/" else f" over {scope}"
     if kind == "eligible":
         return f"the right to activate {role_name}{where} from {name}"
     until = ((schedule or {}).get("scheduleInfo") or {}).get("expiration", {}).get("endDateTime")
@@ -149,7 +151,7 @@ def _direct(schedule: Json) -> bool:
 
 
 def _ends(entry: Json) -> tuple[str, ...]:
-    return tuple(str(entry[end]).lower() for end in _ENDS)
+    return tuple(str(entry.get(end)).lower() for end in _ENDS)
 
 
 def _kept(info: Json) -> Json:

@@ -57,6 +57,18 @@ async def test_what_no_log_tells_of_is_offered_by_name() -> None:
         assert [c.familiarity for c in (await _plan(its, because="x")).changes] == ["unknown"]
 
 
+async def test_one_without_a_subject_does_not_keep_the_others_from_being_looked_at() -> None:
+    async with tenant(*RIGHTS) as its:
+        _load(its)
+        trust = its.sandbox.world.get(TRUST)
+        assert trust
+        trust.properties.pop("subject")
+
+        (change,) = (await _plan(its, because="x")).changes
+
+        assert "for no one subject" in change.summary
+
+
 async def test_what_nobody_wrote_in_the_window_stays() -> None:
     async with tenant(*RIGHTS) as its:
         _load(its)

@@ -162,14 +162,30 @@ async def test_certificates_of_one_list_go_one_by_one_and_come_back() -> None:
         assert its.state() == planted
 
 
-async def test_another_certificate_under_the_same_key_is_not_removed() -> None:
+async def test_another_certificate_under_the_key_id_of_a_back_door_goes_with_it() -> None:
     async with tenant(*RIGHTS) as its:
         await _adds_certificates(its, MALLORY, KEY)
         plan = await _plan(its, CERTIFICATES)
         _application(its)["keyCredentials"][0]["key"] = "MIID"
 
-        assert await its.apply(CERTIFICATES, *plan.changes) == ["drifted"]
-        assert len(_application(its)["keyCredentials"]) == 1
+        outcome = await CERTIFICATES.apply(plan.changes[0], its.azure)
+
+        assert (outcome.status, outcome.after["key"]) == ("done", "MIID")
+        assert _application(its)["keyCredentials"] == []
+
+
+async def test_a_trust_that_is_turned_to_somebody_else_after_the_plan_goes_too() -> None:
+    async with tenant(*RIGHTS) as its:
+        its.later(minutes=1)
+        app, directory = _application(its)["id"], its.sandbox.world.directory
+        await its.does(MALLORY, "POST", f"/applications/{app}/federatedIdentityCredentials", TRUST)
+        (change,) = (await _plan(its, TRUSTS)).changes
+        directory.federated[app][0]["subject"] = "another"
+
+        outcome = await TRUSTS.apply(change, its.azure)
+
+        assert (outcome.status, outcome.after["subject"]) == ("done", "another")
+        assert directory.federated[app] == []
 
 
 async def test_an_application_stays_disabled_while_a_back_door_is_left() -> None:

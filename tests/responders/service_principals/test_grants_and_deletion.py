@@ -128,6 +128,27 @@ async def test_permissions_consents_and_owners_given_by_a_suspect_go_and_come_ba
         assert its.state() == planted
 
 
+async def test_what_is_given_anew_after_the_plan_and_what_has_no_date_goes_too() -> None:
+    async with tenant(*RIGHTS) as its:
+        its.sandbox.world.directory.assign_role(its.graph.id(MALLORY), "Global Administrator")
+        id_, graph = its.graph.id(DEPLOYER), its.graph.id(GRAPH)
+        role = next(
+            r["id"] for r in its.sandbox.world.directory.objects[graph]["appRoles"] if r["value"] == "Mail.Send"
+        )
+        its.later(minutes=1)
+        body: dict[str, Any] = {"principalId": id_, "resourceId": graph, "appRoleId": role}
+        given = await its.does(MALLORY, "POST", f"/servicePrincipals/{id_}/appRoleAssignments", body)
+        roles = its.sandbox.world.directory.app_roles
+        roles[given["id"]].pop("createdDateTime")
+
+        plan = await _plan(its, GRANTS, id_)
+        assert [(c.before["kind"], c.familiarity) for c in plan.changes] == [("role", "unfamiliar")]
+        roles["another"] = {**roles.pop(given["id"]), "id": "another"}
+        assert await its.apply(GRANTS, *plan.changes) == ["done"]
+
+        assert "another" not in roles
+
+
 async def test_a_consent_that_was_widened_gets_its_scopes_back() -> None:
     async with tenant(*RIGHTS) as its:
         its.sandbox.world.directory.assign_role(its.graph.id(MALLORY), "Global Administrator")

@@ -90,6 +90,17 @@ async def test_who_is_out_of_an_applications_reach_is_for_a_person_to_disable(wh
         assert "block its sign-in (a Privileged Authentication Administrator or a Global Administrator" in todo
 
 
+async def test_who_renames_his_account_after_the_plan_is_blocked_all_the_same() -> None:
+    async with tenant(*Disable.permissions) as its:
+        plan = await its.plan(Disable())
+        id_ = its.graph.id(MALLORY)
+        await its.does(CHIEF, "PATCH", f"/users/{id_}", {"userPrincipalName": "other@contoso.example"})
+
+        assert await its.apply(Disable(), *plan.changes) == ["done"]
+
+        assert its.sandbox.world.directory.objects[id_]["accountEnabled"] is False
+
+
 async def test_a_restricted_unit_is_named_with_who_can() -> None:
     async with tenant(*Disable.permissions) as its:
         unit = {"name": "Board", "restricted": True, "members": [MALLORY]}

@@ -152,15 +152,23 @@ async def test_of_two_that_are_kept_nobody_can_tell_which_is_set() -> None:
         assert len(_kept(its)) == 3
 
 
-async def test_one_that_was_changed_since_the_plan_is_left() -> None:
+async def test_one_that_the_thief_sets_and_a_name_that_he_takes_after_the_plan_do_not_keep_him_in() -> None:
     async with _opened() as its:
         change = await _change(its)
         await its.does(ADMIN, "PATCH", f"/users/{MALLORY}", {"passwordProfile": {"password": "Another-one-1"}})
+        await its.does(ADMIN, "PATCH", f"/users/{MALLORY}", {"userPrincipalName": "other@contoso.example"})
+        its.later(minutes=5)
 
-        assert await its.apply(ACTION, change) == ["drifted"]
+        assert (await _settled(its, change)).status == "done"
 
-        assert _password(its) == "Another-one-1"
-        assert _kept(its) == []
+        (secret,) = _kept(its)
+        assert (
+            secret["value"]
+            == next(its.sandbox.world.directory.private[id_]["password"] for id_ in change.principals)
+            != "Another-one-1"
+        )
+        assert await its.apply(ACTION, change) == ["already_so"]
+        assert len(_kept(its)) == 1
 
 
 async def test_without_the_vault_nothing_is_set() -> None:
