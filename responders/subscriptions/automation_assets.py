@@ -13,7 +13,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
-from responders.subscriptions import planted
+from responders.subscriptions import definition, planted
 from responders.subscriptions.automation import VERSION, Account
 
 if TYPE_CHECKING:
@@ -154,12 +154,17 @@ async def delete(change: Change, azure: "Azure") -> Outcome:
     if now is None:
         return Outcome(status="already_so", reason="It is gone already.")
     workers = await listed(azure, f"{change.resource}/hybridRunbookWorkers") if is_group(change) else []
+    if not planted.same(now, before["item"]):
+        return Outcome(status="drifted", reason="Another one has its name now.")
     known = {worker["id"].lower() for worker in before["workers"]}
-    if planted.stamp(now) != planted.stamp(before["item"]) or any(w["id"].lower() not in known for w in workers):
-        return Outcome(status="drifted", reason="It was changed after the plan.")
+    more = [worker for worker in workers if worker["id"].lower() not in known]
     for item in (*workers, now):
         with absent_is_fine():
             await azure.arm("DELETE", ResourceId.parse(item["id"]).text, VERSION)
+    if more or planted.stamp(now) != planted.stamp(before["item"]):
+        # Whoever planted it may write to it at any time.
+        at_the_end = definition.evidence({"item": now, "workers": more})
+        return Outcome(status="done", reason="It was written to after the plan.", after=at_the_end)
     return Outcome(status="done")
 
 

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from responders.ids import ResourceId
@@ -20,6 +20,7 @@ _WHOLE = re.compile(r"protected(?:settings|parameters)|securesettings", re.IGNOR
 # In an address or a connection string, under whatever name that stands: it opens the door by itself.
 _SIGNED = re.compile(r"\b(sig|token|code|accountkey|sharedaccesskey|password|pwd)=[^&;\s\"']+", re.IGNORECASE)
 _HIDDEN = "(not kept: a secret)"
+_BORN = ("vmId", "uniqueId", "resourceGuid", "timeCreated", "creationTime", "creationDate")
 _HEAD = frozenset({"id", "name", "type", "systemData", "etag", "managedBy", "resources"})
 
 
@@ -45,6 +46,21 @@ def hides(value: Any) -> bool:
     return isinstance(value, str) and _HIDDEN in value
 
 
+def born(body: Json) -> Json:
+    """What Azure alone gave a resource when it was made, so that what has another is another thing; {} for nothing."""
+    properties = body.get("properties") or {}
+    marks = {name: properties[name] for name in _BORN if properties.get(name)}
+    made = (body.get("systemData") or {}).get("createdAt")
+    return {**marks, "createdAt": made} if made else marks
+
+
+def taken_along(body: Json) -> set[str]:
+    """The ids, in lower case, of what Azure deletes with a machine."""
+    if str(body["type"]).lower() != VM:
+        return set()
+    return {id_ for id_, _, along in disks(body) if along} | {id_ for id_, along in interfaces(body) if along}
+
+
 def essence(body: Json) -> Json:
     """What of a definition people wrote: two that differ in nothing else are one, and this is how it is made anew."""
     kind = str(body["type"]).lower()
@@ -56,6 +72,24 @@ def essence(body: Json) -> Json:
     if "properties" in written:
         written["properties"] = _without(written["properties"], made_by_azure(kind))
     return written
+
+
+def same(now: Json, before: Json) -> bool:
+    """Whether it is still the thing whose evidence was taken, and no more is deleted with it.
+
+    Tags and settings its maker may write at any time: they make no other thing of it. Where Azure gave it no mark of
+    its own when it was made, only another definition tells that something else has its name now; tags tell nothing.
+    """
+    if mark := born(before):
+        return born(now) == mark and taken_along(now) <= taken_along(before)
+    then, now = essence(before), essence(evidence(now))
+    return {**then, "tags": None} == {**now, "tags": None}
+
+
+def rewritten(pairs: Iterable[tuple[Json, Json]]) -> list[Json]:
+    """Of definitions as they are and as the evidence has them those that differ, without secrets."""
+    found = [({**evidence(now), "type": then["type"]}, then) for now, then in pairs]
+    return [now for now, then in found if essence(now) != essence(then)]
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:

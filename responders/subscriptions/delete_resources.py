@@ -85,6 +85,11 @@ class DeleteResources:
                 return outcome
             if n + 1 < len(there) and await inventory.read(azure, part["id"], part["version"]):
                 raise Temporary(f"{part['id']} is being deleted; then what goes with it.")
+        if rewritten := definition.rewritten([(now, part["body"]) for part, now in there]):
+            said = (
+                "Azure has begun to delete it. It was written to after the plan: undo makes it as it was before that."
+            )
+            return Outcome(status="done", reason=said, after={"definitions": rewritten})
         return Outcome(status="done", reason="Azure has begun to delete it.")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -212,10 +217,10 @@ def _outermost(parts: list[Json]) -> list[Json]:
 
 
 async def _changed(azure: "Azure", change: Change, there: list[tuple[Json, Json]]) -> Json | None:
-    """The first that is not what was approved: another definition or lock, or something new in a group."""
+    """The first that is not what was approved: another thing or lock, or something new in a group."""
     for part, now in there:
         if ResourceId.parse(part["id"]).type:
-            if not _same(now, part["body"]):
+            if not definition.same(now, part["body"]):
                 return now
             continue
         known = [p["id"] for p in change.before["parts"] if p is not part]
@@ -224,10 +229,6 @@ async def _changed(azure: "Azure", change: Change, there: list[tuple[Json, Json]
                 return entry
     held = change.before["locks"]
     return await locks.changed(azure, [*held["above"], *held["own"]])
-
-
-def _same(now: Json, before: Json) -> bool:
-    return definition.essence(definition.evidence(now)) == definition.essence(before)
 
 
 async def _used(azure: "Azure", change: Change) -> str:

@@ -73,6 +73,11 @@ def deleted(case: "Case", account: str, collection: str) -> "Iterator[Finding]":
             yield deed
 
 
+def same(now: Json, before: Json) -> bool:
+    """Whether it is still the same thing, however it was written to since: made at the same time."""
+    return made_at(now) == made_at(before)
+
+
 def stamp(item: Json) -> tuple[object, ...]:
     """What differs between two states of something in an account."""
     properties, system = item.get("properties") or {}, item.get("systemData") or {}

@@ -89,14 +89,17 @@ class RemoveEligibleRoles:
         if now is None:
             await locks.ensure(azure, held)
             return Outcome(status="already_so", reason="There is no such schedule.")
-        if now["name"] != change.before["name"] or _essence(now) != change.before["properties"]:
-            return Outcome(status="drifted", reason="It was changed, or given again, since the plan.", after=now)
-        if other := await locks.changed(azure, held):
-            return Outcome(status="drifted", reason="A lock in the way is another one now.", after=other)
+        # Given again it has another name, and made to last longer another end: it is the same role of the same one.
+        other = now["name"] != change.before["name"] or _essence(now) != change.before["properties"]
+        if lock := await locks.changed(azure, held):
+            return Outcome(status="drifted", reason="A lock in the way is another one now.", after=lock)
+        done = Outcome(status="done")
         async with locks.lifted(azure, held, []):
             with fine("RoleAssignmentDoesNotExist"):
-                return await _request(azure, change, "AdminRemove")
-        return Outcome(status="done")
+                done = await _request(azure, change, "AdminRemove")
+        if other and done.status == "done":
+            return Outcome(status="done", reason="It had been changed, or given again, since the plan.", after=now)
+        return done
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         if await _now(azure, change) is not None:

@@ -87,13 +87,16 @@ class RemoveRoleDefinitions:
             return Outcome(status="failed" if former else "already_so", reason="There is no such role any more.")
         if former and _essence(now) == former:
             return Outcome(status="already_so", reason="The role is as it was before.")
-        if _essence(now) != change.before["role"]:
+        # One that is deleted is deleted whatever its maker wrote into it since.
+        if former and _essence(now) != change.before["role"]:
             return Outcome(status="drifted", reason="The role is not what was approved any more.", after=now)
         if former:
             await azure.arm("PUT", change.resource, _VERSION, body={"properties": former})
             return Outcome(status="done")
         with fine(_STILL):
             await azure.arm("DELETE", change.resource, _VERSION)
+            if _essence(now) != change.before["role"]:
+                return Outcome(status="done", reason="It was rewritten after the plan.", after=now)
             return Outcome(status="done")
         name = change.before["role"]["roleName"]
         raise Temporary(

@@ -106,16 +106,13 @@ class RemoveRunbooks:
         name = before["runbook"]["name"]
         runbook, (links, hooks, ran) = await asyncio.gather(account.runbook(name), _lists(azure, account))
         jobs = _live(ran, name)
-        if runbook and planted.stamp(runbook) != planted.stamp(before["runbook"]):
-            return Outcome(status="drifted", reason="The runbook was changed after the plan.", after=runbook)
+        if runbook and not planted.same(runbook, before["runbook"]):
+            return Outcome(status="drifted", reason="Another runbook has its name now.", after=runbook)
         now = {
             "jobSchedules": [link for link in links if belongs(link, name)],
             "webhooks": [hook for hook in hooks if belongs(hook, name)],
         }
-        for part in _LISTS:
-            known = {item["id"].lower() for item in before[part]}
-            if any(item["id"].lower() not in known for item in now[part]):
-                return Outcome(status="drifted", reason=f"The runbook got more {part} after the plan.")
+        more = await _more(account, before, now, runbook)
         timers = [s["name"] for s in before["schedules"] if await account.schedule(s["name"])]
         if not (runbook or jobs or timers or any(now.values())):
             return Outcome(status="already_so", reason="It is gone already, with all that started it.")
@@ -133,6 +130,9 @@ class RemoveRunbooks:
                 await account.delete_runbook(name)
         finally:
             _before.forget(azure, account.id)
+        if more:
+            # Whoever planted it may write to it, and hang on it what starts it, at any time.
+            return Outcome(status="done", reason=f"Written to after the plan: {', '.join(more)}.", after=more)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -158,6 +158,20 @@ async def _lists(azure: "Azure", account: Account) -> tuple[list[Json], list[Jso
         return await asyncio.gather(account.job_schedules(), account.webhooks(), account.jobs())
 
     return await _before.get(azure, account.id, read)
+
+
+async def _more(account: Account, before: Json, now: dict[str, list[Json]], runbook: Json | None) -> Json:
+    """What goes with a runbook and is not in the plan's evidence: what hangs on it since, and what it became."""
+    more: Json = {}
+    for part in _LISTS:
+        known = {item["id"].lower() for item in before[part]}
+        if new := [item for item in now[part] if item["id"].lower() not in known]:
+            more[part] = new
+    if runbook and planted.stamp(runbook) != planted.stamp(before["runbook"]):
+        name = runbook["name"]
+        content, draft = await asyncio.gather(account.content(name), account.draft(name))
+        more["runbook"] = {**runbook, "content": content, "draft": draft}
+    return more
 
 
 def _live(jobs: list[Json], runbook: str) -> list[Json]:

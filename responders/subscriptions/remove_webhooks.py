@@ -104,22 +104,28 @@ class RemoveWebhooks:
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         account, before = Account.of(azure, change.resource), change.before
         now = await _there(account, before)
+        more: list[Json] = []
         for collection in ("webhooks", "schedules"):
-            stamps = {item["name"]: planted.stamp(item) for item in before[collection]}
+            then = {item["name"]: item for item in before[collection]}
             for item in now[collection]:
-                if planted.stamp(item) != stamps[item["name"]]:
-                    return Outcome(status="drifted", reason="It was changed after the plan.", after=item)
-        if now["schedules"]:  # its links would go with it
+                if not planted.same(item, then[item["name"]]):
+                    return Outcome(status="drifted", reason="Another one has its name now.", after=item)
+                more += [item] if planted.stamp(item) != planted.stamp(then[item["name"]]) else []
+        if now["schedules"]:  # its links go with it
             name, known = now["schedules"][0]["name"].lower(), {link["id"].lower() for link in before["jobSchedules"]}
             mine = [link for link in await account.job_schedules() if scheduled(link).lower() == name]
-            if any(link["id"].lower() not in known for link in mine):
-                return Outcome(status="drifted", reason="The schedule got more links after the plan.")
+            new = [link for link in mine if link["id"].lower() not in known]
+            now["jobSchedules"] += new
+            more += new
         if not any(now.values()):
             return Outcome(status="already_so", reason="It is gone already.")
         await asyncio.gather(*(account.delete_webhook(hook["name"]) for hook in now["webhooks"]))
         for link in now["jobSchedules"]:
             await account.delete_job_schedule(link["properties"]["jobScheduleId"])
         await asyncio.gather(*(account.delete_schedule(clock["name"]) for clock in now["schedules"]))
+        if more:
+            # Whoever planted it may write to it, and link it, at any time.
+            return Outcome(status="done", reason="It was written to after the plan.", after={"items": more})
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

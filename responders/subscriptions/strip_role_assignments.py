@@ -91,13 +91,17 @@ class StripRoleAssignments:
         if now is None:
             await locks.ensure(azure, held)
             return Outcome(status="already_so", reason="The assignment is gone already.")
-        if _essence(now) != _essence(change.before):
-            return Outcome(status="drifted", reason="The assignment is not what was approved any more.", after=now)
+        if _ends(now) != _ends(change.before):
+            return Outcome(status="drifted", reason="Another assignment has its name now.", after=now)
         if other := await locks.changed(azure, held):
             return Outcome(status="drifted", reason="A lock in the way is another one now.", after=other)
         client = azure.authorization(ResourceId.parse(change.resource).subscription)
         async with locks.lifted(azure, held, []):
             await client.role_assignments.delete_by_id(change.resource)
+        if _essence(now) != _essence(change.before):
+            return Outcome(
+                status="done", reason="Its condition or description was rewritten after the plan.", after=now
+            )
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -157,6 +161,11 @@ def _denied(label: str, change: Change, denial: Json) -> str:
         "to take it. Azure made it for a managed application or a deployment stack: their owner has to change that, or "
         "to take the assignment himself; then run the incident again."
     )
+
+
+def _ends(item: Json) -> tuple[str, ...]:
+    """Who has which role where: the rest of it may be rewritten, and it is the same assignment."""
+    return tuple(str(item["properties"].get(name)).lower() for name in ("principalId", "roleDefinitionId", "scope"))
 
 
 def _essence(item: Json) -> Json:

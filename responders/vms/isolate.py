@@ -80,9 +80,6 @@ class Isolate:
             return Outcome(status="drifted", reason="It is another machine, or has other interfaces now.")
         wanted: Json = change.before["group"]
         cards = await _cards(azure, change)
-        if other := next((c for c in cards if _strange(c, change)), None):
-            reason = f"{other['id']} has another security group than when the plan was made."
-            return Outcome(status="drifted", reason=reason, after={"group": network.group_of(other)})
         group = await network.read(azure, wanted["id"])
         wrong = group is None or not network.same_rules(group, wanted)
         open_ = [c for c in cards if network.group_of(c).lower() != wanted["id"].lower()]
@@ -92,6 +89,10 @@ class Isolate:
             await azure.arm("PUT", wanted["id"], network.VERSION, body={k: v for k, v in wanted.items() if k != "id"})
         for card in open_:
             await network.give(azure, card, wanted["id"])
+        # Whoever is in the machine may open its interfaces by another group: undo gives back the one of before that.
+        if swapped := {card["id"]: network.group_of(card) for card in cards if _strange(card, change)}:
+            reason = f"Since the plan {', '.join(swapped)} had got another security group."
+            return Outcome(status="done", reason=reason, after={"interfaces": swapped})
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

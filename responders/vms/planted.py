@@ -59,10 +59,13 @@ class Kind(NamedTuple):
         now = await _read(azure, change.resource)
         if now is None:
             return Outcome(status="already_so", reason="It is gone already.")
-        if _body(now) != change.before["body"]:
-            return Outcome(status="drifted", reason="It was changed after the plan.", after=_body(now))
+        if _kind(_body(now)) != _kind(change.before["body"]):
+            return Outcome(status="drifted", reason=f"Another {self.called} has its name now.", after=_body(now))
         if _state(now) != "Deleting":
             await commands.delete(azure, change.resource)
+        if _body(now) != change.before["body"]:
+            # By its id: whoever planted it may give it tags, or another script, at any time.
+            return Outcome(status="done", reason="It was written to after the plan.", after=_body(now))
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
@@ -136,6 +139,11 @@ async def _read(azure: "Azure", id_: str) -> Json | None:
 
 def _state(item: Json) -> str:
     return str(item["properties"].get("provisioningState", "Succeeded"))
+
+
+def _kind(body: Json) -> tuple[str, ...]:
+    """What an extension is of: it never changes, unless another one is put in its place."""
+    return tuple(str(body["properties"].get(name)).lower() for name in ("publisher", "type"))
 
 
 def _body(item: Json) -> Json:

@@ -69,12 +69,16 @@ async def test_what_every_account_has_is_nobodys(there: Attacked) -> None:
     assert module.id not in {change.resource for change in (await planned(there, PURGE)).changes}
 
 
-async def test_one_that_was_changed_after_the_plan_stays(there: Attacked) -> None:
+async def test_one_that_is_written_to_after_the_plan_goes_and_another_of_its_name_stays(there: Attacked) -> None:
     change = next(c for c in (await planned(there, REMOVE)).changes if c.resource.endswith("/variables/Endpoint"))
     there.sandbox.clock.advance(timedelta(hours=1))
     found = there.sandbox.world.get(change.resource)
     assert found
-    later = {**found.properties, "lastModifiedTime": there.sandbox.clock.now().isoformat()}
-    there.sandbox.world.put(found.id, {**found.body, "properties": later})
+    now = there.sandbox.clock.now().isoformat()
+    there.sandbox.world.put(found.id, {**found.body, "properties": {**found.properties, "creationTime": now}})
     assert (await applied(there, REMOVE, change)).status == "drifted"
     assert found.id in there.sandbox.world
+    there.sandbox.world.put(found.id, {**found.body, "properties": {**found.properties, "lastModifiedTime": now}})
+    outcome = await applied(there, REMOVE, change)
+    assert (outcome.status, outcome.after["item"]["properties"]["lastModifiedTime"]) == ("done", now)
+    assert found.id not in there.sandbox.world

@@ -192,11 +192,35 @@ async def test_what_somebody_else_took_into_use_fails_with_azures_words(mined: A
     assert "run the incident again" in outcome.reason
 
 
-async def test_what_was_changed_after_the_plan_is_left_alone(mined: Attacked) -> None:
+async def test_tags_that_a_planted_thing_gets_after_the_plan_do_not_save_it(mined: Attacked) -> None:
+    change = of(await planned(mined), DISK)
+    await done(mined, of(await planned(mined), VM))
+    disk = body(mined, DISK)
+    tagged = {**disk.body, "tags": {"mine": "no"}, "properties": {**disk.properties, "networkAccessPolicy": "AllowAll"}}
+    mined.sandbox.world.put(DISK, tagged)
+    outcome = await ACTION.apply(change, mined.azure)
+    assert (outcome.status, outcome.after["definitions"][0]["tags"]) == ("done", {"mine": "no"})
+    assert (await done(mined, change)).status == "already_so"
+
+
+async def test_what_another_one_has_taken_the_place_of_is_left_alone(mined: Attacked) -> None:
+    change = of(await planned(mined), ADDRESS)
+    mined.sandbox.world.get(ADDRESS).stamps["createdAt"] = "2026-03-02T11:11:11Z"  # type: ignore[union-attr]
+    assert (await ACTION.apply(change, mined.azure)).status == "drifted"
+
+
+async def test_a_machine_that_would_take_more_along_than_was_approved_is_left_alone(mined: Attacked) -> None:
+    change = of(await planned(mined), VM)
+    machine = body(mined, VM)
+    storage = machine.properties["storageProfile"]
+    more = {"lun": 9, "createOption": "Attach", "deleteOption": "Delete", "managedDisk": {"id": f"{DISK}-honest"}}
+    storage = {**storage, "dataDisks": [*(storage.get("dataDisks") or ()), more]}
+    mined.sandbox.world.put(VM, {**machine.body, "properties": {**machine.properties, "storageProfile": storage}})
+    assert (await ACTION.apply(change, mined.azure)).status == "drifted"
+
+
+async def test_what_comes_into_a_group_after_the_plan_keeps_it(mined: Attacked) -> None:
     plan = await planned(mined)
-    address = body(mined, ADDRESS)
-    mined.sandbox.world.put(ADDRESS, {**address.body, "tags": {"mine": "no"}})
-    assert (await done(mined, of(plan, ADDRESS))).status == "drifted"
     new = f"{MINERS}/providers/Microsoft.Storage/storageAccounts/stnew"
     mined.sandbox.world.put(new, {"location": "eastus", "properties": {}})
     outcome = await done(mined, of(plan, MINERS))

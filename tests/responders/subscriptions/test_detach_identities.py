@@ -41,14 +41,18 @@ async def test_where_resource_graph_has_no_record_a_person_is_told(there: Attack
     assert any("vm-web-2" in line and "no record" in line for line in plan.by_hand)
 
 
-async def test_one_whose_identities_were_changed_after_the_plan_is_left_alone(there: Attacked) -> None:
+async def test_what_is_attached_after_the_plan_stays_and_saves_nothing(there: Attacked) -> None:
     change = next(c for c in (await planned(there, ACTION)).changes if c.resource == APP)
     found = there.sandbox.world.get(APP)
     assert found
     held = {**found.body["identity"]["userAssignedIdentities"], OTHER: {}}
     body = {**found.body, "identity": {"type": "UserAssigned", "userAssignedIdentities": held}}
     there.sandbox.world.put(APP, body)
-    assert (await applied(there, ACTION, change)).status == "drifted"
+    assert (await applied(there, ACTION, change)).status == "done"
+    left = there.sandbox.world.get(APP)
+    assert left
+    assert OTHER in left.body["identity"]["userAssignedIdentities"]
+    assert (await applied(there, ACTION, change)).status == "already_so"
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,12 @@ async def test_what_was_only_just_activated_is_asked_again(there: Attacked) -> N
         await applied(there, ACTION, change)
 
 
-async def test_what_was_given_for_longer_since_the_plan_is_left_alone(there: Attacked) -> None:
+async def test_what_is_given_for_longer_after_the_plan_goes_too(there: Attacked) -> None:
     change = next(c for c in (await planned(there, ACTION)).changes if c.resource == GIVEN)
     plant(there, GIVEN, endDateTime=None)
 
-    assert (await applied(there, ACTION, change)).status == "drifted"
-    assert GIVEN in there.sandbox.world
+    assert (await applied(there, ACTION, change)).status == "done"
+    assert GIVEN not in there.sandbox.world
 
 
 async def test_a_lock_that_comes_after_the_plan_stops_it_and_says_so(there: Attacked) -> None:

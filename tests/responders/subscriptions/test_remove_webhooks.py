@@ -62,12 +62,14 @@ async def test_one_that_he_deleted_is_for_a_person(there: Attacked) -> None:
     assert "deleted the schedule monthly of aa-ops" in said
 
 
-async def test_a_schedule_that_got_more_links_after_the_plan_is_left_alone(there: Attacked) -> None:
+async def test_a_schedule_of_his_goes_with_the_links_that_it_gets_after_the_plan(there: Attacked) -> None:
     change = next(c for c in (await planned(there, ACTION)).changes if c.resource == QUARTERLY)
     world, more = there.sandbox.world, f"{ACCOUNT}/jobSchedules/4b1e7c90-5d2a-4f83-9a6c-1e0d7b3f5aff"
     link = world.get(ON_HONEST)
     assert link
     properties = {**link.properties, "schedule": {"name": "quarterly"}, "jobScheduleId": more.rpartition("/")[2]}
     world.put(more, {**link.body, "id": more, "properties": properties})
-    assert (await applied(there, ACTION, change)).status == "drifted"
-    assert QUARTERLY in world
+    outcome = await applied(there, ACTION, change)
+    assert (outcome.status, [item["id"] for item in outcome.after["items"]]) == ("done", [more])
+    assert QUARTERLY not in world
+    assert more not in world

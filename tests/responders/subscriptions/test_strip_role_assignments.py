@@ -49,6 +49,16 @@ async def test_what_somebody_else_gave_in_the_window_is_unknown_and_says_his_nam
     assert "by bob@contoso.example, who is no suspect" in change.reasons[0]
 
 
+async def test_a_description_that_he_writes_after_the_plan_saves_nothing(there: Attacked) -> None:
+    change = next(c for c in (await planned(there, ACTION)).changes if c.resource == ON_MACHINE)
+    plant(there, ON_MACHINE, description="needed")
+
+    outcome = await applied(there, ACTION, change)
+
+    assert (outcome.status, outcome.after["properties"]["description"]) == ("done", "needed")
+    assert ON_MACHINE not in there.sandbox.world
+
+
 async def test_a_lock_is_lifted_for_it_and_put_back_as_it_was(there: Attacked) -> None:
     before = there.state()[LOCK.lower()]
     change = next(c for c in (await planned(there, ACTION)).changes if c.resource == IN_GROUP)

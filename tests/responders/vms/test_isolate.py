@@ -54,16 +54,15 @@ async def test_the_public_address_is_named() -> None:
         assert any("pip-web-1 stays" in line for line in plan.kept)
 
 
-async def test_an_interface_that_others_changed_is_left_alone() -> None:
+async def test_another_group_that_an_interface_got_after_the_plan_keeps_nothing_open() -> None:
     async with opened(ACTION) as world:
         (change,) = (await planned(world, ACTION)).changes
         put(world, _cards(world)[1], networkSecurityGroup={"id": "/subscriptions/x/other"})
-        before = world.state()
 
         outcome = await world.until_settled(ACTION.apply, change)
 
-        assert outcome.status == "drifted"
-        assert world.state() == before
+        assert (outcome.status, list(outcome.after["interfaces"].values())) == ("done", ["/subscriptions/x/other"])
+        await world.until_settled(ACTION.verify, change)
 
 
 async def test_undo_leaves_a_group_that_others_gave_meanwhile() -> None:

@@ -66,12 +66,16 @@ async def test_on_a_machine_that_is_off_a_person_has_to_do_it() -> None:
         assert "is deallocated: nothing runs in it" in todo
 
 
-async def test_one_that_was_changed_since_is_left_alone() -> None:
+async def test_one_that_gets_another_script_after_the_plan_goes_and_another_extension_stays() -> None:
     async with opened(EXTENSIONS, EXERCISE) as world:
         (change,) = (await planned(world, EXTENSIONS)).changes
         put(world, change.resource, settings={"commandToExecute": "true"})
         outcome = await EXTENSIONS.apply(change, world.azure)
-        assert outcome.status == "drifted"
+        assert (outcome.status, outcome.after["properties"]["settings"]) == ("done", {"commandToExecute": "true"})
+    async with opened(EXTENSIONS, EXERCISE) as world:
+        (change,) = (await planned(world, EXTENSIONS)).changes
+        put(world, change.resource, publisher="Contoso.Monitoring", type="Agent")
+        assert (await EXTENSIONS.apply(change, world.azure)).status == "drifted"
         assert world.sandbox.world.get(change.resource)
 
 
