@@ -1,13 +1,13 @@
 """Checks a deployment: what it needs, whether it is there, and how to put right what isn't. Reads only.
 
 A check is one function in CHECKS. It gets the deployment and returns what it found; what it may not read, or what does
-not answer, becomes a finding of its own: can't tell, and why. A new check is one more function.
+not answer, becomes a result of its own: can't tell, and why. A new check is one more function.
 """
 
 import json
 
 from playbooks.doctor import defending, delivery, identity, keeping, people, rights
-from playbooks.doctor.finding import Check, Deployment, Finding, can_t_tell
+from playbooks.doctor.check import Check, Deployment, Result, can_t_tell
 from playbooks.doctor.told import text
 from responders.azure import explained
 from responders.errors import CountersignError, Misconfigured, Permanent
@@ -41,9 +41,9 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def examine(deployment: Deployment) -> list[Finding]:
+async def examine(deployment: Deployment) -> list[Result]:
     """Make every check, in their order."""
-    found: list[Finding] = []
+    found: list[Result] = []
     for check in CHECKS:
         try:
             with explained("asking"):
@@ -64,7 +64,7 @@ async def main(identity: str, group: str, left_out: tuple[str, ...] = (), *, as_
     try:
         its = Services(Settings.load())
     except Misconfigured as error:
-        found = [Finding(check="settings", looked_at="app settings", state="broken", why=str(error), fix=_SETTINGS)]
+        found = [Result(check="settings", looked_at="app settings", state="broken", why=str(error), fix=_SETTINGS)]
     else:
         try:
             found = await examine(Deployment(its, identity, group, left_out))

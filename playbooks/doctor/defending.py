@@ -3,7 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
-from playbooks.doctor.finding import Deployment, Finding, broken, ok
+from playbooks.doctor.check import Deployment, Result, broken, ok
 from responders.azure import absent_is_fine
 from responders.ids import ResourceId
 from responders.model import Json
@@ -12,7 +12,7 @@ _SEVERITIES = ("high", "medium", "low")
 _AGAIN = "Deploy infra/protect.bicep in the subscription again."
 
 
-async def plan(deployment: Deployment) -> list[Finding]:
+async def plan(deployment: Deployment) -> list[Result]:
     """Defender's plan for Resource Manager in each subscription."""
     found = []
     for subscription in deployment.settings.subscriptions:
@@ -28,12 +28,12 @@ async def plan(deployment: Deployment) -> list[Finding]:
     return found
 
 
-async def automation(deployment: Deployment) -> list[Finding]:
+async def automation(deployment: Deployment) -> list[Result]:
     """The workflow automation that brings alerts to the Logic App, in each subscription."""
     return [await _automation(deployment, subscription) for subscription in deployment.settings.subscriptions]
 
 
-async def _automation(deployment: Deployment, subscription: str) -> Finding:
+async def _automation(deployment: Deployment, subscription: str) -> Result:
     where = f"workflow automation of {subscription}"
     path = f"/subscriptions/{subscription}/providers/Microsoft.Security/automations"
     every = [one async for one in deployment.its.azure.arm_pages(path, "2019-01-01-preview")]

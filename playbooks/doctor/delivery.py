@@ -1,6 +1,6 @@
 """Whether alerts and people reach the responder."""
 
-from playbooks.doctor.finding import Deployment, Finding, broken, can_t_tell, ok
+from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, ok
 from playbooks.doctor.probe import probe
 from responders.errors import Temporary
 from responders.evidence import Evidence
@@ -13,7 +13,7 @@ _SIGN_IN = {301, 302, 303, 307, 401, 403}
 _NAME_IT = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
 
 
-async def url(deployment: Deployment) -> list[Finding]:
+async def url(deployment: Deployment) -> list[Result]:
     """The responder's address."""
     address = deployment.settings.url.rstrip("/")
     if not address:
@@ -33,7 +33,7 @@ async def url(deployment: Deployment) -> list[Finding]:
     return [broken(url, address, why, fix)]
 
 
-async def event_grid(deployment: Deployment) -> list[Finding]:
+async def event_grid(deployment: Deployment) -> list[Result]:
     """The Event Grid topic, if there is one, and its way to the responder."""
     if not deployment.group:
         return [can_t_tell(event_grid, "The deployment's resource group is not known.", _NAME_IT)]
@@ -41,7 +41,7 @@ async def event_grid(deployment: Deployment) -> list[Finding]:
     return found or [ok(event_grid, "Event Grid topic", "There is none: alerts come by the Logic App alone.")]
 
 
-async def _topic(deployment: Deployment, topic: Json) -> Finding:
+async def _topic(deployment: Deployment, topic: Json) -> Result:
     where = f"topic {topic['name']}"
     state = topic["properties"].get("provisioningState", "Succeeded")
     if state != "Succeeded":
@@ -60,7 +60,7 @@ async def _topic(deployment: Deployment, topic: Json) -> Finding:
     return ok(event_grid, where, "It delivers to on_event, and keeps dead letters.")
 
 
-async def dead_letters(deployment: Deployment) -> list[Finding]:
+async def dead_letters(deployment: Deployment) -> list[Result]:
     """Events that could not be delivered."""
     if not deployment.group:
         return [can_t_tell(dead_letters, "The deployment's resource group is not known.", _NAME_IT)]
@@ -73,7 +73,7 @@ async def dead_letters(deployment: Deployment) -> list[Finding]:
     return [await _letters(deployment, account, container) for account, container in sorted(places)]
 
 
-async def _letters(deployment: Deployment, account: str, container: str) -> Finding:
+async def _letters(deployment: Deployment, account: str, container: str) -> Result:
     azure = deployment.its.azure
     found = await azure.arm("GET", ResourceId.parse(account).text, "2025-06-01")
     place = f"{str(found['properties']['primaryEndpoints']['blob']).rstrip('/')}/{container}"

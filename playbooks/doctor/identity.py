@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from playbooks.doctor.finding import Deployment, Finding, broken, can_t_tell, ok
+from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, ok
 from playbooks.doctor.probe import probe
 from responders import directory
 from responders.azure import segment
@@ -11,7 +11,7 @@ from responders.azure import segment
 _SKEW = timedelta(minutes=5)  # what Entra ID's tokens bear
 
 
-async def signs_in(deployment: Deployment) -> list[Finding]:
+async def signs_in(deployment: Deployment) -> list[Result]:
     """The responder's identity."""
     azure = deployment.its.azure
     own = await azure.own_id()
@@ -31,7 +31,7 @@ async def signs_in(deployment: Deployment) -> list[Finding]:
     return [ok(signs_in, f"identity {found.name} ({id_})")]
 
 
-async def clock(deployment: Deployment) -> list[Finding]:
+async def clock(deployment: Deployment) -> list[Result]:
     """The clock of this machine."""
     said = (await probe(deployment.settings.arm)).headers.get("Date", "")
     if not said:

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from playbooks.doctor.finding import Deployment, Finding, broken, can_t_tell, labels, ok
+from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, labels, ok
 from playbooks.doctor.probe import probe
 from responders.azure import absent_is_fine
 from responders.errors import CountersignError, Temporary
@@ -15,7 +15,7 @@ _STORAGE = "2025-06-01"
 _UNAUTHORIZED = 401
 
 
-async def evidence(deployment: Deployment) -> list[Finding]:
+async def evidence(deployment: Deployment) -> list[Result]:
     """The evidence store."""
     where = f"evidence store {deployment.settings.evidence}"
     try:
@@ -30,7 +30,7 @@ async def evidence(deployment: Deployment) -> list[Finding]:
     return [ok(evidence, where, f"It can be read. Incidents in it: {count}.")]
 
 
-async def immutability(deployment: Deployment) -> list[Finding]:
+async def immutability(deployment: Deployment) -> list[Result]:
     """Whether evidence can be altered or deleted."""
     place = deployment.settings.evidence
     if not place.startswith("https://"):
@@ -63,7 +63,7 @@ async def immutability(deployment: Deployment) -> list[Finding]:
     return [ok(immutability, path, why)]
 
 
-async def vault(deployment: Deployment) -> list[Finding]:
+async def vault(deployment: Deployment) -> list[Result]:
     """The vault for new passwords."""
     place = deployment.settings.vault
     if not place:
@@ -81,7 +81,7 @@ async def vault(deployment: Deployment) -> list[Finding]:
     return [ok(vault, place, "It answers, and asks for a sign-in.")]
 
 
-async def workspace(deployment: Deployment) -> list[Finding]:
+async def workspace(deployment: Deployment) -> list[Result]:
     """The Log Analytics workspace that the Activity Log is streamed to."""
     id_ = deployment.settings.workspace
     if not id_:

@@ -1,6 +1,6 @@
 """The people that the settings name, and what they may do."""
 
-from playbooks.doctor.finding import Deployment, Finding, broken, ok
+from playbooks.doctor.check import Deployment, Result, broken, ok
 from responders import directory, people
 from responders.actions import ACTIONS
 from responders.ids import is_guid
@@ -9,7 +9,7 @@ _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in ev
 _FEWEST = 2  # whose approval an irreversible change needs
 
 
-async def approvers(deployment: Deployment) -> list[Finding]:
+async def approvers(deployment: Deployment) -> list[Result]:
     """Those who are told that something waits for approval."""
     names = deployment.settings.approvers
     gone = await _gone(deployment, names)
@@ -23,7 +23,7 @@ async def approvers(deployment: Deployment) -> list[Finding]:
     return [ok(approvers, where, "All are there and enabled.")]
 
 
-async def owners(deployment: Deployment) -> list[Finding]:
+async def owners(deployment: Deployment) -> list[Result]:
     """Those who are asked where nothing in Azure says who is the owner."""
     names = deployment.settings.owners
     gone = await _gone(deployment, names)
@@ -37,7 +37,7 @@ async def owners(deployment: Deployment) -> list[Finding]:
     return [ok(owners, where, "All are there and enabled.")]
 
 
-async def protected(deployment: Deployment) -> list[Finding]:
+async def protected(deployment: Deployment) -> list[Result]:
     """What is never changed."""
     settings = deployment.settings
     gone = [
@@ -52,7 +52,7 @@ async def protected(deployment: Deployment) -> list[Finding]:
     return [ok(protected, where, "All principals of it are there.")]
 
 
-async def break_glass(deployment: Deployment) -> list[Finding]:
+async def break_glass(deployment: Deployment) -> list[Result]:
     """Whether a Global Administrator is protected."""
     azure = deployment.its.azure
     path = "/roleManagement/directory/roleAssignments"
@@ -67,7 +67,7 @@ async def break_glass(deployment: Deployment) -> list[Finding]:
     return [broken(break_glass, where, why, fix)]
 
 
-async def told(deployment: Deployment) -> list[Finding]:
+async def told(deployment: Deployment) -> list[Result]:
     """Whether anybody hears that something waits."""
     settings = deployment.settings
     if not settings.mail_from and not settings.channels:
@@ -79,7 +79,7 @@ async def told(deployment: Deployment) -> list[Finding]:
     return [ok(told, "mail and channels", "Set." if settings.channels else f"Mails come from {settings.mail_from}.")]
 
 
-async def gates(deployment: Deployment) -> list[Finding]:
+async def gates(deployment: Deployment) -> list[Result]:
     """The gates that the settings choose."""
     chosen, known = deployment.settings.gates, {one.id: one for one in ACTIONS}
     wrong = [f"no action is called {id_}" for id_ in chosen if id_ not in known]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from playbooks.doctor.finding import Check, Deployment, Finding, broken, can_t_tell, labels, ok
+from playbooks.doctor.check import Check, Deployment, Result, broken, can_t_tell, labels, ok
 from responders.actions import ACTIONS, BASE_PERMISSIONS
 from responders.azure import absent_is_fine, odata, segment
 from responders.errors import Permanent
@@ -67,7 +67,7 @@ def allows(permissions: Iterable[Json], right: str, *, data: bool = False) -> bo
     )
 
 
-async def azure_rights(deployment: Deployment) -> list[Finding]:
+async def azure_rights(deployment: Deployment) -> list[Result]:
     """Its rights in each subscription that it guards."""
     found = []
     for subscription in deployment.settings.subscriptions:
@@ -79,7 +79,7 @@ async def azure_rights(deployment: Deployment) -> list[Finding]:
     return found
 
 
-async def vault_rights(deployment: Deployment) -> list[Finding]:
+async def vault_rights(deployment: Deployment) -> list[Result]:
     """Its rights in the vault for new passwords."""
     if not deployment.settings.vault:
         return [ok(vault_rights, "vault", "None is set: no password is reset.")]
@@ -92,7 +92,7 @@ async def vault_rights(deployment: Deployment) -> list[Finding]:
     return [await _judged(vault_rights, deployment, vault["id"], wanted, data=True)]
 
 
-async def evidence_group_rights(deployment: Deployment) -> list[Finding]:
+async def evidence_group_rights(deployment: Deployment) -> list[Result]:
     """Its rights in the resource group for evidence of disks."""
     group = deployment.settings.evidence_group
     if not group:
@@ -101,7 +101,7 @@ async def evidence_group_rights(deployment: Deployment) -> list[Finding]:
     return [await _judged(evidence_group_rights, deployment, group, wanted)]
 
 
-async def graph_consents(deployment: Deployment) -> list[Finding]:
+async def graph_consents(deployment: Deployment) -> list[Result]:
     """Its application permissions in Microsoft Graph."""
     azure = deployment.its.azure
     id_ = deployment.identity or await azure.own_id()
@@ -130,7 +130,7 @@ async def graph_consents(deployment: Deployment) -> list[Finding]:
 
 async def _judged(
     check: Check, deployment: Deployment, scope: str, wanted: Mapping[str, list[str]], *, data: bool = False
-) -> Finding:
+) -> Result:
     """Compare what is wanted at a scope with what is held there."""
     held = await _held(deployment, scope)
     lacking = _lacking(wanted, lambda right: allows(held, right, data=data))

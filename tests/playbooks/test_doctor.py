@@ -14,7 +14,7 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from playbooks import doctor
-from playbooks.doctor.finding import Deployment, Finding
+from playbooks.doctor.check import Deployment, Result
 from playbooks.doctor.rights import allows, covers
 from responders.azure import Azure
 from responders.services import Services
@@ -73,7 +73,7 @@ class Patient:
 
     async def examined(
         self, *, by: str = DORA, whose: str | None = None, group: str = GROUP, left_out: tuple[str, ...] = ()
-    ) -> list[Finding]:
+    ) -> list[Result]:
         settings = Settings.load(self.settings)
         its = Services(settings)
         transport = AioHttpTransport(connection_verify=self.sandbox.ca_file)
@@ -119,7 +119,7 @@ async def patient(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         yield Patient(scene, sandbox, settings)
 
 
-def states(found: list[Finding]) -> dict[str, set[str]]:
+def states(found: list[Result]) -> dict[str, set[str]]:
     return {state: {one.check for one in found if one.state == state} for state in ("broken", "can't tell")}
 
 
@@ -335,9 +335,7 @@ async def test_nothing_is_written(patient: Patient) -> None:
     assert {r.method for r in patient.sandbox.requests if not r.path.endswith("/query")} <= {"GET", "POST"}
 
 
-async def test_a_wrong_setting_is_a_finding(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_wrong_setting_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("COUNTERSIGN_SUBSCRIPTIONS", raising=False)
 
     assert await doctor.main("", "", as_json=True) == 1

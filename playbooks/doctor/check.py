@@ -1,4 +1,4 @@
-"""What a check gets, and what it finds."""
+"""What a check gets, and what it comes to."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from responders.settings import Settings
 State = Literal["ok", "broken", "can't tell"]
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Result(Struct, frozen=True, kw_only=True):
     """What one check found out about one thing."""
 
     check: str
@@ -61,7 +61,7 @@ class Deployment:
         return self.its.azure.arm_pages(f"{ResourceId.parse(resource).text}/{kind}", version)
 
 
-Check = Callable[[Deployment], Awaitable[list[Finding]]]
+Check = Callable[[Deployment], Awaitable[list[Result]]]
 
 
 def name_of(check: Check) -> str:
@@ -69,18 +69,18 @@ def name_of(check: Check) -> str:
     return f"{check.__module__.rpartition('.')[2]}.{check.__name__}"
 
 
-def can_t_tell(check: Check, why: str, fix: str = "") -> Finding:
+def can_t_tell(check: Check, why: str, fix: str = "") -> Result:
     """That something could not be looked at."""
     looked_at = (check.__doc__ or "").partition(".")[0]
-    return Finding(check=name_of(check), looked_at=looked_at, state="can't tell", why=why, fix=fix)
+    return Result(check=name_of(check), looked_at=looked_at, state="can't tell", why=why, fix=fix)
 
 
-def ok(check: Check, looked_at: str, why: str = "") -> Finding:
-    return Finding(check=name_of(check), looked_at=looked_at, state="ok", why=why)
+def ok(check: Check, looked_at: str, why: str = "") -> Result:
+    return Result(check=name_of(check), looked_at=looked_at, state="ok", why=why)
 
 
-def broken(check: Check, looked_at: str, why: str, fix: str) -> Finding:
-    return Finding(check=name_of(check), looked_at=looked_at, state="broken", why=why, fix=fix)
+def broken(check: Check, looked_at: str, why: str, fix: str) -> Result:
+    return Result(check=name_of(check), looked_at=looked_at, state="broken", why=why, fix=fix)
 
 
 def labels(url: str) -> list[str]:
