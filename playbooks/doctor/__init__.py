@@ -5,6 +5,7 @@ not answer, becomes a result of its own: can't tell, and why. A new check is one
 """
 
 import json
+import re
 
 from playbooks.doctor import defending, delivery, identity, keeping, people, rights
 from playbooks.doctor.check import Check, Deployment, Result, can_t_tell
@@ -21,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     identity.clock,
     rights.azure_rights,
     rights.vault_rights,
+    rights.evidence_rights,
     rights.evidence_group_rights,
     rights.graph_consents,
     defending.plan,
@@ -50,8 +52,8 @@ async def examine(deployment: Deployment) -> list[Result]:
                 found += await check(deployment)
         except CountersignError as error:
             # What explains errors has a responder in mind, and how an incident goes on.
-            why = str(error).removeprefix("asking: ").partition(" Give the responder's identity")[0]
-            refused = "Azure answered 403" in why
+            why = re.split(" (?:Give the|The) responder's identity", str(error).removeprefix("asking: "))[0]
+            refused = "Azure answered 403" in why or "store refused" in why
             found.append(can_t_tell(check, why, _AS_READER if refused else ""))
     return found
 
@@ -74,5 +76,8 @@ async def main(identity: str, group: str, left_out: tuple[str, ...] = (), *, as_
     return int(any(one.state == "broken" for one in found))
 
 
-_AS_READER = "Ask as somebody who may read it (Reader there, Global Reader in the directory), and with --identity."
+_AS_READER = (
+    "Ask as somebody who may read it, and with --identity: Reader there, Storage Blob Data Reader for what is kept, "
+    "Global Reader in the directory."
+)
 _SETTINGS = "Correct the setting. What a deployed responder has: az functionapp config appsettings list -g GROUP -n APP"

@@ -83,6 +83,11 @@ def broken(check: Check, looked_at: str, why: str, fix: str) -> Result:
     return Result(check=name_of(check), looked_at=looked_at, state="broken", why=why, fix=fix)
 
 
+def redeployed(parameter: str) -> str:
+    """The way to another value of a setting: what is set by hand, the next deployment takes back."""
+    return f"Deploy infra/main.bicep again, with {parameter}: docs/deploy.md, step 2."
+
+
 def labels(url: str) -> list[str]:
     """The names in a service's URL: of https://<name>.vault.azure.net the first, and the parts of its path."""
     split = urlsplit(url)

@@ -9,7 +9,7 @@ from responders.ids import ResourceId
 from responders.model import Json
 
 _SEVERITIES = ("high", "medium", "low")
-_AGAIN = "Deploy infra/protect.bicep in the subscription again."
+_AGAIN = "Deploy infra/protect.bicep in the subscription again: docs/deploy.md, step 6."
 
 
 async def plan(deployment: Deployment) -> list[Result]:
@@ -44,8 +44,7 @@ async def _automation(deployment: Deployment, subscription: str) -> Result:
     on = [one for one in of_alerts if one["properties"].get("isEnabled", True)]
     if not on:
         names = ", ".join(one["name"] for one in of_alerts)
-        fix = f"Enable it: Defender for Cloud, Workflow automation, {names}; or: {_AGAIN}"
-        return broken(automation, where, f"{names} is disabled.", fix)
+        return broken(automation, where, f"{names} is disabled.", _enable(deployment, of_alerts[0]["id"]))
     troubles = []
     for one in on:
         for action in one["properties"]["actions"]:
@@ -55,6 +54,11 @@ async def _automation(deployment: Deployment, subscription: str) -> Result:
             troubles.append(trouble)
     why, fix = troubles[0]
     return broken(automation, where, why, fix)
+
+
+def _enable(deployment: Deployment, id_: str) -> str:
+    url = f"{deployment.settings.arm}{id_}?api-version=2023-12-01-preview"
+    return f"az rest --method PATCH --url '{url}' --body '{{\"properties\": {{\"isEnabled\": true}}}}'"
 
 
 def _takes_alerts(one: Json, subscription: str) -> bool:
@@ -92,15 +96,18 @@ async def _logic_app(deployment: Deployment, id_: str) -> tuple[str, str] | None
     with absent_is_fine():
         app = await deployment.its.azure.arm("GET", ResourceId.parse(id_).text, "2019-05-01")
     if app is None:
-        return f"Its Logic App {id_} is not there.", "Deploy infra/main.bicep again, then infra/protect.bicep."
+        return (
+            f"Its Logic App {id_} is not there.",
+            "Deploy infra/main.bicep, then infra/protect.bicep: docs/deploy.md.",
+        )
     if app["properties"].get("state", "Enabled") != "Enabled":
-        fix = f"az rest --method POST --url {deployment.settings.arm}{id_}/enable?api-version=2019-05-01"
+        fix = f"az rest --method POST --url '{deployment.settings.arm}{id_}/enable?api-version=2019-05-01'"
         return f"Its Logic App {app['name']} is disabled.", fix
     host = urlsplit(deployment.settings.url).netloc
     said = json.dumps([app["properties"].get("definition"), app["properties"].get("parameters")])
     if not host or host not in said:
         why = f"Its Logic App {app['name']} does not call {deployment.settings.url or 'the responder'}."
-        return why, "Deploy infra/main.bicep again; and set COUNTERSIGN_URL to the responder's address."
+        return why, "Deploy infra/main.bicep again, which writes both it and COUNTERSIGN_URL: docs/deploy.md, step 2."
     return None
 
 

@@ -17,12 +17,19 @@ async def url(deployment: Deployment) -> list[Result]:
     """The responder's address."""
     address = deployment.settings.url.rstrip("/")
     if not address:
-        fix = "Set COUNTERSIGN_URL to the address of the Function App: https://<name>.azurewebsites.net"
+        fix = "Deploy infra/main.bicep again, which writes COUNTERSIGN_URL: docs/deploy.md, step 2."
         return [broken(url, "COUNTERSIGN_URL", "It is not set: mails hold no links.", fix)]
     try:
         status = (await probe(f"{address}/api/incidents")).status
     except Temporary as error:
-        return [broken(url, address, str(error), "See that COUNTERSIGN_URL is right and the Function App runs.")]
+        return [
+            broken(
+                url,
+                address,
+                str(error),
+                "See that COUNTERSIGN_URL is right, and the Function App runs: az functionapp list --output table",
+            )
+        ]
     if status in _SIGN_IN:
         return [ok(url, address, "It answers, and asks for a sign-in.")]
     if status == 200:  # noqa: PLR2004
@@ -48,7 +55,11 @@ async def _topic(deployment: Deployment, topic: Json) -> Result:
         return broken(event_grid, where, f"It is {state}.", "Deploy infra/main.bicep again.")
     every = await _subscriptions(deployment, topic)
     ours = [s for s in every if _target(s).lower().endswith(_FUNCTION)]
-    again = "Deploy the code, then the subscription: infra/eventgrid.bicep (it needs the function to be there)."
+    again = (
+        f"az deployment group create --resource-group {ResourceId.parse(deployment.group).group} "
+        f"--template-file infra/eventgrid.bicep --parameters topicName={topic['name']} "
+        'appName="$COUNTERSIGN_APP" storageName="$COUNTERSIGN_STORAGE"  # needs the code: docs/deploy.md, steps 4 and 5'
+    )
     if not ours:
         return broken(event_grid, where, "No subscription of it leads to the function on_event.", again)
     for one in ours:
@@ -80,10 +91,12 @@ async def _letters(deployment: Deployment, account: str, container: str) -> Resu
     letters = await Evidence.at(place, azure.credential).everything()
     if not letters:
         return ok(dead_letters, place, "There is none.")
-    why = f"{len(letters)} events could not be delivered, the last {letters[-1]}."
+    why = f"Not delivered: {len(letters)}, the last {letters[-1]}. Each has to be handed over, and then deleted:"
+    last = f"--auth-mode login --blob-url {place}/{letters[-1]}"
     fix = (
-        f"Read each (az storage blob download --auth-mode login --file FILE --blob-url {place}/{letters[-1]}), hand "
-        "its alert over (python -m playbooks run FILE), and delete it when that is done."
+        f"az storage blob download {last} --file letter.json\n"
+        "python -m playbooks run letter.json\n"
+        f"az storage blob delete {last}"
     )
     return broken(dead_letters, place, why, fix)
 

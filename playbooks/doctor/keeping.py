@@ -7,6 +7,7 @@ from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, label
 from playbooks.doctor.probe import probe
 from responders.azure import absent_is_fine
 from responders.errors import CountersignError, Temporary
+from responders.ids import ResourceId
 
 if TYPE_CHECKING:
     from responders.model import Json
@@ -21,11 +22,9 @@ async def evidence(deployment: Deployment) -> list[Result]:
     try:
         count = len(await deployment.its.evidence.list("index"))
     except CountersignError as error:
-        fix = (
-            "Give the identity Storage Blob Data Contributor on the container (az role assignment create --assignee-"
-            "object-id OBJECT-ID --assignee-principal-type ServicePrincipal --role 'Storage Blob Data Contributor' "
-            "--scope CONTAINER-ID), and see that COUNTERSIGN_EVIDENCE names one that is there."
-        )
+        if deployment.identity and "store refused" in str(error):
+            raise  # it is somebody else who may not read it
+        fix = "Deploy infra/main.bicep again, which makes it, and writes COUNTERSIGN_EVIDENCE: docs/deploy.md, step 2."
         return [broken(evidence, where, str(error), fix)]
     return [ok(evidence, where, f"It can be read. Incidents in it: {count}.")]
 
@@ -52,9 +51,10 @@ async def immutability(deployment: Deployment) -> list[Result]:
         policy = (await deployment.its.azure.arm("GET", f"{path}/immutabilityPolicies/default", _STORAGE))["properties"]
     days = int(policy.get("immutabilityPeriodSinceCreationInDays") or 0)
     if not (days or kept.get("hasLegalHold")):
+        at = ResourceId.parse(account["id"])
         fix = (
-            f"az storage container immutability-policy create --account-name {account_name} "
-            f"--container-name {container} --period 365"
+            f"az storage container immutability-policy create --subscription {at.subscription} "
+            f"--resource-group {at.group} --account-name {account_name} --container-name {container} --period 365"
         )
         return [broken(immutability, path, "It has no immutability policy: evidence can be altered.", fix)]
     if str(policy.get("state", "")).lower() == "locked":
@@ -89,6 +89,6 @@ async def workspace(deployment: Deployment) -> list[Result]:
     answer = await deployment.its.azure.logs(id_, "AzureActivity | take 1")
     rows = (json.loads(answer)["tables"] if answer else [{"rows": []}])[0]["rows"]
     if not rows:
-        fix = "Stream the Activity Log to it: infra/protect.bicep makes the diagnostic setting of a subscription."
+        fix = "Deploy infra/protect.bicep with its workspaceId, which streams it: docs/deploy.md, step 6."
         return [broken(workspace, f"workspace {id_}", "It can be queried, but holds no activity.", fix)]
     return [ok(workspace, f"workspace {id_}", "It can be queried, and holds activities.")]

@@ -1,6 +1,6 @@
 """The people that the settings name, and what they may do."""
 
-from playbooks.doctor.check import Deployment, Result, broken, ok
+from playbooks.doctor.check import Deployment, Result, broken, ok, redeployed
 from responders import directory, people
 from responders.actions import ACTIONS
 from responders.ids import is_guid
@@ -14,11 +14,12 @@ async def approvers(deployment: Deployment) -> list[Result]:
     names = deployment.settings.approvers
     gone = await _gone(deployment, names)
     where = f"COUNTERSIGN_APPROVERS ({', '.join(names) or 'nobody'})"
-    fix = "Name at least two people by their user principal names, each with the app role Approver, and enabled."
+    fix = redeployed("approvers: at least two people who are enabled, by their user principal names")
+    fix += "\nsh infra/consent.sh role NAME Approver USER  # each of them, once"
     if gone:
         return [broken(approvers, where, f"Not there, or disabled: {', '.join(gone)}.", fix)]
     if len(set(names)) < _FEWEST:
-        why = f"{len(set(names))} of them: a step that needs two approvals could never run, nor if one is a suspect."
+        why = f"{len(set(names))} of them: a step that needs two approvals could never run."
         return [broken(approvers, where, why, fix)]
     return [ok(approvers, where, "All are there and enabled.")]
 
@@ -28,7 +29,7 @@ async def owners(deployment: Deployment) -> list[Result]:
     names = deployment.settings.owners
     gone = await _gone(deployment, names)
     where = f"COUNTERSIGN_OWNERS ({', '.join(names) or 'nobody'})"
-    fix = "Name people by their user principal names; disabled accounts can't answer."
+    fix = redeployed("owners: people who are enabled, by their user principal names")
     if gone:
         return [broken(owners, where, f"Not there, or disabled: {', '.join(gone)}.", fix)]
     if not names:
@@ -47,7 +48,7 @@ async def protected(deployment: Deployment) -> list[Result]:
     ]
     where = f"COUNTERSIGN_PROTECTED ({len(settings.protected)} entries)"
     if gone:
-        fix = "Correct or remove them: what nobody is called protects nobody."
+        fix = redeployed("protectedIds: what nobody is called protects nobody")
         return [broken(protected, where, f"The directory knows no {', '.join(gone)}.", fix)]
     return [ok(protected, where, "All principals of it are there.")]
 
@@ -63,7 +64,7 @@ async def break_glass(deployment: Deployment) -> list[Result]:
     if held & guarded:
         return [ok(break_glass, where, f"{len(held & guarded)} of {len(held)} are protected.")]
     why = f"None is, of {len(held)} that hold the role: a response could lock out those who let others in again."
-    fix = "Add your break-glass accounts to COUNTERSIGN_PROTECTED, by their object ids."
+    fix = redeployed("your break-glass accounts in protectedIds, by their object ids")
     return [broken(break_glass, where, why, fix)]
 
 
@@ -71,10 +72,10 @@ async def told(deployment: Deployment) -> list[Result]:
     """Whether anybody hears that something waits."""
     settings = deployment.settings
     if not settings.mail_from and not settings.channels:
-        fix = "Set COUNTERSIGN_MAIL_FROM to a mailbox, or COUNTERSIGN_CHANNELS to a channel."
+        fix = redeployed("mailFrom, a mailbox, or with channels")
         return [broken(told, "mail and channels", "Neither is set: questions and gates wait unseen.", fix)]
     if settings.mail_from and await _gone(deployment, (settings.mail_from,)):
-        fix = "Set COUNTERSIGN_MAIL_FROM to the user principal name of a mailbox."
+        fix = redeployed("mailFrom: the user principal name of a mailbox")
         return [broken(told, f"mailbox {settings.mail_from}", "The directory knows no such user.", fix)]
     return [ok(told, "mail and channels", "Set." if settings.channels else f"Mails come from {settings.mail_from}.")]
 
@@ -90,7 +91,8 @@ async def gates(deployment: Deployment) -> list[Result]:
     ]
     where = f"COUNTERSIGN_GATES ({len(chosen)} chosen)"
     if wrong:
-        return [broken(gates, where, "; ".join(wrong) + ".", "Correct it: python -m playbooks list shows the actions.")]
+        fix = redeployed("COUNTERSIGN_GATES in settings; python -m playbooks list shows what there is")
+        return [broken(gates, where, "; ".join(wrong) + ".", fix)]
     return [ok(gates, where)]
 
 

@@ -15,6 +15,7 @@ _INFRA = Path(__file__).parents[2] / "infra"
 _VERSION = "2022-04-01"
 _GRAPH = "00000003-0000-0000-c000-000000000000"
 _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
+_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
 # What is done in the group for evidence, and nowhere else: with snapshots all that is done for machines, with locks
 # what keeps them.
 _SNAPSHOTS, _LOCKS, _COLLECTOR = (
@@ -23,6 +24,8 @@ _SNAPSHOTS, _LOCKS, _COLLECTOR = (
     "vms.capture_evidence",
 )
 _SHOWN = 6  # actions that a message names
+_PROTECT = "Deploy infra/protect.bicep there again, with the roles that you want: docs/deploy.md, step 6."
+_MAIN = "Deploy infra/main.bicep again: docs/deploy.md, step 2."
 
 
 def needs(left_out: Collection[str] = ()) -> dict[str, list[str]]:
@@ -75,7 +78,7 @@ async def azure_rights(deployment: Deployment) -> list[Result]:
             who: [r for r in rights if "/" in r and not r.startswith(_SECRETS) and not _of_evidence(who, r)]
             for who, rights in needs(deployment.left_out).items()
         }
-        found.append(await _judged(azure_rights, deployment, f"/subscriptions/{subscription}", wanted))
+        found.append(await _judged(azure_rights, deployment, f"/subscriptions/{subscription}", wanted, _PROTECT))
     return found
 
 
@@ -89,7 +92,21 @@ async def vault_rights(deployment: Deployment) -> list[Result]:
         fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
         return [can_t_tell(vault_rights, f"No vault {name} is to be seen.", fix)]
     wanted = {who: [r for r in rights if r.startswith(_SECRETS)] for who, rights in needs(deployment.left_out).items()}
-    return [await _judged(vault_rights, deployment, vault["id"], wanted, data=True)]
+    return [await _judged(vault_rights, deployment, vault["id"], wanted, _MAIN, data=True)]
+
+
+async def evidence_rights(deployment: Deployment) -> list[Result]:
+    """Its rights to what is in the evidence store."""
+    place = deployment.settings.evidence
+    if not place.startswith("https://"):
+        return [ok(evidence_rights, f"evidence store {place}", "It is a folder: Azure has no rights to give there.")]
+    name = labels(place)[0]
+    account = await deployment.resource("Microsoft.Storage/storageAccounts", name, "2025-06-01")
+    if account is None:
+        fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
+        return [can_t_tell(evidence_rights, f"No storage account {name} is to be seen.", fix)]
+    wanted = {"the responder itself": [f"{_BLOBS}{verb}" for verb in ("read", "write", "add/action")]}
+    return [await _judged(evidence_rights, deployment, account["id"], wanted, _MAIN, data=True)]
 
 
 async def evidence_group_rights(deployment: Deployment) -> list[Result]:
@@ -98,7 +115,7 @@ async def evidence_group_rights(deployment: Deployment) -> list[Result]:
     if not group:
         return [ok(evidence_group_rights, "evidence group", "None is set: nothing is changed on disks.")]
     wanted = {who: [r for r in rights if _of_evidence(who, r)] for who, rights in needs(deployment.left_out).items()}
-    return [await _judged(evidence_group_rights, deployment, group, wanted)]
+    return [await _judged(evidence_group_rights, deployment, group, wanted, _MAIN)]
 
 
 async def graph_consents(deployment: Deployment) -> list[Result]:
@@ -129,7 +146,7 @@ async def graph_consents(deployment: Deployment) -> list[Result]:
 
 
 async def _judged(
-    check: Check, deployment: Deployment, scope: str, wanted: Mapping[str, list[str]], *, data: bool = False
+    check: Check, deployment: Deployment, scope: str, wanted: Mapping[str, list[str]], fix: str, *, data: bool = False
 ) -> Result:
     """Compare what is wanted at a scope with what is held there."""
     held = await _held(deployment, scope)
@@ -137,10 +154,8 @@ async def _judged(
     whose = deployment.identity or "whoever asks"
     if not lacking:
         return ok(check, f"rights of {whose} at {scope}", "All are there.")
-    fix = (
-        "Deploy the roles again (infra/protect.bicep gives them in each subscription), or add to the identity's role: "
-        + ", ".join(sorted(lacking))
-    )
+    if not deployment.identity:
+        fix = f"Unless you asked as the responder, name it: --identity OBJECT-ID. Else: {fix}"
     return broken(check, f"rights of {whose} at {scope}", _told(lacking), fix)
 
 

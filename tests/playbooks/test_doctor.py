@@ -30,6 +30,7 @@ Json = dict[str, Any]
 DORA, GLASS = "dora@contoso.example", "glass@contoso.example"
 SUBSCRIPTION = PROD.rpartition("/")[2]
 PLAN = f"{PROD}/providers/Microsoft.Security/pricings/Arm"
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 WORKSPACE = "6c1d0f5e-3a92-4b7d-8e41-90c2b5d7a3f1"
 
 
@@ -181,7 +182,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
     "the automation is disabled": (
         lambda p: p.change(AUTOMATION, isEnabled=False),
         "defending.automation",
-        "Workflow automation, countersign",
+        "az rest --method PATCH --url 'https://127.0.0.1:",
     ),
     "the Logic App is disabled": (
         lambda p: p.change(deployed.LOGIC_APP, state="Disabled"),
@@ -191,25 +192,30 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
     "the Logic App calls somebody else": (
         lambda p: p.change(deployed.LOGIC_APP, definition=ELSEWHERE),
         "defending.automation",
-        "COUNTERSIGN_URL",
+        "infra/main.bicep",
     ),
     "the Logic App is gone": (lambda p: p.delete(deployed.LOGIC_APP), "defending.automation", "infra/main.bicep"),
     "a right is missing": (
         lambda p: p.without("Countersign Responder (id-countersign)", "Microsoft.Authorization/roleAssignments/delete"),
         "rights.azure_rights",
-        "Microsoft.Authorization/roleAssignments/delete",
+        "infra/protect.bicep",
     ),
     "secrets can't be written": (
         lambda p: p.without(
             "Countersign Secrets (id-countersign)", "Microsoft.KeyVault/vaults/secrets/setSecret/action"
         ),
         "rights.vault_rights",
-        "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+        "infra/main.bicep",
+    ),
+    "evidence can't be written": (
+        lambda p: p.without("Countersign Evidence (id-countersign)", f"{BLOBS}/write"),
+        "rights.evidence_rights",
+        "infra/main.bicep",
     ),
     "evidence of disks can't be made": (
         lambda p: p.without("Countersign Evidence (id-countersign)", "Microsoft.Compute/snapshots/write"),
         "rights.evidence_group_rights",
-        "Microsoft.Compute/snapshots/write",
+        "infra/main.bicep",
     ),
     "a consent is missing": (_no_consent, "rights.graph_consents", "appRoleAssignments --body"),
     "the delivery has failed": (
@@ -233,18 +239,18 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
         "keeping.vault",
         "COUNTERSIGN_VAULT",
     ),
-    "no log is streamed": (_empty_workspace, "keeping.workspace", "diagnostic setting"),
+    "no log is streamed": (_empty_workspace, "keeping.workspace", "workspaceId"),
     "nobody is at the address": (_setting("URL", "http://127.0.0.1:1"), "delivery.url", "COUNTERSIGN_URL"),
-    "there is one approver": (_setting("APPROVERS", "bob@contoso.example"), "people.approvers", "at least two people"),
-    "an approver is disabled": (_disabled("bob@contoso.example"), "people.approvers", "enabled"),
+    "there is one approver": (_setting("APPROVERS", "bob@contoso.example"), "people.approvers", "with approvers"),
+    "an approver is disabled": (_disabled("bob@contoso.example"), "people.approvers", "consent.sh role"),
     "nobody is called that": (
         _setting("PROTECTED", f"{GLASS},nobody@contoso.example"),
         "people.protected",
-        "Correct or remove",
+        "protectedIds",
     ),
-    "no break-glass account is protected": (_setting("PROTECTED", ""), "people.break_glass", "COUNTERSIGN_PROTECTED"),
+    "no break-glass account is protected": (_setting("PROTECTED", ""), "people.break_glass", "protectedIds"),
     "a gate can't be": (_setting("GATES", "users.reset_password=auto"), "people.gates", "python -m playbooks list"),
-    "nobody is told": (_setting("MAIL_FROM", ""), "people.told", "COUNTERSIGN_MAIL_FROM"),
+    "nobody is told": (_setting("MAIL_FROM", ""), "people.told", "mailFrom"),
     "the identity is disabled": (_disabled("identity"), "identity.signs_in", "az ad sp update"),
     "the clock is wrong": (
         lambda p: p.sandbox.clock.set(p.sandbox.clock.now() + timedelta(hours=1)),
@@ -310,7 +316,7 @@ async def test_what_may_not_be_read_can_t_be_told(patient: Patient) -> None:
     found = await patient.examined(by="nora@contoso.example")
 
     unknown = {one.check: one for one in found if one.state == "can't tell"}
-    assert {"defending.plan", "defending.automation", "rights.azure_rights"} <= unknown.keys()
+    assert {"defending.plan", "defending.automation", "rights.azure_rights", "keeping.evidence"} <= unknown.keys()
     assert "AuthorizationFailed" in unknown["defending.plan"].why
     assert "defending.plan" not in states(found)["broken"]
 
