@@ -81,6 +81,12 @@ class ResourceId(msgspec.Struct, frozen=True):
         return self.type.lower() == name.lower()
 
 
+def called(text: str) -> str:
+    """The name of a resource for people to read, also of one whose id can't be taken apart."""
+    id_ = ResourceId.read(text)
+    return id_.name if id_ else text.rstrip("/").rpartition("/")[2][:260]
+
+
 def within(child: str, scope: str) -> bool:
     """Whether the id `child` is `scope` or lies beneath it."""
     child, scope = child.lower(), scope.lower().rstrip("/")

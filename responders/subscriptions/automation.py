@@ -35,7 +35,8 @@ class Account(Struct, frozen=True):
     @classmethod
     def of(cls, azure: "Azure", resource: str) -> "Account":
         """The account that a resource id names, or lies in."""
-        id_ = ResourceId.parse(resource)
+        # What lies in it may have any name; its own nine parts are all that is taken apart.
+        id_ = ResourceId.parse("/".join(resource.split("/")[:9]))
         home = f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}/providers/{ACCOUNT}/{id_.names[0]}"
         return cls(home, id_.group, id_.names[0], azure.automation(id_.subscription))
 
@@ -132,6 +133,12 @@ class Account(Struct, frozen=True):
     async def delete_runbook(self, name: str) -> None:
         with absent_is_fine():
             await self.client.runbook.delete(*self._at, name)
+
+
+def account_name(resource: str) -> str:
+    """The name of the account in which something lies, for people to read: whatever else its id holds."""
+    head = resource.lower().partition("/automationaccounts/")[0]
+    return resource[len(head) + len("/automationaccounts/") :].partition("/")[0]
 
 
 def belongs(item: Json, runbook: str) -> bool:

@@ -11,10 +11,10 @@ from msgspec import Struct
 from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
-from responders.ids import ResourceId, within
+from responders.ids import ResourceId, called, within
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import definition, planted
-from responders.subscriptions.automation import VERSION, Account
+from responders.subscriptions.automation import VERSION, Account, account_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,7 +102,7 @@ class _Look(Struct):
         for deed in planted.deleted(self.case, self.account.id, kind.collection):
             if bool(kind.hidden) != self.shown:
                 self.found.by_hand.append(
-                    f"The suspect deleted the {kind.name} {_name(deed.resource)} of {self.account.name}, which was "
+                    f"The suspect deleted the {kind.name} {called(deed.resource)} of {self.account.name}, which was "
                     "there before. Azure keeps nothing of it: an operator makes it anew."
                 )
 
@@ -110,6 +110,15 @@ class _Look(Struct):
         verdict = planted.judge(self.case, item, kind.collection)
         doubtful = verdict.familiarity != "familiar"
         changed = not doubtful and planted.deeds(self.case, item["id"], f"{kind.collection}/write")
+        if (doubtful or changed) and ResourceId.read(item["id"]) is None:
+            # It can't be asked for; and one of those is not to keep all others from being looked at.
+            if bool(kind.hidden) != self.shown:
+                self.found.by_hand.append(
+                    f"The {kind.name} {item['id'][:300]!r} has a name that is not handled here "
+                    f"({'; '.join(verdict.reasons)}): an operator looks who made it, and deletes it if that was the "
+                    "suspect."
+                )
+            return
         if doubtful or changed:  # a list leaves out some of it
             item = await read(self.azure, item["id"]) or item
             if _all_shown(kind, item) != self.shown:
@@ -134,11 +143,11 @@ class _Look(Struct):
 
     def _change(self, kind: Kind, item: Json, workers: list[Json], verdict: Verdict) -> Change:
         lost = ["who made it, and when", *([kind.hidden] if not self.shown else ())]
-        machines = ", ".join(worker["properties"]["workerName"] for worker in workers)
+        machines = ", ".join(str(worker["properties"].get("workerName") or worker["name"]) for worker in workers)
         return Change(
             action=self.action,
             resource=item["id"],
-            summary=f"delete the {kind.name} {_name(item['id'])} of {self.account.name}"
+            summary=f"delete the {kind.name} {called(item['id'])} of {self.account.name}"
             + (f", with the workers {machines}" if machines else ""),
             reasons=verdict.reasons,
             familiarity=verdict.familiarity,
@@ -205,7 +214,7 @@ def _all_shown(kind: Kind, item: Json) -> bool:
 
 
 def _said(kind: Kind, item: Json, because: str) -> str:
-    what = f"the {kind.name} {_name(item['id'])} of {ResourceId.parse(item['id']).names[0]}"
+    what = f"the {kind.name} {called(item['id'])} of {account_name(item['id'])}"
     if because:
         return f"{what}: changed by the suspect, but {because}"
     version = item["properties"].get("version")
@@ -214,7 +223,3 @@ def _said(kind: Kind, item: Json, because: str) -> str:
         f"The suspect wrote {what}, which was there before.{now} Azure keeps nothing of what it was: an operator sets "
         "it anew, or imports it from its source."
     )
-
-
-def _name(id_: str) -> str:
-    return ResourceId.parse(id_).name

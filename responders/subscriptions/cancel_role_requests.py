@@ -35,12 +35,15 @@ class CancelRoleRequests:
         scope = f"/subscriptions/{subject.id}"
         lists = await asyncio.gather(*(pim.listed(azure, what, scope) for what in pim.REQUESTS.values()))
         changes, kept = list[Change](), list[str]()
-        for request in (r for found in lists for r in found if _waits(r) and within(r["properties"]["scope"], scope)):
+        for request in (
+            r for found in lists for r in found if _waits(r) and within(str(r["properties"].get("scope")), scope)
+        ):
             p = request["properties"]
-            at = datetime.fromisoformat(p["createdOn"])
+            asked, whom = p.get("requestorId"), str(p.get("principalId") or "")
+            at = datetime.fromisoformat(p["createdOn"]) if p.get("createdOn") else None
             deed = case.did(f"{request['type']}/write", request["id"])
-            verdict = familiarity.judge(case, p["requestorId"], at, deed, thing=request["id"], holder=p["principalId"])
-            theirs = case.suspect(p["requestorId"]) or case.suspect(p["principalId"])
+            verdict = familiarity.judge(case, asked, at, deed, thing=request["id"], holder=whom)
+            theirs = case.suspect(asked) or case.suspect(whom)
             if verdict.familiarity == "familiar" or not theirs:
                 kept += [f"{_title(request)}: {'; '.join(verdict.reasons)}"] if theirs else []
                 continue
@@ -50,7 +53,7 @@ class CancelRoleRequests:
                 summary=f"cancel {_title(request)}",
                 reasons=verdict.reasons,
                 before=request,
-                principals=tuple(dict.fromkeys((p["principalId"], p["requestorId"]))),
+                principals=tuple(dict.fromkeys(filter(None, (whom, asked)))),
                 lasting=_LASTING,
                 familiarity=verdict.familiarity,
             )
@@ -91,13 +94,14 @@ def _client(azure: "Azure", change: Change) -> Any:
 
 
 def _waits(request: Json) -> bool:
-    status = str(request["properties"]["status"])
+    status = str(request["properties"].get("status"))
     return status.startswith("Pending") and status != "PendingRevocation"
 
 
 def _title(request: Json) -> str:
     p = request["properties"]
     known = p.get("expandedProperties") or {}
-    role = (known.get("roleDefinition") or {}).get("displayName") or p["roleDefinitionId"]
-    who = (known.get("principal") or {}).get("displayName") or p["principalId"]
-    return f"the request ({p['requestType']}) for {role} on {p['scope']} of {who}, which waits ({p['status']})"
+    role = (known.get("roleDefinition") or {}).get("displayName") or p.get("roleDefinitionId")
+    who = (known.get("principal") or {}).get("displayName") or p.get("principalId")
+    kind, scope = p.get("requestType"), p.get("scope")
+    return f"the request ({kind}) for {role} on {scope} of {who}, which waits ({p.get('status')})"

@@ -56,7 +56,7 @@ def born(body: Json) -> Json:
 
 def taken_along(body: Json) -> set[str]:
     """The ids, in lower case, of what Azure deletes with a machine."""
-    if str(body["type"]).lower() != VM:
+    if str(body.get("type")).lower() != VM:
         return set()
     return {id_ for id_, _, along in disks(body) if along} | {id_ for id_, along in interfaces(body) if along}
 
@@ -82,7 +82,7 @@ def same(now: Json, before: Json) -> bool:
     """
     if mark := born(before):
         return born(now) == mark and taken_along(now) <= taken_along(before)
-    then, now = essence(before), essence(evidence(now))
+    then, now = essence(before), essence({"type": before["type"], **evidence(now)})
     return {**then, "tags": None} == {**now, "tags": None}
 
 
@@ -159,7 +159,7 @@ def disks(body: Json) -> Iterator[tuple[str, str, bool]]:
 def interfaces(body: Json) -> Iterator[tuple[str, bool]]:
     """A machine's network interfaces, and whether each is deleted with the machine."""
     for nic in ((body.get("properties") or {}).get("networkProfile") or {}).get("networkInterfaces") or ():
-        yield str(nic["id"]).lower(), (nic.get("properties") or {}).get("deleteOption") == "Delete"
+        yield str(nic.get("id")).lower(), (nic.get("properties") or {}).get("deleteOption") == "Delete"
 
 
 def mentions(value: Any) -> Iterator[str]:

@@ -46,6 +46,11 @@ class Found(Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         return self.id.key
 
+    @property
+    def head(self) -> Json:
+        """What every definition begins with."""
+        return {"id": self.id.text, "name": self.id.name, "type": self.type}
+
 
 async def resources(azure: "Azure", subscription: str) -> tuple[list[Found], list[Json]]:
     """All resources of a subscription (GET /subscriptions/{id}/resources); apart, those with ids that can't be read.
@@ -117,7 +122,9 @@ async def bodies(azure: "Azure", found: Iterable[Found]) -> tuple[dict[str, tupl
             try:
                 with explained(f"reading {item.id.text}"):
                     known = await version(azure, item.id)
-                    return item.key, known, await read(azure, item.id.text, known)
+                    body = await read(azure, item.id.text, known)
+                    # Some providers leave out of their answer what was asked for.
+                    return item.key, known, body and {**item.head, **body}
             except Permanent as error:
                 refused.append(str(error))
                 return item.key, "", None

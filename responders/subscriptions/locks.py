@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from responders.azure import absent_is_fine
-from responders.ids import ResourceId, within
+from responders.ids import ResourceId, called, within
 from responders.model import Json
 
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ _turns: "WeakKeyDictionary[Azure, dict[str, asyncio.Lock]]" = WeakKeyDictionary(
 
 
 async def read(azure: "Azure", scope: str) -> list[Json]:
-    """All locks at, above and beneath a scope."""
-    return [lock async for lock in azure.arm_pages(f"{scope}/providers/{_TYPE}", _VERSION)]
+    """All locks at, above and beneath a scope, but for those on things with names that we don't handle.
+
+    Whatever such a lock is in the way of, Azure's refusal names it; and nobody is to stop all else by one.
+    """
+    found = [lock async for lock in azure.arm_pages(f"{scope}/providers/{_TYPE}", _VERSION)]
+    return [lock for lock in found if ResourceId.read(lock["id"])]
 
 
 def scope_of(lock: Json) -> str:
@@ -33,7 +37,7 @@ def scope_of(lock: Json) -> str:
 
 
 def label(lock: Json) -> str:
-    return f"the lock {lock['name']} ({lock['properties']['level']}) of {ResourceId.parse(scope_of(lock)).name}"
+    return f"the lock {lock['name']} ({lock['properties']['level']}) of {called(scope_of(lock))}"
 
 
 def in_the_way(locks: Iterable[Json], ids: Iterable[str]) -> tuple[list[Json], list[Json]]:

@@ -38,8 +38,8 @@ async def listed(azure: "Azure", what: str, scope: str, only: str | None = None)
 def ends(entry: Json) -> tuple[str, str, str]:
     """Who has which role where: what a schedule, a request and a role assignment have in common."""
     properties = entry["properties"]
-    role = str(properties["roleDefinitionId"]).lower().rpartition("/")[2]
-    return str(properties["scope"]).lower().rstrip("/"), role, str(properties["principalId"]).lower()
+    role = str(properties.get("roleDefinitionId")).lower().rpartition("/")[2]
+    return str(properties.get("scope")).lower().rstrip("/"), role, str(properties.get("principalId")).lower()
 
 
 def managed(schedule: Json) -> bool:

@@ -176,8 +176,10 @@ def _groups(case: Case, subscription: str, strangers: list[Principal]) -> list[s
         if one.suspect and (delegated or {one.caller.lower(), one.name.lower()} & names):
             resource = one.resource.split("/")
             head = ["", "subscriptions", subscription, "resourcegroups"]
-            if len(resource) > 4 and [p.lower() for p in resource[:4]] == head:  # noqa: PLR2004
-                groups.setdefault(resource[4].lower(), ResourceId.parse("/".join(resource[:5])).text)
+            # Of a write that failed, the log has whatever was asked for.
+            group = ResourceId.read("/".join(resource[:5])) if [p.lower() for p in resource[:4]] == head else None
+            if group and group.group:
+                groups.setdefault(group.group.lower(), group.text)
     return list(groups.values())[:_GROUPS]
 
 

@@ -123,13 +123,14 @@ def _judge(case: Case, kind: Kind, schedule: Json, requests: Iterable[Json], own
     """Judge by the newest request that gave it; by one of ours, which put it back, only where there is no other."""
     properties = schedule["properties"]
     giving = [r for r in requests if pim.ends(r) == pim.ends(schedule) and _kind(r) in _GIVING and _granted(r)]
-    giving.sort(key=lambda r: str(r["properties"]["createdOn"]), reverse=True)
-    request = next((r for r in giving if str(r["properties"]["requestorId"]).lower() != own), None)
+    giving.sort(key=lambda r: str(r["properties"].get("createdOn") or ""), reverse=True)
+    request = next((r for r in giving if str(r["properties"].get("requestorId")).lower() != own), None)
     made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
     if request is None or made is None or made < case.since:
-        maker = giving[0]["properties"]["requestorId"] if giving else None
+        maker = giving[0]["properties"].get("requestorId") if giving else None
         return familiarity.judge(case, maker, made, thing=schedule["id"], holder=properties["principalId"])
-    maker, at = request["properties"]["requestorId"], datetime.fromisoformat(request["properties"]["createdOn"])
+    maker = request["properties"].get("requestorId")
+    at = _moment(request) or made
     deed = case.did(f"{pim.TYPES[kind]}/write", request["id"])
     return familiarity.judge(case, maker, at, deed, thing=schedule["id"], holder=properties["principalId"])
 
@@ -137,11 +138,15 @@ def _judge(case: Case, kind: Kind, schedule: Json, requests: Iterable[Json], own
 def _extended(case: Case, schedule: Json, requests: Iterable[Json]) -> str:
     """What to do about an older one that a suspect made last longer in the window; "" where none did."""
     for request in requests:
-        p = request["properties"]
-        at = datetime.fromisoformat(p["createdOn"])
-        who = case.suspect(p["requestorId"], at)
-        longer = _kind(request) in _LONGER and _granted(request)
-        if who and at >= case.since and longer and pim.ends(request) == pim.ends(schedule):
+        if _kind(request) not in _LONGER or not _granted(request) or pim.ends(request) != pim.ends(schedule):
+            continue
+        at, asked = _moment(request), request["properties"].get("requestorId")
+        if at is None or not asked:
+            return (
+                "it was made to last longer, and Azure does not say when, or who asked: an Owner has to look at that."
+            )
+        who = case.suspect(asked, at)
+        if who and at >= case.since:
             until = schedule["properties"].get("endDateTime") or "for ever"
             return (
                 f"the suspect {who.upn or who.name or who.id} asked {utc(at)} to have it last longer "
@@ -221,6 +226,11 @@ def _title(kind: Kind, schedule: Json, whom: str = "") -> str:
 
 def _essence(schedule: Json) -> Json:
     return {name: schedule["properties"][name] for name in _KEPT if schedule["properties"].get(name) is not None}
+
+
+def _moment(request: Json) -> datetime | None:
+    at = request["properties"].get("createdOn")
+    return datetime.fromisoformat(at) if at else None
 
 
 def _kind(request: Json) -> str:

@@ -2,11 +2,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.ids import ResourceId
 from responders.memo import Memo
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import planted, recreate_runbook
-from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, belongs, live, scheduled
+from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, account_name, belongs, live, scheduled
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -189,7 +188,7 @@ def _change(action: str, runbook: Json, verdict: Verdict, before: Json) -> Chang
     lasting = ["who made it, and when"]
     lasting += ["a webhook's secret URL: it gets a new one"] if before["webhooks"] else []
     lasting += ["the stopped jobs: they are not run again"] if before["jobs"] else []
-    account = ResourceId.parse(runbook["id"]).names[0]
+    account = account_name(runbook["id"])
     return Change(
         action=action,
         resource=runbook["id"],

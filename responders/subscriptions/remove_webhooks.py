@@ -3,10 +3,10 @@ from typing import TYPE_CHECKING
 
 from responders import familiarity
 from responders.errors import Temporary
-from responders.ids import ResourceId
+from responders.ids import called
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import planted, recreate_runbook
-from responders.subscriptions.automation import ACCOUNT, Account, belongs, scheduled
+from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs, scheduled
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -94,7 +94,7 @@ class RemoveWebhooks:
         return Change(
             action=self.id,
             resource=item["id"],
-            summary=f"delete the {what} {name} of {ResourceId.parse(item['id']).names[0]}{of}",
+            summary=f"delete the {what} {name} of {account_name(item['id'])}{of}",
             reasons=verdict.reasons,
             familiarity=verdict.familiarity,
             before=before,
@@ -154,7 +154,7 @@ def _runbook(item: Json, *, lower: bool = True) -> str:
 
 
 def _changed(collection: str, item: Json, because: str) -> str:
-    what = f"the {_CALLED[collection]} {item['name']} of {ResourceId.parse(item['id']).names[0]}"
+    what = f"the {_CALLED[collection]} {item['name']} of {account_name(item['id'])}"
     if because:
         return f"{what}: changed by the suspect, but {because}"
     return (
@@ -164,8 +164,5 @@ def _changed(collection: str, item: Json, because: str) -> str:
 
 
 def _deleted(collection: str, resource: str) -> str:
-    id_ = ResourceId.parse(resource)
-    return (
-        f"The suspect deleted the {_CALLED[collection]} {id_.name} of {id_.names[0]}, which was there before. Azure "
-        "keeps nothing of it: an operator makes it anew."
-    )
+    what = f"the {_CALLED[collection]} {called(resource)} of {account_name(resource)}"
+    return f"The suspect deleted {what}, which was there before. Azure keeps nothing of it: an operator makes it anew."

@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from responders import familiarity
 from responders.errors import Temporary
-from responders.ids import ResourceId
+from responders.ids import ResourceId, called
 from responders.model import Case, Change, Finding, Json, Outcome, Plan
 from responders.subscriptions import planted, runbook_content
-from responders.subscriptions.automation import ACCOUNT, Account, belongs
+from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -171,26 +171,25 @@ def _name(change: Change) -> str:
 
 
 def _unknown(runbook: str, content: str, deed: Finding) -> str:
-    id_ = ResourceId.parse(runbook)
+    name = f"{called(runbook)} of {account_name(runbook)}"
     return (
-        f"The suspect may have changed what the runbook {id_.name} of {id_.names[0]} runs ({deed.reason}, "
-        f"{utc(deed.at)}), and Azure has no job from before that which would tell what it was. Its "
-        f"script now has SHA-256 {digest(content)}. An operator keeps it, and publishes the script from its source."
+        f"The suspect may have changed what the runbook {name} runs ({deed.reason}, {utc(deed.at)}), and Azure has no "
+        "job from before that which would tell what it was. Its script now has SHA-256 "
+        f"{digest(content)}. An operator keeps it, and publishes the script from its source."
     )
 
 
 def _never_published(runbook: str, draft: str, deed: Finding) -> str:
-    id_ = ResourceId.parse(runbook)
     return (
-        f"The suspect changed the draft of the runbook {id_.name} of {id_.names[0]} ({utc(deed.at)}), "
+        f"The suspect changed the draft of the runbook {called(runbook)} of {account_name(runbook)} ({utc(deed.at)}), "
         "which was never published, so Azure has nothing of what it was. "
         f"It now has SHA-256 {digest(draft)}. An operator compares it with what it should be."
     )
 
 
 def _deleted(deed: Finding) -> str:
-    id_ = ResourceId.parse(deed.resource)
+    name = f"{called(deed.resource)} of {account_name(deed.resource)}"
     return (
-        f"The suspect deleted the runbook {id_.name} of {id_.names[0]} ({utc(deed.at)}), which was there "
-        "before. Azure keeps it for 29 days: an operator restores it (listDeletedRunbooks, and Microsoft's script)."
+        f"The suspect deleted the runbook {name} ({utc(deed.at)}), which was there before. Azure keeps it for 29 days: "
+        "an operator restores it (listDeletedRunbooks, and Microsoft's script)."
     )

@@ -32,6 +32,7 @@ class RevokeDiskAccess:
             here = finding.resource.lower().startswith(f"/subscriptions/{subject.id.lower()}/")
             if finding.suspect and finding.outcome != "failed" and finding.operation.lower() in _OPENED and here:
                 deeds.setdefault(finding.resource.lower(), finding)
+        odd = [deeds.pop(key) for key in list(deeds) if ResourceId.read(key) is None]
         room = asyncio.Semaphore(inventory.AT_ONCE)
 
         async def look(deed: Finding) -> tuple[Finding, Json | None]:
@@ -50,7 +51,18 @@ class RevokeDiskAccess:
             else:
                 changes.append(_change(deed, id_, verdict.familiarity, verdict.reasons, state))
         reason = "" if changes else f"Of {len(deeds)} exports of disks that the suspects began none is open."
-        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+        by_hand = (
+            f"{deed.resource[:300]!r} has a name not handled here: a Contributor ends its export if it is open."
+            for deed in odd
+        )
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            by_hand=tuple(by_hand),
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         if not _open(_state(await inventory.read(azure, change.resource, _VERSION))):

@@ -8,7 +8,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
 from responders.subscriptions import planted, restore_runbooks
-from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, belongs, live
+from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, account_name, belongs, live
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -115,7 +115,7 @@ def _change(resource: str, what: str, verdict: Verdict, job: Json) -> Change:
     return Change(
         action=StopJobs.id,
         resource=resource,
-        summary=f"stop {what} of {ResourceId.parse(resource).names[0]}",
+        summary=f"stop {what} of {account_name(resource)}",
         reasons=verdict.reasons,
         familiarity=verdict.familiarity,
         before={name: job[name] for name in kept if job.get(name) is not None},

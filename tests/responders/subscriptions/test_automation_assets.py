@@ -62,6 +62,17 @@ async def test_one_that_he_deleted_is_told_once(there: Attacked) -> None:
     assert len([line for plan in plans for line in plan.by_hand if "Zone" in line]) == 1
 
 
+async def test_one_with_a_name_that_is_not_handled_is_told_and_keeps_no_other_from_going(there: Attacked) -> None:
+    odd, found = f"{ACCOUNT}/credentials/it's", there.sandbox.world.get(f"{ACCOUNT}/credentials/backup")
+    assert found
+    there.sandbox.world.put(odd, {**found.body, "id": odd, "name": "it's"})
+
+    plan = await planned(there, PURGE)
+
+    assert f"{ACCOUNT}/credentials/backup" in {change.resource for change in plan.changes}
+    assert [odd in line for line in plan.by_hand if "not handled" in line] == [True]
+
+
 async def test_what_every_account_has_is_nobodys(there: Attacked) -> None:
     module = there.sandbox.world.get(f"{ACCOUNT}/modules/Az.Accounts")
     assert module

@@ -355,6 +355,15 @@ async def test_one_thing_with_a_name_that_we_do_not_handle_does_not_save_all_oth
     assert [odd in line for line in plan.by_hand] == [True]
 
 
+async def test_a_lock_on_a_thing_with_a_name_that_we_do_not_handle_stops_nothing(locked: Attacked) -> None:
+    odd = f"{DATA}/providers/Microsoft.Insights/metricAlerts/CPU [prod]"
+    locked.sandbox.world.put(odd, {"location": "global", "properties": {}})
+    kind = "Microsoft.Authorization/locks"
+    locked.sandbox.world.put(f"{odd}/providers/{kind}/keep", {"type": kind, "properties": {"level": "CanNotDelete"}})
+
+    assert (await done(locked, of(await planned(locked), STORE))).status == "done"
+
+
 async def test_one_thing_of_a_type_that_nobody_knows_does_not_save_all_others(mined: Attacked) -> None:
     odd, made = f"{MINERS}/providers/Microsoft.Insights/oddities/odd", mined.case.until.isoformat()
     thing = mined.sandbox.world.put(odd, {"location": "global", "properties": {}})

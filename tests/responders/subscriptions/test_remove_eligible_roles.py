@@ -140,6 +140,20 @@ async def test_a_request_that_waits_is_canceled_and_the_old_right_stays() -> Non
         assert (await CANCEL.undo(change, there.azure)).status == "failed"
 
 
+async def test_a_request_of_which_azure_says_little_does_not_keep_the_others_from_being_looked_at() -> None:
+    async with attacked(EXERCISE, CANCEL.permissions + ACTION.permissions) as there:
+        world = there.sandbox.world
+        wanted = [c.resource for c in (await planned(there, ACTION)).proposed]
+        for kind in ("roleEligibilityScheduleRequests", "roleAssignmentScheduleRequests"):
+            for request in list(world.list(f"Microsoft.Authorization/{kind}")):
+                bare = {k: v for k, v in request.properties.items() if k not in {"createdOn", "requestorId"}}
+                world.put(request.id, {**request.body, "properties": bare})
+
+        (change,) = (await planned(there, CANCEL)).changes
+        assert (change.resource, change.familiarity) == (WAITING, "unknown")
+        assert set(wanted) <= {c.resource for c in (await planned(there, ACTION)).changes}
+
+
 async def test_one_that_was_decided_since_is_no_request_any_more() -> None:
     async with attacked(EXERCISE, CANCEL.permissions) as there:
         [change] = (await planned(there, CANCEL)).proposed

@@ -62,6 +62,22 @@ async def test_one_that_he_deleted_is_for_a_person(there: Attacked) -> None:
     assert "deleted the schedule monthly of aa-ops" in said
 
 
+async def test_one_with_a_name_that_is_not_handled_keeps_no_other_from_going(there: Attacked) -> None:
+    gone = deed(there, "schedules/delete", f"{ACCOUNT}/schedules/it's <b>")
+    hook = there.sandbox.world.get(PLANTED)
+    assert hook
+    odd = f"{ACCOUNT}/webhooks/it's"
+    there.sandbox.world.put(odd, {**hook.body, "id": odd, "name": "it's"})
+
+    plan = await planned(there, ACTION, findings=(*there.case.findings, gone))
+
+    changes = {change.resource: change for change in plan.changes}
+    assert PLANTED in changes
+    assert (await applied(there, ACTION, changes[odd])).status == "done"
+    assert odd not in there.sandbox.world
+    assert any("deleted the schedule it's <b> of aa-ops" in line for line in plan.by_hand)
+
+
 async def test_a_schedule_of_his_goes_with_the_links_that_it_gets_after_the_plan(there: Attacked) -> None:
     change = next(c for c in (await planned(there, ACTION)).changes if c.resource == QUARTERLY)
     world, more = there.sandbox.world, f"{ACCOUNT}/jobSchedules/4b1e7c90-5d2a-4f83-9a6c-1e0d7b3f5aff"
