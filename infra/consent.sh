@@ -99,8 +99,9 @@ grant() {
   proven=$(call GET "applications/$id/federatedIdentityCredentials" | jq -r '[.value[] | select(.name == "sign-in")] | length')
   if [ "$proven" = 0 ]; then
     issuer="$login/$(az account show --query tenantId --output tsv)/v2.0"
-    body=$(jq -nc --arg issuer "$issuer" --arg who "$COUNTERSIGN_SIGN_IN_PRINCIPAL_ID" \
-      '{name: "sign-in", issuer: $issuer, subject: $who, audiences: ["api://AzureADTokenExchange"]}')
+    audience=$(jq -er --arg cloud "$(az cloud show --query name --output tsv)" '.[$cloud].tokenExchange' "$here/clouds.json")
+    body=$(jq -nc --arg issuer "$issuer" --arg who "$COUNTERSIGN_SIGN_IN_PRINCIPAL_ID" --arg audience "$audience" \
+      '{name: "sign-in", issuer: $issuer, subject: $who, audiences: [$audience]}')
     call POST "applications/$id/federatedIdentityCredentials" "$body" >/dev/null
   fi
   give "$COUNTERSIGN_SENDER_PRINCIPAL_ID" "$own" "$(jq -r .sender "$here/application.json")"

@@ -27,6 +27,8 @@ param groups array = [
   'destroyer'
 ]
 
+var clouds = loadJsonContent('clouds.json')
+var cloudName = environment().name
 var registration = loadJsonContent('application.json')
 var permissions = loadJsonContent('graph-permissions.json')
 var reader = contains(groups, 'reader') ? permissions.reader : []
@@ -58,7 +60,7 @@ resource principal 'Microsoft.Graph/servicePrincipals@v1.0' = {
 resource proof 'Microsoft.Graph/applications/federatedIdentityCredentials@v1.0' = if (!empty(signInPrincipalId)) {
   name: '${application.uniqueName}/sign-in'
   audiences: [
-    'api://AzureADTokenExchange'
+    clouds[cloudName].tokenExchange
   ]
   issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
   subject: signInPrincipalId

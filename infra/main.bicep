@@ -160,17 +160,6 @@ module identities 'modules/identities.bicep' = {
   }
 }
 
-module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'network'
-  scope: group
-  params: {
-    token: token
-    location: location
-    tags: allTags
-    ranges: addressRanges
-  }
-}
-
 module monitoring 'modules/monitoring.bicep' = {
   name: 'monitoring'
   scope: group
@@ -238,15 +227,14 @@ module vault 'modules/vault.bicep' = {
   }
 }
 
-module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
-  name: 'endpoints'
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
   scope: group
   params: {
     token: token
     location: location
     tags: allTags
-    networkId: privateNetwork ? network.outputs.networkId : ''
-    subnetId: privateNetwork ? network.outputs.endpointSubnetId : ''
+    ranges: addressRanges
     storageId: storage.outputs.id
     evidenceId: evidence.outputs.id
     vaultId: vault.outputs.id
@@ -310,32 +298,20 @@ module app 'modules/app.bicep' = {
   }
 }
 
-module topic 'modules/topic.bicep' = {
-  name: 'topic'
+module delivery 'modules/delivery.bicep' = {
+  name: 'delivery'
   scope: group
   params: {
     token: token
     location: location
     tags: allTags
-    storageName: storage.outputs.name
-    deadLetters: storage.outputs.deadLetters
+    senderId: identities.outputs.senderId
     senderPrincipalId: identities.outputs.senderPrincipalId
-    workspaceId: monitoring.outputs.workspaceId
-  }
-}
-
-module workflow 'modules/workflow.bicep' = {
-  name: 'workflow'
-  scope: group
-  params: {
-    token: token
-    location: location
-    tags: allTags
-    identityId: identities.outputs.senderId
     functionUrl: '${app.outputs.url}/api/alerts'
     audience: signInClientId
-    topicUrl: topic.outputs.url
     topicAudience: cloud.eventGrid
+    storageName: storage.outputs.name
+    deadLetters: storage.outputs.deadLetters
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -348,8 +324,8 @@ module failures 'modules/failures.bicep' = {
     location: location
     tags: allTags
     mails: failureMails
-    workflowId: workflow.outputs.id
-    topicId: topic.outputs.id
+    workflowId: delivery.outputs.workflowId
+    topicId: delivery.outputs.topicId
     insightsId: monitoring.outputs.insightsId
     vaultId: vault.outputs.id
   }
@@ -390,13 +366,13 @@ output COUNTERSIGN_SENDER_PRINCIPAL_ID string = identities.outputs.senderPrincip
 output COUNTERSIGN_SIGN_IN_PRINCIPAL_ID string = identities.outputs.signInPrincipalId
 
 @description('Resource id of the Logic App: what protect.bicep sends alerts to.')
-output COUNTERSIGN_WORKFLOW_ID string = workflow.outputs.id
+output COUNTERSIGN_WORKFLOW_ID string = delivery.outputs.workflowId
 
 @description('Resource id of the own workspace: what protect.bicep can stream the Activity Log to.')
 output COUNTERSIGN_WORKSPACE_ID string = monitoring.outputs.workspaceId
 
 @description('Name of the Event Grid topic: what eventgrid.bicep subscribes the function to.')
-output COUNTERSIGN_TOPIC string = topic.outputs.name
+output COUNTERSIGN_TOPIC string = delivery.outputs.topicName
 
 @description('Name of the storage account that dead letters are kept in.')
 output COUNTERSIGN_STORAGE string = storage.outputs.name

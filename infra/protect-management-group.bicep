@@ -1,5 +1,6 @@
 // All subscriptions beneath a management group, also those that come later: roles are inherited, and policies switch the
-// plan on, make the automation and stream the Activity Log in each. Each still has to be named in the responder's
+// plan on, make the automation and stream the Activity Log in each: in those that are there already by remediation, as
+// docs/deploy.md says, since that takes what Azure Policy found out before. Each still has to be named in the responder's
 // setting COUNTERSIGN_SUBSCRIPTIONS: alerts of others are refused.
 targetScope = 'managementGroup'
 
@@ -39,9 +40,6 @@ param workspaceId string = ''
 
 @description('Resource group of the automation, made in each subscription.')
 param resourceGroupName string = 'rg-countersign-alerts'
-
-@description('See to the subscriptions that are there already, too. Without, policies act on those that come or change.')
-param remediate bool = true
 
 var definitions = loadJsonContent('roles.json')
 var workflowParts = split(workflowId, '/')
@@ -192,40 +190,5 @@ module writesLogs 'modules/workspace-caller.bicep' = if (!empty(workspaceId)) {
   params: {
     workspaceName: workspaceParts[8]
     principalId: empty(workspaceId) ? '' : logs.identity.principalId
-  }
-}
-
-resource remediation 'Microsoft.PolicyInsights/remediations@2021-10-01' = if (remediate) {
-  name: 'countersign-automation'
-  dependsOn: [
-    deploysAutomation
-    readsAddress
-  ]
-  properties: {
-    policyAssignmentId: automation.id
-    resourceDiscoveryMode: 'ExistingNonCompliant'
-  }
-}
-
-resource planRemediation 'Microsoft.PolicyInsights/remediations@2021-10-01' = if (remediate && enablePlan) {
-  name: 'countersign-plan'
-  dependsOn: [
-    switchesPlan
-  ]
-  properties: {
-    policyAssignmentId: plan.id
-    resourceDiscoveryMode: 'ExistingNonCompliant'
-  }
-}
-
-resource logsRemediation 'Microsoft.PolicyInsights/remediations@2021-10-01' = if (remediate && !empty(workspaceId)) {
-  name: 'countersign-logs'
-  dependsOn: [
-    streams
-    writesLogs
-  ]
-  properties: {
-    policyAssignmentId: logs.id
-    resourceDiscoveryMode: 'ExistingNonCompliant'
   }
 }

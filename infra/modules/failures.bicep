@@ -65,22 +65,16 @@ var queries = [
     name: 'functions-that-fail'
     says: 'A function of the responder failed, or a run broke: the incident says what to do.'
     query: 'requests | where success == false'
-    of: insightsId
-    every: 'PT15M'
   }
   {
     name: 'refused-alerts'
     says: 'An event was refused: the evidence has it under refused/.'
     query: 'traces | where message startswith "An event was refused"'
-    of: insightsId
-    every: 'PT15M'
   }
   {
     name: 'heartbeat'
     says: 'Sample alerts of Defender were asked for and did not arrive: no alert may arrive. python -m playbooks doctor.'
     query: 'traces | where message startswith "The heartbeat"'
-    of: insightsId
-    every: 'PT15M'
   }
 ]
 
@@ -182,10 +176,10 @@ resource asked 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for one in
     enabled: true
     severity: 1
     scopes: [
-      one.of
+      insightsId
     ]
-    evaluationFrequency: one.every
-    windowSize: one.every
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT15M'
     criteria: {
       allOf: [
         {

@@ -1,4 +1,4 @@
-// Where the app calls out from, and where private endpoints are.
+// Where the app calls out from, with private endpoints of all that it keeps things in.
 @description('What makes names unique.')
 param token string
 
@@ -10,6 +10,18 @@ param tags object
 
 @description('Address ranges: {network, app, endpoints}.')
 param ranges object
+
+@description('Resource id of the storage account of the host.')
+param storageId string
+
+@description('Resource id of the storage account of the evidence.')
+param evidenceId string
+
+@description('Resource id of the Key Vault.')
+param vaultId string
+
+@description('Name of the private DNS zone for vaults in this cloud.')
+param vaultZone string
 
 resource guard 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: 'nsg-countersign-${token}'
@@ -76,6 +88,19 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   }
 }
 
-output networkId string = network.id
+module endpoints 'endpoints.bicep' = {
+  name: 'endpoints'
+  params: {
+    token: token
+    location: location
+    tags: tags
+    networkId: network.id
+    subnetId: '${network.id}/subnets/endpoints'
+    storageId: storageId
+    evidenceId: evidenceId
+    vaultId: vaultId
+    vaultZone: vaultZone
+  }
+}
+
 output appSubnetId string = '${network.id}/subnets/app'
-output endpointSubnetId string = '${network.id}/subnets/endpoints'

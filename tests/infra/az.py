@@ -12,8 +12,8 @@ def main(words: list[str]) -> int:
     """Answer as `az` would."""
     given = dict(pairwise(words))
     if words[:2] == ["cloud", "show"]:
-        graph = given["--query"] == "endpoints.microsoftGraphResourceId"
-        sys.stdout.write(os.environ["GRAPH"] if graph else "https://login.example/")
+        told = {"name": os.environ["CLOUD"], "endpoints.microsoftGraphResourceId": os.environ["GRAPH"]}
+        sys.stdout.write(told.get(given["--query"], "https://login.example/"))
         return 0
     if words[:2] == ["account", "show"]:
         sys.stdout.write("b2d7c1a4-0000-4000-8000-000000000001")

@@ -45,7 +45,6 @@ VERSIONS = {
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "2024-05-01",
     "Microsoft.Network/virtualNetworks": "2024-05-01",
     "Microsoft.OperationalInsights/workspaces": "2025-02-01",
-    "Microsoft.PolicyInsights/remediations": "2021-10-01",
     "Microsoft.Resources/resourceGroups": "2024-11-01",
     "Microsoft.Security/automations": "2023-12-01-preview",
     "Microsoft.Security/pricings": "2024-01-01",

@@ -46,6 +46,7 @@ class Entra:
         self.responder, self.sender, self.sign_in = (self.directory.find(str(n["appId"]))["id"] for n in names)  # type: ignore[index]
         self.environment = {
             "PATH": f"{folder}:/usr/bin:/bin",
+            "CLOUD": "AzureUSGovernment",
             "GRAPH": sandbox.endpoints.graph,
             "TOKEN": sandbox.token(CHIEF, "graph"),
             "CA": str(sandbox.ca_file),
@@ -112,6 +113,7 @@ async def test_each_identity_gets_what_it_is_for_and_nothing_twice(entra: Entra)
         assert made["web"]["redirectUris"] == [f"{URL}/.auth/login/aad/callback"]
         [proof] = entra.directory.federated[made["id"]]
         assert proof["subject"] == entra.sign_in
+        assert proof["audiences"] == ["api://AzureADTokenExchangeUSGov"]
 
 
 async def test_only_the_groups_that_are_named_are_consented_to(entra: Entra) -> None:
