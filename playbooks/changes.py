@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from responders import approvals, survival
 from responders.actions import action
@@ -13,6 +14,9 @@ from responders.incident import Incident
 from responders.model import Change, Json, Outcome, Plan, plain
 from responders.protection import protected
 from responders.services import Services
+
+if TYPE_CHECKING:
+    from responders.claims import Claim
 
 AT_ONCE = 50  # changes under way at a time; their calls wait for Azure's tokens by themselves
 _SETTLED = {"done", "already_so"}
@@ -68,10 +72,13 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
         return Outcome(status=entry.what["status"], reason=entry.what["reason"])
     begun = f"begun {order['step']} {change.id}"
     before = await incident.journal.find(begun)
+    claim: Claim | None = None
     try:
         with explained(change.summary):
             await _guard(its, plan, change)
-            if why := await survival.last(await incident.case(order["case"]), change, its.azure, plan.changes):
+            case, name = await incident.case(order["case"]), f"{incident.id} {order['step']} {change.id}"
+            why, claim = await survival.take(case, change, its.azure, plan.changes, its.claims, name, _at(order))
+            if why:
                 raise Permanent(f"Not done: {why}.")
             if before is None:
                 what = {"step": order["step"], "change": change.id, "summary": change.summary}
@@ -85,6 +92,8 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
         outcome = Outcome(status="failed", reason=str(error))
     except Temporary as error:
         return error  # the others of the batch go on; the engine then tries this one again
+    if claim is not None and outcome.status not in _SETTLED:
+        await its.claims.release(claim, _at(order))
     await _note(incident, "applied", change, outcome, order, key)
     return outcome
 

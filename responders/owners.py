@@ -34,6 +34,7 @@ PERMISSIONS = (
 )
 MOST = 10  # people who are asked
 _RESOURCES, _NAMES, _GROUPS, _EVENTS = 3, 5, 5, 2000  # looked at: of an alert, of a tag, of a role, of the log
+_SHOWN = 100  # members of a group that are looked at
 _CHECKED = 20  # groups that Graph compares with a person's in one call
 _HELPING = frozenset(
     {
@@ -191,7 +192,7 @@ class _Search:
             found = await people.with_ids(self._azure, users[: people.AT_ONCE])
             groups = [g["principalId"] for g in level if g.get("principalType") == "Group"][:_GROUPS]
             for group in groups if len(found) < MOST else ():
-                found += await people.members(self._azure, group)
+                found += await people.members(self._azure, group, _SHOWN)
             if allowed := await self._allowed({p.id: p for p in found}.values(), f"{why} {where}"):
                 return allowed
         return []

@@ -47,12 +47,16 @@ async def with_ids(azure: "Azure", ids: Collection[str]) -> list[Person]:
     return list(_enabled((await azure.graph("GET", "/users", query))["value"]))
 
 
-async def members(azure: "Azure", group: str) -> list[Person]:
-    """The first hundred users of a group, through groups too, as far as their accounts are enabled."""
+async def members(azure: "Azure", group: str, most: int = 0) -> list[Person]:
+    """The users of a group, through groups too, as far as their accounts are enabled; of its first `most`, if told."""
+    found: list[Json] = []
     with absent_is_fine():
         path = f"/groups/{segment(group)}/transitiveMembers/microsoft.graph.user"
-        return list(_enabled((await azure.graph("GET", path, _PERSON | {"$top": "100"}))["value"]))
-    return []
+        async for user in azure.graph_pages(path, _PERSON | {"$top": str(most or 999)}):
+            found.append(user)
+            if len(found) == most:
+                break
+    return list(_enabled(found))
 
 
 def _enabled(users: Iterable[Json]) -> Iterator[Person]:

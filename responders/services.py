@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from responders import directory
 from responders.azure import Azure
+from responders.claims import Claims
 from responders.evidence import Evidence
 from responders.incident import Incident
 from responders.settings import Settings
@@ -31,6 +32,10 @@ class Services:
     def evidence(self) -> Evidence:
         remote = self.settings.evidence.startswith("https://")
         return Evidence.at(self.settings.evidence, self.azure.credential if remote else None)
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self.evidence)
 
     @cached_property
     def _incidents(self) -> dict[str, Incident]:

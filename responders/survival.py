@@ -4,13 +4,15 @@ Suspects don't count as those who stay, since their accounts are ended side by s
 first of them by object id keeps what he has, and a person has to see to it.
 """
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from responders import people
 from responders.azure import absent_is_fine, odata, rest
+from responders.claims import Claim, Claims
 from responders.memo import Memo
 from responders.model import Case, Change, Plan
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 PERMISSIONS = ("Directory.Read.All", "User.Read.All", "Microsoft.Authorization/roleAssignments/read")
 
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant, as is Owner
+_GLOBAL = "Global Administrator"
 _OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 # Actions that take from somebody all that he holds.
 _ENDING = frozenset({"users.disable", "users.delete", "guests.remove"})
@@ -31,7 +34,7 @@ _STRIPPING_AZURE = frozenset(
         "subscriptions.remove_eligible_roles",
     }
 )
-# The changes of a plan are checked side by side, and again when each is made.
+# What plans read: their changes are checked side by side. What is about to be made is checked by `take`.
 _holders = Memo[frozenset[str]](20)
 
 
@@ -40,22 +43,30 @@ async def last(case: Case, change: Change, azure: "Azure", beside: Collection[Ch
 
     `beside`: the changes of its plan. Whoever loses the same by one of them does not count as one who stays.
     """
-    guarded = azure.settings.subscriptions
-    whole, subscriptions = _takes(change, guarded)
-    if not whole and not subscriptions:
-        return ""
-    whose = await _whose(azure, change)
-    if whole:
-        others = [other for other in beside if _takes(other, guarded)[0]]
-        if _is_last(case, whose, await _all(azure, others), await _administrators(azure)):
-            return "no other Global Administrator is enabled who is no suspect: give somebody else that role first"
-    for subscription in subscriptions:
-        others = [other for other in beside if subscription in _takes(other, guarded)[1]]
-        if _is_last(case, whose, await _all(azure, others), await _owners(azure, subscription)):
-            return (
-                f"subscription {subscription} has no other Owner who is no suspect: give somebody else that role first"
-            )
-    return ""
+    return await _last(case, change, azure, beside, {})
+
+
+async def take(
+    case: Case, change: Change, azure: "Azure", beside: Collection[Change], claims: Claims, key: str, at: datetime
+) -> tuple[str, Claim | None]:
+    """The same for a change that is about to be made, and the claim to release if it then is not.
+
+    Other incidents and other workers may be at it too. Whoever holds a door claims it before Azure is read anew, so
+    that of any two who take from it one knows of the other. `key`: the same one when the change is tried again.
+    """
+    doors = _doors(change, azure.settings.subscriptions)
+    whose = await _whose(azure, change) if doors else frozenset()
+    # Most hold nothing, and for that what plans have read just now is good enough.
+    held = [door for door in doors if whose & await _holding(azure, door)]
+    if not held:
+        return "", None
+    if why := await _last(case, change, azure, beside, {}, fresh=True):
+        return why, None
+    claim = await claims.make(key, held, whose, at)
+    if why := await _last(case, change, azure, beside, claim.gone, fresh=True):
+        await claims.release(claim, at)
+        return f"{why}, or wait for the incident that is taking it from the others", None
+    return "", claim
 
 
 async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
@@ -69,17 +80,37 @@ async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
     return replace(plan, changes=changes, reason=reason, by_hand=(*plan.by_hand, *left))
 
 
-def _takes(change: Change, guarded: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
-    """Whether it ends somebody as a Global Administrator, and the subscriptions of which it ends him as an Owner."""
+async def _last(
+    case: Case,
+    change: Change,
+    azure: "Azure",
+    beside: Collection[Change],
+    gone: Mapping[str, frozenset[str]],
+    *,
+    fresh: bool = False,
+) -> str:
+    guarded = azure.settings.subscriptions
+    for door in _doors(change, guarded):
+        whose = await _whose(azure, change, fresh=fresh)
+        others = [await _whose(azure, other) for other in beside if door in _doors(other, guarded)]
+        holders = await _holding(azure, door, fresh=fresh) - gone.get(door, frozenset())
+        if _is_last(case, whose, frozenset[str]().union(*others), holders):
+            what = f"no other {_GLOBAL} is enabled" if door == _GLOBAL else f"subscription {door} has no other Owner"
+            return f"{what} who is no suspect: give somebody else that role first"
+    return ""
+
+
+def _doors(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
+    """What it takes from somebody: being a Global Administrator, and being an Owner of these subscriptions."""
     if change.action in _ENDING:
-        return True, guarded
+        return _GLOBAL, *guarded
     if change.action == _STRIPPING:
         before = change.before
-        return before["roleDefinitionId"] == _GLOBAL_ADMINISTRATOR and before["kind"] == "active", ()
-    return False, _owned(change, guarded) if change.action in _STRIPPING_AZURE else ()
+        return (_GLOBAL,) if (before["roleDefinitionId"], before["kind"]) == (_GLOBAL_ADMINISTRATOR, "active") else ()
+    return _owned(change, guarded) if change.action in _STRIPPING_AZURE else ()
 
 
-async def _whose(azure: "Azure", change: Change) -> frozenset[str]:
+async def _whose(azure: "Azure", change: Change, *, fresh: bool = False) -> frozenset[str]:
     """Who loses it: what a group loses, all of it lose."""
     who = change.principals[0].lower()
     if (change.before.get("properties") or {}).get("principalType") != "Group":
@@ -88,12 +119,7 @@ async def _whose(azure: "Azure", change: Change) -> frozenset[str]:
     async def read() -> frozenset[str]:
         return await _enabled(azure, {who})
 
-    return await _holders.get(azure, who, read) | {who}
-
-
-async def _all(azure: "Azure", changes: Collection[Change]) -> frozenset[str]:
-    """Who loses it by any of these changes."""
-    return frozenset[str]().union(*[await _whose(azure, change) for change in changes])
+    return await _kept(azure, who, read, fresh=fresh) | {who}
 
 
 def _is_last(case: Case, whose: Collection[str], others: Collection[str], holders: Collection[str]) -> bool:
@@ -115,35 +141,42 @@ def _owned(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
     return guarded if not head.startswith("/subscriptions/") else ()
 
 
+async def _holding(azure: "Azure", door: str, *, fresh: bool = False) -> frozenset[str]:
+    """Who can let others in by it."""
+
+    async def read() -> frozenset[str]:
+        return await (_administrators(azure) if door == _GLOBAL else _owners(azure, door))
+
+    return await _kept(azure, door, read, fresh=fresh)
+
+
+async def _kept(
+    azure: "Azure", asked: str, read: Callable[[], Awaitable[frozenset[str]]], *, fresh: bool
+) -> frozenset[str]:
+    return await (read() if fresh else _holders.get(azure, asked, read))
+
+
 async def _administrators(azure: "Azure") -> frozenset[str]:
     """Enabled users who are Global Administrators, also by way of a group.
 
     GET /roleManagement/directory/roleAssignments.
     """
-
-    async def read() -> frozenset[str]:
-        query = {"$filter": f"roleDefinitionId eq {odata(_GLOBAL_ADMINISTRATOR)}"}
-        pages = azure.graph_pages("/roleManagement/directory/roleAssignments", query)
-        return await _enabled(azure, {a["principalId"] async for a in pages if a["directoryScopeId"] == "/"})
-
-    return await _holders.get(azure, "Global Administrator", read)
+    query = {"$filter": f"roleDefinitionId eq {odata(_GLOBAL_ADMINISTRATOR)}"}
+    pages = azure.graph_pages("/roleManagement/directory/roleAssignments", query)
+    return await _enabled(azure, {a["principalId"] async for a in pages if a["directoryScopeId"] == "/"})
 
 
 async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
     """Enabled users who are Owners of a subscription, there or above, and applications that are."""
-
-    async def read() -> frozenset[str]:
-        found: dict[str, set[str]] = {}
-        client = azure.authorization(subscription)
-        with absent_is_fine():  # a subscription that is gone has no door
-            async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
-                properties = rest(model)["properties"]
-                if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
-                    found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
-        applications = found.pop("ServicePrincipal", set())
-        return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()))
-
-    return await _holders.get(azure, subscription, read)
+    found: dict[str, set[str]] = {}
+    client = azure.authorization(subscription)
+    with absent_is_fine():  # a subscription that is gone has no door
+        async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
+            properties = rest(model)["properties"]
+            if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
+                found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
+    applications = found.pop("ServicePrincipal", set())
+    return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()))
 
 
 async def _enabled(azure: "Azure", ids: set[str]) -> frozenset[str]:

@@ -81,6 +81,21 @@ async def test_another_enabled_one_is_enough_a_break_glass_account_too(through_g
         assert await _last(its, _disables(its, CHIEF)) == ""
 
 
+async def test_one_among_the_last_of_a_large_group_is_enough() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+        directory = its.sandbox.world.directory
+        directory.assign_role(its.group("admins"), GLOBAL)
+        before = dict(directory.objects[its.graph.id(READER)])
+        _enabled(its, READER, yes=False)
+        crowd = [{**before, "id": f"00000000-0000-4000-8000-{n:012}", "accountEnabled": n == 1500} for n in range(1501)]
+        for one in crowd:
+            directory.put({**one, "userPrincipalName": f"{one['id']}@contoso.example"})
+        directory.members[its.group("admins")] += [str(one["id"]) for one in crowd]
+
+        assert await _last(its, _disables(its, CHIEF)) == ""
+
+
 async def test_one_that_is_disabled_is_not() -> None:
     async with _readable() as its:
         its.suspects = [CHIEF]
