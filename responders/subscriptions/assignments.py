@@ -27,6 +27,13 @@ _ELEVATE = "microsoft.authorization/elevateaccess/action"
 ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 
 
+class Judged(Struct, frozen=True, kw_only=True):
+    """Assignments as they were listed, each with what is known of it."""
+
+    doubtful: tuple[tuple[Json, Verdict], ...]  # planted, or perhaps so
+    kept: tuple[tuple[Json, Verdict], ...]
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """What is to be taken away, or perhaps so, and what was looked at and is left."""
 
@@ -36,13 +43,13 @@ class Found(Struct, frozen=True, kw_only=True):
     roles: dict[str, Json]  # that can be given here: properties by GUID; {} where nothing was found
 
 
-async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, above: bool = False) -> Found:
+async def judge(case: Case, subject: Subject, azure: "Azure", *, above: bool = False) -> Judged:
     """The assignments at every scope of a subscription, or those that it inherits, judged one by one."""
     scope = f"/subscriptions/{subject.id}"
     # The SDK's objects would take a quarter of a millisecond for each of thousands.
     listed = azure.arm_pages(f"{scope}/providers/{_TYPE}", _VERSION, {"$filter": "atScope()"} if above else {})
     deeds = case.deeds(_WRITE)
-    doubtful: list[tuple[Json, Verdict]] = []  # planted, or perhaps so
+    doubtful: list[tuple[Json, Verdict]] = []
     kept: list[tuple[Json, Verdict]] = []
     async for item in listed:
         if within(item["properties"]["scope"], scope) == above:
@@ -59,13 +66,18 @@ async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, abo
             doubtful.append((item, verdict))
         elif theirs or said:
             kept.append((item, verdict))
-    if not doubtful and not kept:
+    doubtful.sort(key=lambda pair: str(pair[0]["id"]).lower())
+    return Judged(doubtful=tuple(doubtful), kept=tuple(kept))
+
+
+async def describe(action: str, judged: Judged, subscription: str, azure: "Azure") -> Found:
+    """What is to be said of them, with the names of people and roles."""
+    every = (*judged.doubtful, *judged.kept)
+    if not every:
         return Found(changes=(), kept=(), labels={}, roles={})
-    people = {
-        str(i["properties"][n]) for i, _ in (*doubtful, *kept) for n in ("principalId", "createdBy") if _has(i, n)
-    }
-    roles, names = await asyncio.gather(_roles(azure, subject.id), directory.names(azure, people))
-    labels = {item["id"]: _label(item, roles, names) for item, _ in (*doubtful, *kept)}
+    people = {str(i["properties"][n]) for i, _ in every for n in ("principalId", "createdBy") if _has(i, n)}
+    roles, names = await asyncio.gather(_roles(azure, subscription), directory.names(azure, people))
+    labels = {item["id"]: _label(item, roles, names) for item, _ in every}
     changes = tuple(
         Change(
             action=action,
@@ -76,9 +88,9 @@ async def find(action: str, case: Case, subject: Subject, azure: "Azure", *, abo
             principals=(item["properties"]["principalId"],),
             familiarity=verdict.familiarity,
         )
-        for item, verdict in sorted(doubtful, key=lambda pair: str(pair[0]["id"]).lower())
+        for item, verdict in judged.doubtful
     )
-    left = tuple(f"{labels[item['id']]}: {'; '.join(_named(verdict.reasons, names))}" for item, verdict in kept)
+    left = tuple(f"{labels[item['id']]}: {'; '.join(_named(verdict.reasons, names))}" for item, verdict in judged.kept)
     return Found(changes=changes, kept=left, labels=labels, roles=roles)
 
 

@@ -36,12 +36,15 @@ class StripInheritedAssignments(StripRoleAssignments):
     )
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        found = await assignments.find(self.id, case, subject, azure, above=True)
-        if not found.labels:
+        judged = await assignments.judge(case, subject, azure, above=True)
+        if not judged.doubtful and not judged.kept:
             reason = "The suspects neither made nor hold assignments that the subscription inherits."
             return Plan(action=self.id, subject=subject, reason=reason)
-        scopes = {str(c.before["properties"]["scope"]) for c in found.changes}
-        ours = await _changeable(azure, scopes, found.roles)
+        scopes = {str(item["properties"]["scope"]) for item, _ in judged.doubtful}
+        found, held = await asyncio.gather(
+            assignments.describe(self.id, judged, subject.id, azure), _held(azure, scopes)
+        )
+        ours = {scope for scope, items in held.items() if _changeable(items, found.roles)}
         changes, kept, by_hand = list[Change](), list(found.kept), list[str]()
         for change in found.changes:
             label, scope = found.labels[change.resource], str(change.before["properties"]["scope"])
@@ -66,19 +69,24 @@ class StripInheritedAssignments(StripRoleAssignments):
         )
 
 
-async def _changeable(azure: "Azure", scopes: Iterable[str], roles: dict[str, Json]) -> set[str]:
-    """Those of these scopes at which a role of ours, held there or above, changes role assignments."""
+async def _held(azure: "Azure", scopes: Iterable[str]) -> dict[str, list[Json]]:
+    """Our own role assignments by scope: at each of these, and above it."""
     only = {"$filter": f"atScope() and assignedTo({odata(await azure.own_id())})"}
 
-    async def ours(scope: str) -> str:
-        held: list[Json] = []
+    async def held(scope: str) -> list[Json]:
         with fine("AuthorizationFailed"):  # whoever may not even read there has nothing there
             path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
-            held = [item async for item in azure.arm_pages(path, "2022-04-01", only)]
-        given = (roles.get(assignments.role(item["properties"]), {}) for item in held)
-        return scope if any(assignments.allows(r.get("permissions") or (), _CHANGING) for r in given) else ""
+            return [item async for item in azure.arm_pages(path, "2022-04-01", only)]
+        return []
 
-    return {scope for scope in await asyncio.gather(*(ours(scope) for scope in sorted(scopes))) if scope}
+    asked = sorted(scopes)
+    return dict(zip(asked, await asyncio.gather(*map(held, asked)), strict=True))
+
+
+def _changeable(held: Iterable[Json], roles: dict[str, Json]) -> bool:
+    """Whether one of the assignments that we hold changes role assignments."""
+    given = (roles.get(assignments.role(item["properties"]), {}) for item in held)
+    return any(assignments.allows(role.get("permissions") or (), _CHANGING) for role in given)
 
 
 def _way_out(change: Change) -> str:

@@ -1,5 +1,5 @@
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
@@ -23,6 +23,14 @@ _KEPT = (
     "description",
     "delegatedManagedIdentityResourceId",
 )
+
+
+class _Obstacles(NamedTuple):
+    """What may keep an assignment from being deleted."""
+
+    locks: list[Json]
+    denials: list[Json]
+    by_pim: frozenset[tuple[str, str, str]]  # by `pim.ends`
 
 
 class StripRoleAssignments:
@@ -51,31 +59,29 @@ class StripRoleAssignments:
     reversible = True
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        found = await assignments.find(self.id, case, subject, azure)
-        if not found.labels:
+        judged = await assignments.judge(case, subject, azure)
+        if not judged.doubtful and not judged.kept:
             return Plan(action=self.id, subject=subject, reason="The suspects neither made nor hold assignments here.")
+        found, way = await asyncio.gather(
+            assignments.describe(self.id, judged, subject.id, azure),
+            _obstacles(azure, subject.id) if judged.doubtful else _nothing(),
+        )
         changes, kept, by_hand = list[Change](), list(found.kept), list[str]()
-        if found.changes:
-            scope = f"/subscriptions/{subject.id}"
-            held, denials, timed = await asyncio.gather(
-                locks.read(azure, scope), _denials(azure, subject.id), pim.listed(azure, pim.SCHEDULES["active"], scope)
-            )
-            by_pim = {pim.ends(schedule) for schedule in timed if pim.managed(schedule)}
-            for change in found.changes:
-                label, where = found.labels[change.resource], change.before["properties"]["scope"]
-                denial = next((d for d in denials if _covers(d, where)), None)
-                _, above = locks.in_the_way(held, [change.resource])
-                if pim.ends(change.before) in by_pim:
-                    kept.append(
-                        f"{label}: Privileged Identity Management gives it, see subscriptions.remove_eligible_roles"
-                    )
-                elif denial:
-                    by_hand.append(_denied(label, change, denial))
-                elif above:
-                    lifted = f"{', '.join(locks.label(lock) for lock in above)} is lifted for it and put back"
-                    changes.append(assignments.because(change, lifted, locks=above))
-                else:
-                    changes.append(change)
+        for change in found.changes:
+            label, where = found.labels[change.resource], change.before["properties"]["scope"]
+            denial = next((d for d in way.denials if _covers(d, where)), None)
+            _, above = locks.in_the_way(way.locks, [change.resource])
+            if pim.ends(change.before) in way.by_pim:
+                kept.append(
+                    f"{label}: Privileged Identity Management gives it, see subscriptions.remove_eligible_roles"
+                )
+            elif denial:
+                by_hand.append(_denied(label, change, denial))
+            elif above:
+                lifted = f"{', '.join(locks.label(lock) for lock in above)} is lifted for it and put back"
+                changes.append(assignments.because(change, lifted, locks=above))
+            else:
+                changes.append(change)
         reason = "" if changes else "No assignment here was made by a suspect in the window."
         return Plan(
             action=self.id,
@@ -120,6 +126,20 @@ class StripRoleAssignments:
         async with locks.lifted(azure, [lock for lock in held if lock["properties"]["level"] == "ReadOnly"], []):
             await azure.arm("PUT", change.resource, "2022-04-01", body=body)
         return Outcome(status="done", reason="Who first made it, and when, is in the evidence only.")
+
+
+async def _obstacles(azure: "Azure", subscription: str) -> _Obstacles:
+    """All of a subscription."""
+    scope = f"/subscriptions/{subscription}"
+    held, denials, timed = await asyncio.gather(
+        locks.read(azure, scope), _denials(azure, subscription), pim.listed(azure, pim.SCHEDULES["active"], scope)
+    )
+    return _Obstacles(held, denials, frozenset(pim.ends(schedule) for schedule in timed if pim.managed(schedule)))
+
+
+async def _nothing() -> _Obstacles:
+    """Where nothing is to be deleted, nothing is in the way, and nothing is asked."""
+    return _Obstacles([], [], frozenset())
 
 
 async def _read(azure: "Azure", change: Change) -> Json | None:
