@@ -10,7 +10,7 @@ consent.sh grant NAME [GROUP…]      after main.bicep: let the app sign in, the
                                     with the permissions of these groups (reader responder destroyer: all by default)
 consent.sh role NAME ROLE USER      give somebody an app role: Approver, Owner or Reader; USER is a name or an object id
 consent.sh revoke NAME [GROUP…]     take the Graph permissions of these groups from the responder (all by default)
-consent.sh remove NAME              delete the application
+consent.sh remove NAME              delete the application, for good
 
 NAME is that of the deployment (environmentName in main.bicep). grant and revoke read what main.bicep put out from the
 environment: COUNTERSIGN_URL, COUNTERSIGN_PRINCIPAL_ID, COUNTERSIGN_SENDER_PRINCIPAL_ID, COUNTERSIGN_SIGN_IN_PRINCIPAL_ID.
@@ -80,9 +80,16 @@ register() {
     call PATCH "applications/$(echo "$found" | jq -r .id)" "$body" >/dev/null
   fi
   client=$(echo "$found" | jq -r .appId)
-  if [ -z "$(principal "$client")" ]; then
-    call POST servicePrincipals "$(jq -nc --arg id "$client" '{appId: $id, appRoleAssignmentRequired: true}')" >/dev/null
-  fi
+  # It takes the directory a moment to know an application that was just made.
+  tries=0
+  while [ -z "$(principal "$client")" ]; do
+    body=$(jq -nc --arg id "$client" '{appId: $id, appRoleAssignmentRequired: true}')
+    if ! said=$(call POST servicePrincipals "$body" 2>&1); then
+      tries=$((tries + 1))
+      [ "$tries" -lt 6 ] || fail "$said"
+      sleep 5
+    fi
+  done
   echo "$client"
 }
 
@@ -134,7 +141,12 @@ revoke() {
 
 remove() {
   found=$(application "$1")
-  [ -z "$found" ] || call DELETE "applications/$(echo "$found" | jq -r .id)" >/dev/null
+  [ -n "$found" ] || return 0
+  id=$(echo "$found" | jq -r .id)
+  call DELETE "applications/$id" >/dev/null
+  # Where it can be brought back, its name is taken for 30 days: register could not make it anew.
+  call DELETE "directory/deletedItems/$id" >/dev/null ||
+    echo "consent.sh: to use the name $1 again: az rest --method DELETE --url $graph/v1.0/directory/deletedItems/$id" >&2
 }
 
 command=${1:-}

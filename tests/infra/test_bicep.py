@@ -213,10 +213,12 @@ def test_azd_finds_what_it_deploys() -> None:
     [service] = said["services"]
     assert f"'azd-service-name': '{service}'" in code(INFRA / "modules" / "app.bicep")
     assert (ROOT / said["infra"]["path"] / f"{said['infra']['module']}.bicep").is_file()
+    # azd up asks for parameters before it runs the hook of provisioning.
+    assert said["hooks"]["preup"] == said["hooks"]["preprovision"]
     hooks = "".join(hook["run"] for hook in said["hooks"].values())
     assert all((ROOT / path).is_file() for path in re.findall(r"infra/[\w.-]+", hooks))
     assert set(re.findall(r"(\w+)=\"\$", hooks)) == set(read(INFRA / "eventgrid.bicep")["parameters"])
-    known = {*read(MAIN)["outputs"], "AZURE_ENV_NAME"}
+    known = {*read(MAIN)["outputs"], "AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID"}
     assert set(re.findall(r"\$(\w+)", hooks)) <= known
 
 

@@ -143,6 +143,7 @@ async def test_the_application_goes_and_another_deployments_stays(entra: Entra) 
     other = (await entra.run("register", "dev")).out
     assert (await entra.run("remove", "prod")).code == 0
     assert [a["appId"] for a in entra.applications()] == [other]
+    assert not [o for o in entra.directory.deleted.values() if o.get("uniqueName")]  # the name is free again
     assert (await entra.run("grant", "prod")).err.endswith("consent.sh register prod")
 
 
