@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,18 @@ import msgspec
 
 from sandbox import alerting, logic_app
 from sandbox.answering import Answering
-from sandbox.azure import Clock, Faults, Sandbox, guest_login, operations
+from sandbox.azure import Clock, Faults, Sandbox, guest_login
 from sandbox.azure.errors import ApiError
 from sandbox.azure.guest_login import Entry
 from sandbox.exercise import LogIn
 from sandbox.host import Host
 from sandbox.machines import GUESTS
 from sandbox.people import People, Unexpected
+from sandbox.playing import Tell, nothing, play
 from sandbox.scene import Scene, load
 from sandbox.score import Score, State, Tally, key_of, restored, tally
 from sandbox.stage import build, environment, identity, state
 from sandbox.thief import Thief
-
-Json = dict[str, Any]
-Tell = Callable[[str, Json], None]
 
 _OPEN = {"Active", "InProgress"}
 _SETTLED = {"done", "already_so"}
@@ -39,10 +36,6 @@ _INSIDE = {
 _PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
-def _nothing(_event: str, _what: Json) -> None:
-    pass
-
-
 async def perform(
     scene: Scene,
     *,
@@ -51,7 +44,7 @@ async def perform(
     faults: Faults | None = None,
     latency: float = 0.0,
     keep: Path | None = None,
-    tell: Tell = _nothing,
+    tell: Tell = nothing,
 ) -> Score:
     """Perform an exercise and score the response.
 
@@ -107,43 +100,6 @@ def perform_file(file: Path, keep: Path | None = None) -> Score:
     return asyncio.run(perform(load(file), keep=keep))
 
 
-async def play(
-    scene: Scene,
-    sandbox: Sandbox,
-    people: People,
-    tell: Tell = _nothing,
-    thief: Thief | None = None,
-    innocent: Callable[[], None] | None = None,
-) -> None:
-    """Make the calls of history and attack, in the order of time, each at its own time. Raises Unexpected.
-
-    The thief is told what the attack was answered. `innocent` is called before the first call of the attack.
-    """
-    exercise = scene.exercise
-    calls = [
-        *((call, f"history of {exercise.world}[{n}]") for n, call in enumerate(scene.world.history)),
-        *((call, _where(scene, "history", n)) for n, call in enumerate(exercise.history)),
-        *((call, _where(scene, "attack", n)) for n, call in enumerate(exercise.attack)),
-    ]
-    last = datetime.min.replace(tzinfo=UTC)
-    for call, where in sorted(calls, key=lambda pair: pair[0].at):
-        sandbox.clock.set(max(scene.now + call.at, last))
-        if innocent and "attack[" in where:
-            innocent()
-            innocent = None
-        tell("call", {"at": str(scene.now + call.at), "as": call.by, "method": call.method, "to": call.target})
-        answer = await people.make(call, where)
-        if thief and "attack[" in where:
-            thief.note(call, answer)
-        operations.settle(sandbox.world, sandbox.clock)  # what it began is done long before the next
-        last = sandbox.clock.now()  # of two calls at one time, the second comes later
-    sandbox.clock.set(datetime.now(UTC))  # the host's time, too
-
-
-def _where(scene: Scene, part: str, index: int) -> str:
-    return f"{scene.file}:{scene.lines[f'{part}[{index}]']}: {part}[{index}]"
-
-
 class Drill:
     """One performance."""
 
@@ -158,7 +114,7 @@ class Drill:
         self.scene, self.sandbox, self.people, self.host, self.tell = scene, sandbox, people, host, tell
         self.answering = Answering(scene, people, host, tell)
         self.thief = Thief(scene, sandbox, people)
-        self.alert: Json = {}
+        self.alert: dict[str, Any] = {}
         self.innocent: State = {}  # the world before the attack
 
     async def run(self) -> Score:

@@ -14,9 +14,9 @@ from yarl import URL
 
 from sandbox import alerting
 from sandbox.azure import Clock, Sandbox, raise_alert
-from sandbox.drill import play
 from sandbox.host import Host
 from sandbox.people import People
+from sandbox.playing import play
 from sandbox.scene import Scene, load
 from sandbox.stage import build, environment, identity
 

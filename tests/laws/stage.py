@@ -24,8 +24,8 @@ from responders.services import Services
 from responders.settings import Settings
 from sandbox import alerting, stage
 from sandbox.azure import Clock, Sandbox, World
-from sandbox.drill import play
 from sandbox.people import People
+from sandbox.playing import play
 from sandbox.scene import EXERCISES, Scene, load
 
 LAW = "law"  # the identity that has one action's rights

@@ -13,8 +13,8 @@ import pytest
 
 from sandbox import alerting, stage
 from sandbox.azure import Clock, Sandbox
-from sandbox.drill import play
 from sandbox.people import People
+from sandbox.playing import play
 from sandbox.scene import EXERCISES, Scene, load
 from sandbox.score import restored
 from tests.worker.process import Came, Json, Person, Worker, running

@@ -22,8 +22,8 @@ from responders.services import Services
 from responders.settings import Settings
 from sandbox import alerting, stage
 from sandbox.azure import Clock, Sandbox
-from sandbox.drill import play
 from sandbox.people import People
+from sandbox.playing import play
 from sandbox.scene import EXERCISES, Scene, load
 from tests.responders.investigation.watched import WORKSPACE, Identity
 
