@@ -30,9 +30,9 @@ def judge(
 
     `thing` is its resource or object id; `holder` whom it gives rights, if it does; `tags` are those it has now.
     """
-    logged = case.makers.get(thing.lower())
+    logged = case.makers.get(thing.lower()) if thing else None
     if not maker:
-        deed = _first_write(case, thing)
+        deed = case.wrote(thing)
         theirs = deed and (logged is None or deed.at <= logged.at)
         maker = deed.caller if deed and theirs else logged.id if logged else None
     if said := _said(case, thing, holder):
@@ -51,12 +51,6 @@ def judge(
 def vouched(case: Case, thing: str) -> Known | None:
     """What people say of that thing: an owner, or the settings."""
     return _said(case, thing, "") or _declared(case, thing)
-
-
-def _first_write(case: Case, thing: str) -> Finding | None:
-    """The suspects' first write of a thing."""
-    wrote = (f for f in case.findings if f.suspect and f.resource.lower() == thing.lower() and f.outcome != "failed")
-    return min((f for f in wrote if f.operation.lower().endswith("/write")), key=lambda f: f.at, default=None)
 
 
 def _by_origin(case: Case, maker: str | None, made: datetime | None, deed: Finding | None, regular: str) -> Verdict:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -134,7 +135,7 @@ class Maker(Struct, frozen=True, kw_only=True):
     regular: str = ""  # why that is his routine; "" where it is not known to be
 
 
-class Case(Struct, frozen=True, kw_only=True):
+class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looked up often is kept, and is no field
     """All that an action needs to know of an incident."""
 
     incident: str
@@ -153,6 +154,7 @@ class Case(Struct, frozen=True, kw_only=True):
     pipelines: tuple[str, ...] = ()  # object ids and names of those whose deployments are familiar
     familiar_tags: tuple[str, ...] = ()  # "countersign=familiar"
     makers: dict[str, Maker] = {}  # by resource id, in lower case
+    gaps: dict[str, str] = {}  # by subscription, why its log may not show all that was done in the window
 
     def having(self, **fields: Any) -> "Case":
         """The same case with other values in some fields."""
@@ -172,9 +174,15 @@ class Case(Struct, frozen=True, kw_only=True):
 
     def did(self, operation: str, resource: str) -> Finding | None:
         """The suspects' first doing of that kind to that resource that did not fail, if there was one."""
-        wanted = operation.lower(), resource.lower()
-        hits = (f for f in self.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted)
-        return min((f for f in hits if f.outcome != "failed"), key=lambda f: f.at, default=None)
+        return self._deeds.get((operation.lower(), resource.lower()))
+
+    def wrote(self, resource: str) -> Finding | None:
+        """The suspects' first write of that resource itself that did not fail, if there was one."""
+        return self._writes.get(resource.lower()) if resource else None
+
+    def gap(self, resource: str) -> str:
+        """Why the log may not show who wrote a resource in the window; "" where it would."""
+        return self.gaps.get(resource.lower().partition("/subscriptions/")[2].partition("/")[0], "")
 
     def deeds(self, operation: str) -> dict[str, Finding]:
         """The same for all resources, by id in lower case: for whoever asks of thousands."""
@@ -183,6 +191,23 @@ class Case(Struct, frozen=True, kw_only=True):
         first: dict[str, Finding] = {}
         for finding in sorted(hits, key=lambda f: f.at):
             first.setdefault(finding.resource.lower(), finding)
+        return first
+
+    @cached_property
+    def _deeds(self) -> dict[tuple[str, str], Finding]:
+        """The suspects' first doings that did not fail, by operation and resource."""
+        first: dict[tuple[str, str], Finding] = {}
+        for finding in sorted((f for f in self.findings if f.suspect and f.outcome != "failed"), key=lambda f: f.at):
+            first.setdefault((finding.operation.lower(), finding.resource.lower()), finding)
+        return first
+
+    @cached_property
+    def _writes(self) -> dict[str, Finding]:
+        """The first of those that are writes, by resource."""
+        first: dict[str, Finding] = {}
+        for (operation, resource), finding in self._deeds.items():
+            if operation.endswith("/write") and (resource not in first or finding.at < first[resource].at):
+                first[resource] = finding
         return first
 
 

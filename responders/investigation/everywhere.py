@@ -23,6 +23,7 @@ async def look(azure: "Azure", settings: "Settings", case: Case, *, now: datetim
                 found = await findings(azure, settings, case.having(subscription=subscription), now=now)
         except Permanent as error:  # what can be done without the log must not wait for it
             by_hand.append(f"{error} What the suspects did there is unknown: look for what they planted.")
+            case = case.having(gaps={**case.gaps, subscription.lower(): "the Activity Log there could not be read"})
             continue
         seen = {events for f in case.findings for events in f.events}  # each reading has the tenant's own log too
         new = [f for f in found.findings if not (f.events and seen.issuperset(f.events))]
@@ -30,5 +31,6 @@ async def look(azure: "Azure", settings: "Settings", case: Case, *, now: datetim
             findings=tuple(sorted((*case.findings, *new), key=lambda f: (f.at, f.operation, f.resource))),
             notes=tuple(dict.fromkeys((*case.notes, *found.notes))),
             makers=case.makers | found.makers,
+            gaps={**case.gaps, **({subscription.lower(): found.gap} if found.gap else {})},
         )
     return placed(case), tuple(by_hand)

@@ -8,7 +8,7 @@ from responders.investigation.baseline import Baseline
 from responders.investigation.events import Notes
 from responders.investigation.rules import Match, Rules
 from responders.investigation.scoring import Score
-from responders.investigation.sources import activities, tenant_activities
+from responders.investigation.sources import LATE, activities, tenant_activities
 from responders.investigation.trace import Trace
 from responders.investigation.window import Window
 from responders.model import Case, Finding, Maker, Suspicion
@@ -64,6 +64,7 @@ class Found(NamedTuple):
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     makers: dict[str, Maker]  # who else wrote what in the window
+    gap: str = ""  # why not all that was done in the window may be there
 
 
 async def findings(
@@ -87,12 +88,26 @@ async def findings(
     began = case.since - settings.baseline
     window = Window(rules, case.suspects, began, case.since, "" if ours else await azure.own_id())
     log = activities(azure, settings, case.subscription, began, case.until, window=case.since, now=now, notes=notes)
+    empty = True
     async for one in log:
+        empty = empty and one.at < case.since
         window.take(one)
     async for one in tenant_activities(azure, case.since, case.until, now=now, notes=notes):
         window.take(one)
     found = told(window, case.alert.type, least)
-    return found._replace(notes=(*notes, *found.notes))
+    gap = "the Activity Log of the window is empty" if empty else _gap(found, notes, window, case.until)
+    return found._replace(notes=(*notes, *found.notes), gap=gap)
+
+
+def _gap(found: Found, notes: Notes, window: Window, until: datetime) -> str:
+    """Why the log may not show all that was done in the window; "" where nothing speaks for that."""
+    if notes.unreadable:
+        return f"{notes.unreadable} events of the Activity Log could not be read"
+    if window.dropped:
+        return "the Activity Log has more activities of the suspects than are kept"
+    if any(f.suspect and f.at > until - LATE for f in found.findings):
+        return "a suspect was at work until shortly before the Activity Log was read, which shows a deed minutes later"
+    return ""
 
 
 def told(window: Window, alert_type: str = "", least: Suspicion = "suspicious") -> Found:

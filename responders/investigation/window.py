@@ -85,6 +85,11 @@ class Window:
             one.found(Signal("session", said, before.events))
             yield one, score(one.activity, one.matches, one.signals.values())
 
+    @property
+    def dropped(self) -> int:
+        """How many activities of the suspects were not kept."""
+        return self._of_suspects.dropped
+
     def notes(self) -> Iterator[str]:
         """What the report has to say about how this was found."""
         known = self.baseline

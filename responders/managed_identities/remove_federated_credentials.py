@@ -114,6 +114,8 @@ def _judge(case: Case, item: Json) -> Verdict:
     deed, logged = case.did(f"{_IDENTITY}/{_TRUSTS}/write", item["id"]), case.makers.get(item["id"].lower())
     stamps = item.get("systemData") or {}
     made = datetime.fromisoformat(stamps["createdAt"]) if stamps.get("createdAt") else None
+    if made is None and deed is None and logged is None and (gap := case.gap(item["id"])):
+        return Verdict(familiarity="unknown", reasons=(f"Azure does not say when it was made, and {gap}",))
     if made is None and deed is None and logged is None and (case.findings or case.makers):
         return Verdict(familiarity="familiar", reasons=("nobody wrote it in the window, by the Activity Log",))
     # One that is older may have been given another issuer in the window.

@@ -92,8 +92,8 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
 def _unread(case: Case, odd: Iterable[Json]) -> Iterator[str]:
     """What a person has to look at: what was made or written in the window, and has a name that we don't handle."""
     for entry in odd:
-        made = datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None
-        if inventory.first_write(case, entry["id"].lower()) or made is None or made >= case.since:
+        made, changed = inventory.moment(entry, "createdTime"), inventory.moment(entry, "changedTime")
+        if inventory.of_window(case, entry["id"], made, changed):
             when = f"made {utc(made)}" if made else "made at a time that Azure does not tell"
             yield (
                 f"{entry['id'][:300]!r} ({when}) has a name that is not handled here: look who made it, and delete it "
@@ -106,8 +106,8 @@ def _doubtful(case: Case, listed: Iterable[Found]) -> tuple[dict[str, Found], li
     doubtful: dict[str, Found] = {}
     kept = []
     for item in listed:
-        touched = inventory.first_write(case, item.key) is not None
-        if whose(item.type) or not (touched or (item.made and item.made >= case.since)):
+        touched = case.wrote(item.key) is not None
+        if whose(item.type) or not inventory.of_window(case, item.key, item.made, item.changed):
             continue
         verdict = inventory.judge(case, item)
         if verdict.familiarity != "familiar":

@@ -17,7 +17,7 @@ from responders.azure import PATIENCE, absent_is_fine, explained, fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.memo import Memo
-from responders.model import Case, Finding, Json, Verdict
+from responders.model import Case, Json, Verdict
 from responders.subscriptions import resource_graph
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Found(Struct, frozen=True, kw_only=True):
     id: ResourceId
     type: str  # as Azure spells it
     made: datetime | None
+    changed: datetime | None = None
     tags: dict[str, str] = {}
 
     @property
@@ -63,9 +64,28 @@ async def resources(azure: "Azure", subscription: str) -> tuple[list[Found], lis
         if (id_ := ResourceId.read(entry["id"])) is None:
             odd.append(entry)
             continue
-        made = datetime.fromisoformat(entry["createdTime"]) if entry.get("createdTime") else None
-        found.append(Found(id=id_, type=entry["type"], made=made, tags=entry.get("tags") or {}))
+        made, changed = moment(entry, "createdTime"), moment(entry, "changedTime")
+        found.append(Found(id=id_, type=entry["type"], made=made, changed=changed, tags=entry.get("tags") or {}))
     return found, odd
+
+
+def moment(entry: Json, name: str) -> datetime | None:
+    """A time of the list, if it has it."""
+    return datetime.fromisoformat(entry[name]) if entry.get(name) else None
+
+
+def of_window(case: Case, id_: str, made: datetime | None, changed: datetime | None) -> bool:
+    """Whether something may be of the window: made in it, or written by a suspect or, who knows, by somebody.
+
+    What has no time of its making is old where nothing changed it in the window, or where the log, which has every
+    write of the window, has none of it. Where the log may lack some, nobody knows.
+    """
+    if case.wrote(id_) is not None:
+        return True
+    if made is None:
+        late = changed is None or changed >= case.since
+        return late and bool(case.gap(id_) or id_.lower() in case.makers)
+    return made >= case.since
 
 
 async def groups_made(azure: "Azure", subscription: str) -> dict[str, tuple[str, datetime]]:
@@ -154,7 +174,7 @@ async def export(azure: "Azure", group: str, ids: list[str]) -> list[Json] | Non
 
 def judge(case: Case, item: Found, by: str = "") -> Verdict:
     """Whether a resource is known good. `by`: whom Azure has as its maker, if the Activity Log has nobody."""
-    deed, logged = first_write(case, item.key), case.makers.get(item.key)
+    deed, logged = case.wrote(item.key), case.makers.get(item.key)
     maker, made = None, item.made
     if deed and (logged is None or deed.at <= logged.at):
         maker = deed.caller
@@ -162,10 +182,7 @@ def judge(case: Case, item: Found, by: str = "") -> Verdict:
         made = min(made, deed.at) if made else made
     elif logged is None:
         maker = by or None
+        if made is None and not maker and (gap := case.gap(item.key)):
+            return Verdict(familiarity="unknown", reasons=(f"Azure does not say when it was made, and {gap}",))
+    made = made or (logged.at if logged else None)
     return familiarity.judge(case, maker, made, deed, thing=item.id.text, tags=item.tags)
-
-
-def first_write(case: Case, key: str) -> Finding | None:
-    """The suspects' first write of a resource itself, in the window."""
-    wrote = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.resource.lower() == key)
-    return min((f for f in wrote if f.operation.lower().endswith("/write")), key=lambda f: f.at, default=None)

@@ -29,7 +29,14 @@ def judge(case: "Case", item: Json, collection: str) -> Verdict:
     logged = case.makers.get(item["id"].lower())
     if made is None and (deed or logged):
         made = min(one.at for one in (deed, logged) if one)
-    if made is None or (made < case.since and not deed):
+    if made is None and (gap := case.gap(item["id"])):
+        return Verdict(familiarity="unknown", reasons=(f"Azure does not say when it was made, and {gap}",))
+    if made is None:
+        why = (
+            "Azure does not say when it was made, and the Activity Log, read whole, has nobody writing it in the window"
+        )
+        return Verdict(familiarity="familiar", reasons=(why,))
+    if made < case.since and not deed:
         return Verdict(familiarity="familiar", reasons=("it was there before the window, and no suspect wrote it",))
     maker = deed.caller if deed else None
     return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})

@@ -96,7 +96,8 @@ class Kind(NamedTuple):
         deed, logged = case.did(write, item["id"]), case.makers.get(item["id"].lower())
         if item["name"].startswith(commands.PREFIX) and not deed and (logged is None or logged.id.lower() == own):
             return Verdict(familiarity="familiar", reasons=("the responder made it",))
-        if not deed and logged is None:
+        gap = case.gap(item["id"])
+        if not deed and logged is None and not gap:
             return Verdict(familiarity="familiar", reasons=("it was there before, and no suspect wrote it",))
         earlier = await activity_log.done(
             azure, item["id"], f"/{self.collection}/write", case.until - _KEPT, case.since
@@ -107,6 +108,8 @@ class Kind(NamedTuple):
             when = utc(deed.at)
             why = f"it was there before, and a suspect wrote it anew {when}: what it was is not known"
             return Verdict(familiarity="unknown", reasons=(why,))
+        if not deed and logged is None:
+            return Verdict(familiarity="unknown", reasons=(f"Azure does not say when it was made, and {gap}",))
         made = min(one.at for one in (deed, logged) if one)
         maker = deed.caller if deed and deed.at == made else None
         return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})

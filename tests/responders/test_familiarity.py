@@ -40,6 +40,11 @@ def test_what_a_suspect_made_in_the_window_is_unfamiliar() -> None:
     assert "by the suspect mallory@contoso.example" in found.reasons[0]
 
 
+def test_a_deed_of_which_the_log_names_no_resource_made_nothing_in_particular() -> None:
+    nameless = case().having(findings=(deed(""),), makers={"": Maker(id=OPS, at=IN, regular="he always does")})
+    assert judge(nameless, None, IN).familiarity == "unknown"
+
+
 def test_what_was_made_before_the_window_is_familiar_whoever_made_it() -> None:
     assert judge(case(), None, BEFORE).familiarity == "familiar"
     assert judge(case(), MALLORY.id, BEFORE).familiarity == "familiar"

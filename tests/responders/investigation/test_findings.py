@@ -1,14 +1,17 @@
 """What an investigation tells."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from playbooks import dispatch
 from responders.investigation import findings as module
+from responders.investigation import sources
 from responders.investigation import window as window_module
 from responders.investigation.activity import Activity
+from responders.investigation.findings import findings as read
 from responders.investigation.findings import told
 from responders.investigation.join import UNDATED
 from responders.model import Alert, Case, Finding
@@ -243,3 +246,16 @@ async def test_after_three_honest_weeks_an_attack_is_told_whole_and_nothing_else
     [made] = [one for one in case.suspects if one.name == "Site Cost Sync"]
     assert made.because.startswith("nora@contoso.example made it")
     assert made.id in {subject.id for subject in dispatch.subjects(case)}
+
+
+async def test_a_log_that_may_lack_the_latest_says_so_and_one_that_is_whole_does_not() -> None:
+    async with attacked(WEEKS, sources.PERMISSIONS) as it:
+        case, settings, now = it.case, it.azure.settings, it.sandbox.clock.now()
+        last = max(f.at for f in case.findings if f.suspect)
+
+        async def gap(until: datetime) -> str:
+            return (await read(it.azure, settings, case.having(until=until), now=now)).gap
+
+        assert "until shortly before" in await gap(last + timedelta(minutes=1))
+        assert await gap(last + timedelta(hours=1)) == ""
+        assert "is empty" in await gap(case.since)

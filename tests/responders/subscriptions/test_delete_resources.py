@@ -346,13 +346,30 @@ async def test_what_was_in_a_read_only_group_comes_back_into_it(locked: Attacked
 
 async def test_one_thing_with_a_name_that_we_do_not_handle_does_not_save_all_others(mined: Attacked) -> None:
     odd = f"{MINERS}/providers/Microsoft.Insights/metricAlerts/CPU [prod]"
-    mined.sandbox.world.put(odd, {"location": "global", "properties": {}})
+    at = (mined.case.until - timedelta(minutes=1)).isoformat()
+    made = {"createdAt": at, "lastModifiedAt": at}
+    mined.sandbox.world.put(odd, {"location": "global", "properties": {}}).stamps = made
 
     plan = await planned(mined)
 
     assert VM in {c.resource for c in plan.changes}
     assert MINERS.lower() not in {c.resource.lower() for c in plan.changes}
     assert [odd in line for line in plan.by_hand] == [True]
+
+
+async def test_what_has_no_date_is_old_unless_the_log_may_lack_who_wrote_it(mined: Attacked) -> None:
+    bare, odd = f"{WEB}/providers/Microsoft.Web/sites/bare", f"{WEB}/providers/Microsoft.Web/sites/ba[re]"
+    for id_ in (bare, odd):
+        mined.sandbox.world.put(id_, {"location": "westeurope", "properties": {}})
+
+    plan = await planned(mined)
+    assert bare not in {c.resource for c in plan.changes}
+    assert not any("ba[re]" in line for line in plan.by_hand)
+
+    plan = await planned(mined, gaps={mined.case.subscription: "the log may lack some"})
+    assert of(plan, bare).familiarity == "unknown"
+    assert "the log may lack some" in of(plan, bare).reasons[0]
+    assert any("ba[re]" in line for line in plan.by_hand)
 
 
 async def test_a_lock_on_a_thing_with_a_name_that_we_do_not_handle_stops_nothing(locked: Attacked) -> None:

@@ -62,6 +62,22 @@ async def test_one_that_he_deleted_is_for_a_person(there: Attacked) -> None:
     assert "deleted the schedule monthly of aa-ops" in said
 
 
+async def test_what_has_no_date_is_old_unless_the_log_may_lack_who_wrote_it(there: Attacked) -> None:
+    link = there.sandbox.world.get(ON_HONEST)
+    assert link
+    other = f"{ACCOUNT}/jobSchedules/4b1e7c90-5d2a-4f83-9a6c-1e0d7b3f5afe"
+    properties = {**link.properties, "jobScheduleId": other.rpartition("/")[2]}
+    there.sandbox.world.put(other, {**link.body, "id": other, "properties": properties})
+
+    assert other not in {change.resource for change in (await planned(there, ACTION)).changes}
+
+    gaps = {there.case.subscription: "the log may lack some"}
+    changes = {change.resource: change for change in (await planned(there, ACTION, gaps=gaps)).changes}
+    assert changes[other].familiarity == "unknown"
+    assert "the log may lack some" in changes[other].reasons[0]
+    assert changes[ON_HONEST].familiarity == "unfamiliar"
+
+
 async def test_one_with_a_name_that_is_not_handled_keeps_no_other_from_going(there: Attacked) -> None:
     gone = deed(there, "schedules/delete", f"{ACCOUNT}/schedules/it's <b>")
     hook = there.sandbox.world.get(PLANTED)
