@@ -3,7 +3,8 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _INSIDE = {
     "vms.reset_passwords": (GUESTS,),
     "vms.reimage_in_place": ("", GUESTS),
 }  # and of those that change what is in a machine
+_NEVER_AGAIN = "/microsoft.resources/deploymentscripts/"  # what no undo makes anew: it would run again
 _PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
@@ -115,7 +117,7 @@ class Drill:
         self.answering = Answering(scene, people, host, tell)
         self.thief = Thief(scene, sandbox, people)
         self.alert: dict[str, Any] = {}
-        self.innocent: State = {}  # the world before the attack
+        self.innocent: State = {}  # the world as it was without the attack
 
     async def run(self) -> Score:
         """All of it. What stops it early becomes a failure of the score."""
@@ -201,7 +203,13 @@ class Drill:
 
     def _lasting(self) -> set[str]:
         """What the response changed for good, by key in a snapshot."""
-        return {
+        deleted = {
+            change["resource"].lower()
+            for step in self.answering.incident.get("steps", ())
+            for change in step["changes"]
+            if step["action"] == "subscriptions.delete_resources" and _NEVER_AGAIN in change["resource"].lower()
+        }
+        return deleted | {
             where
             + (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
             + _FOR_GOOD.get(step["action"], "")
@@ -216,14 +224,23 @@ class Drill:
 
     async def attack(self) -> None:
         """Do the deed while the host comes up, and let Defender notice. Raises Unexpected."""
-
-        def innocent() -> None:
-            self.innocent = self._state()
-
-        attack = play(self.scene, self.sandbox, self.people, self.tell, self.thief, innocent)
+        attack = play(self.scene, self.sandbox, self.people, self.tell, self.thief, self._watch)
         await asyncio.gather(attack, self.host.start())
         self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
         self.tell("alert", self.alert)
+
+    @contextmanager
+    def _watch(self, honest: bool) -> Iterator[None]:  # noqa: FBT001  what play() calls it with
+        """Keep the world before the attack, with what honest people changed since."""
+        if not honest and not self.innocent:
+            self.innocent = dict(self._state())
+        before = self._state() if honest and self.innocent else None
+        yield
+        if before is not None:
+            after = self._state()
+            theirs = {key for key in (*before, *after) if before.get(key) != after.get(key)}
+            kept = {key: body for key, body in self.innocent.items() if key not in theirs}
+            self.innocent = kept | {key: after[key] for key in theirs if key in after}
 
     async def deliver(self) -> str:
         """Bring the alert to the responder by the exercise's channel. Returns the id of the incident."""

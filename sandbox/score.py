@@ -28,6 +28,7 @@ _NEW_EACH_TIME = frozenset(
     {"vmId", "uniqueId", "resourceGuid", "timeCreated", "diskState", "principalId", "clientId", INSIDE}
 )
 _BIN = "/directory/deletedItems/"
+_CREDENTIAL = re.compile(r"^/applications/[^/]+/(?:password|key|federatedIdentity)Credentials/", re.IGNORECASE)
 _PASSWORD = re.compile(r"^/users/[^/]+/password$")
 _SHOWN = 5  # differences of one object that a sentence names
 
@@ -80,6 +81,16 @@ def tally(
     evicted = {key_of(text, names): text for text in expect.evicted}
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
     spare = {f"{key_of(text, names)}/password" for text in expect.returned}
+    # What an application's secret opens is its service principal, whichever of the two is named.
+    named = {before[key].get("appId") for key in evicted if key in before and key.startswith("/servicePrincipals/")}
+    apps = tuple(f"{key}/" for key, body in before.items() if _identity(key) and body.get("appId") in named - {None})
+    spare |= {key for key in before if key.startswith(apps) and _CREDENTIAL.search(key)}
+    # As it was before the attack is better than as the attack left it, whether or not anybody named it.
+    healed = {
+        key
+        for key, body in was.items()
+        if key.startswith("/subscriptions/") and before.get(key) != body and after.get(key) == body
+    }
     gone = {key.rpartition("/")[2] for key in evicted if _identity(key) and key in before and key not in after}
     # The principal of a managed identity goes with its resource.
     owned = {key: of for key, body in before.items() if (of := _owned(body)) and of not in after}
@@ -93,7 +104,7 @@ def tally(
         if key not in before
         or (
             key in after
-            and key not in {*shut, *clean}
+            and key not in {*shut, *clean, *healed}
             and not _changed(key, before, after)
             and (key in fresh or not neutral(after[key]))
         )
@@ -113,7 +124,7 @@ def tally(
     others = [
         key
         for key in before
-        if not (_covered(key, evicted) or key in {*spare, *reverted} or gone.intersection(key.split("/")[2:]))
+        if not (_covered(key, evicted) or key in {*spare, *reverted, *healed} or gone.intersection(key.split("/")[2:]))
     ]
     touched = [
         f"Touched: {key}: {_difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
@@ -122,10 +133,16 @@ def tally(
     beyond = [
         f"Touched: {key}: {_difference(_rest(before[key]), _rest(after[key]))}."
         for key in evicted
-        if key in before and key in after and not _PASSWORD.search(key) and _rest(after[key]) != _rest(before[key])
+        if key in before
+        and key in after
+        and key not in healed
+        and not _PASSWORD.search(key)
+        and _rest(after[key]) != _rest(before[key])
     ]
     new = [
-        f"Touched: {key} appeared." for key in after if key not in {*before, *reverted} and not _covered(key, evicted)
+        f"Touched: {key} appeared."
+        for key in after
+        if key not in {*before, *reverted, *healed} and not _covered(key, evicted)
     ]
     return Tally(
         (len(evicted) + len(reverted) - len(left), len(evicted) + len(reverted)),

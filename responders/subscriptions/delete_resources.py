@@ -11,7 +11,7 @@ from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import definition, deletion_order, doomed, inventory, locks, redeploy
 from responders.subscriptions.doomed import Unit
 from responders.subscriptions.redeploy import current, state_of
-from responders.subscriptions.resource_types import LOST, RECOVERABLE
+from responders.subscriptions.resource_types import LOST, NEVER_AGAIN, RECOVERABLE
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -111,9 +111,9 @@ async def _children(azure: "Azure", units: list[Unit]) -> list[list[Json] | None
     groups: dict[str, list[int]] = {}
     for n, unit in enumerate(units):
         id_ = ResourceId.parse(unit.id)
-        if id_.group:
+        if id_.group and unit.exported:
             groups.setdefault(f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}".lower(), []).append(n)
-    found: list[list[Json] | None] = [[] for _ in units]
+    found: list[list[Json] | None] = [[] if unit.exported else None for unit in units]
     room = asyncio.Semaphore(inventory.AT_ONCE)
 
     async def one(numbers: list[int]) -> None:
@@ -204,6 +204,7 @@ def _lasting(parts: list[Json], *, exported: bool) -> str:
     if any("SystemAssigned" in str((part["body"].get("identity") or {}).get("type")) for part in parts):
         lost.append("the principal of its own identity, with what that was given")
     lost += [f"of {kind}: {LOST[kind]}" for kind in kinds if kind in LOST]
+    lost += [f"{kind}, since {NEVER_AGAIN[kind]}" for kind in kinds if kind in NEVER_AGAIN]
     if not exported:
         lost.append("what is in it and shows in no definition, since Azure exported no template")
     if definition.hides(parts):

@@ -10,9 +10,10 @@ from msgspec import Struct
 from responders import familiarity
 from responders.ids import ResourceId, within
 from responders.model import Case, Json, Verdict
-from responders.subscriptions import definition, inventory, locks
+from responders.subscriptions import definition, inventory, locks, unlisted
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
+from responders.subscriptions.restore_guards import ADDED
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Unit(Struct, frozen=True, kw_only=True):
 
     parts: list[Json]  # {"id", "version", "body", "made"}: the unit's own first; made: by making the first of them
     verdict: Verdict
+    exported: bool = True  # whether Azure may be asked for a template of it
 
     @property
     def id(self) -> str:
@@ -54,6 +56,11 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         locks.read(azure, f"/subscriptions/{subscription}"),
     )
     doubtful, kept = _doubtful(case, listed)
+    there = {item.key for item in listed}
+    hidden = await unlisted.found(case, azure, subscription, there, doubtful.keys(), ADDED)
+    more, stays = _doubtful(case, hidden.found)
+    doubtful |= more
+    kept += [*stays, *hidden.kept]
     whole, refused = await inventory.bodies(azure, doubtful.values())
     verdicts = {
         key: inventory.judge(case, doubtful[key], str((body.get("systemData") or {}).get("createdBy") or ""))
@@ -82,8 +89,8 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
             continue
         along = [thing for thing, machine in companions.items() if machine == key]
         along += [child for child, above in inside.items() if above in {key, *along}]
-        unit = Unit(parts=[parts[k] for k in (key, *along)], verdict=_with_others(key, verdict, listed, verdicts))
-        units.append(unit)
+        judged = _with_others(key, verdict, listed, verdicts)
+        units.append(Unit(parts=[parts[k] for k in (key, *along)], verdict=judged, exported=key not in more))
     todo = [*by_hand.values(), *_unread(case, odd)]
     todo += [f"{why} Look who made it, and delete it if that was the suspect (a Contributor)." for why in refused]
     return Doomed(units=units, kept=kept, by_hand=todo, locks=held, looked_at=len(listed))

@@ -28,6 +28,7 @@ class Former(Struct, frozen=True, kw_only=True):
     source: str = ""  # where that is known from
     theirs: Json = {}  # what the suspects last wrote to it
     since: str = ""  # who else wrote it after the suspects
+    before: bool = False  # whether somebody wrote it before them
 
 
 async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: datetime) -> Former:
@@ -47,8 +48,8 @@ async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: 
     last = theirs[-1] if theirs else {}
     since = f"{_who(after[-1])} at {utc(after[-1].at)}" if after else ""
     if told is None:
-        return Former(known=False, theirs=last, since=since)
-    return Former(known=True, body=told[0], source=told[1], theirs=last, since=since)
+        return Former(known=False, theirs=last, since=since, before=first > 0)
+    return Former(known=True, body=told[0], source=told[1], theirs=last, since=since, before=first > 0)
 
 
 def _told(earlier: "Sequence[Activity]", first: "Activity") -> tuple[Json | None, str] | None:

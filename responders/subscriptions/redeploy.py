@@ -7,6 +7,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome
 from responders.subscriptions import definition, inventory, locks
+from responders.subscriptions.resource_types import NEVER_AGAIN
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -29,10 +30,15 @@ async def redeploy(azure: "Azure", change: Change) -> Outcome:
     before = change.before
     own, above = before["locks"]["own"], before["locks"]["above"]
     missing = await absent(azure, [*before["parts"], *before["children"]])
+    final = [part for part in missing if _final(part)]
+    missing = [part for part in missing if part not in final]
+    refused = " ".join(f"{part['id']} is not made anew: {_final(part)}." for part in final)
+    if refused and before["parts"][0] in final:
+        return Outcome(status="failed", reason=refused)
     if not missing:
         again = await locks.ensure(azure, own)
         await _at_rest(azure, before["parts"][0])
-        reason = "Its locks are back." if again else "It is there."
+        reason = " ".join(filter(None, ["Its locks are back." if again else "It is there.", refused]))
         return Outcome(status="done" if again else "already_so", reason=reason)
     disks = frozenset(part["id"].lower() for part in before["parts"] if part.get("made"))
     closed = [lock for lock in above if lock["properties"]["level"] == "ReadOnly"]
@@ -43,7 +49,12 @@ async def redeploy(azure: "Azure", change: Change) -> Outcome:
                 await azure.arm("PUT", part["id"], part["version"], body=definition.again(part["body"], disks))
     await locks.ensure(azure, own)
     await _at_rest(azure, before["parts"][0])
-    return Outcome(status="done", reason=f"Made anew from its definition. {change.lasting}")
+    reason = " ".join(filter(None, ["Made anew from its definition.", refused, change.lasting]))
+    return Outcome(status="done", reason=reason)
+
+
+def _final(part: Json) -> str:
+    return NEVER_AGAIN.get(str(part["body"].get("type") or "").lower(), "")
 
 
 async def absent(azure: "Azure", parts: list[Json]) -> list[Json]:

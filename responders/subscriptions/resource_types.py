@@ -5,15 +5,35 @@ from msgspec import Struct
 _NO_COPY = "no copy of it was taken: whoever needs one as evidence takes it before he approves"
 _DATA = f"the data in it ({_NO_COPY})"
 
-# Whose business a type is that is never deleted here by itself, by the beginning of its name. It goes with its parent.
+# Whose business a type is that is never deleted here by itself: one with those beneath it; with a slash at its end
+# those beneath it alone. It goes with its parent. What no right to delete "anything" stands for is here, too.
+_GUARDS = "what watches over a subscription is put back by a step of its own"
+_BACKUPS = "backups are the last way back"
 OTHERS = {
-    "microsoft.authorization/": "roles, locks and policies are reviewed by steps of their own",
-    "microsoft.managedservices/": "delegations are ended by a step of their own",
+    "microsoft.authorization": "roles, locks and policies are reviewed by steps of their own",
     "microsoft.automation/automationaccounts/": "what is in an Automation account is reviewed by steps of its own",
+    "microsoft.blueprint": "blueprints give rights: whoever made them takes them away",
+    "microsoft.compute/restorepointcollections/": "no undo brings back what a machine was at a time",
     "microsoft.compute/virtualmachines/": "what runs in a machine is cleaned up with the machine",
     "microsoft.compute/virtualmachinescalesets/": "what runs in a machine is cleaned up with the machine",
+    "microsoft.dataprotection/backupvaults/backupinstances": _BACKUPS,
+    "microsoft.insights/diagnosticsettings": _GUARDS,
+    "microsoft.keyvault/vaults/accesspolicies": "the settings of vaults are put back by a step of their own",
+    "microsoft.keyvault/vaults/keys": "no key of a vault can be deleted through Resource Manager",
+    "microsoft.keyvault/vaults/secrets": "no secret of a vault can be deleted through Resource Manager",
+    "microsoft.managedservices": "delegations are ended by a step of their own",
+    "microsoft.management": "management groups are above all subscriptions",
+    "microsoft.recoveryservices/vaults/backupfabrics": _BACKUPS,
     "microsoft.resources/deployments": "a deployment is a record: what it made is reviewed by itself",
+    "microsoft.resources/deploymentstacks": "with a stack all goes that was deployed with it",
+    "microsoft.resources/tags": "tags are part of what has them",
+    "microsoft.security": _GUARDS,
+    "microsoft.securityinsights": _GUARDS,
+    "microsoft.storage/storageaccounts/blobservices/containers/immutabilitypolicies": "what is kept stays kept",
+    "microsoft.subscription": "no subscription is ended here",
 }
+# What no undo makes anew, and why.
+NEVER_AGAIN = {"microsoft.resources/deploymentscripts": "made anew it would run again, with the rights of its identity"}
 
 # What undo can't bring back of a type, besides what it can't of any.
 LOST = {
@@ -85,7 +105,8 @@ _MADE_OF = {
 
 def whose(kind: str) -> str:
     """Why a type is not to be deleted here by itself; "" when it may be."""
-    return next((why for start, why in OTHERS.items() if kind.lower().startswith(start)), "")
+    kind = kind.lower()
+    return next((why for of, why in OTHERS.items() if kind == of or kind.startswith(of.rstrip("/") + "/")), "")
 
 
 def made_by_azure(kind: str) -> frozenset[str]:

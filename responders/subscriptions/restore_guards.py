@@ -33,9 +33,13 @@ class _Kind(Struct, frozen=True):
 _KINDS = {
     _LOCK: _Kind("2020-05-01", "lock"),
     "Microsoft.Authorization/policyAssignments": _Kind("2022-06-01", "policy assignment"),
+    "Microsoft.Authorization/policyDefinitions": _Kind("2021-06-01", "policy definition"),
     "Microsoft.Authorization/policyExemptions": _Kind("2022-07-01-preview", "policy exemption"),
+    "Microsoft.Authorization/policySetDefinitions": _Kind("2021-06-01", "policy initiative"),
+    "Microsoft.Consumption/budgets": _Kind("2023-05-01", "budget"),
     "Microsoft.ContainerRegistry/registries/tokens": _Kind("2023-07-01", "registry token"),
     "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": _Kind("2022-12-01", "firewall rule"),
+    "Microsoft.Insights/actionGroups": _Kind("2023-01-01", "action group", listed=True),
     "Microsoft.Insights/activityLogAlerts": _Kind("2020-10-01", "alert rule", listed=True),
     "Microsoft.Insights/diagnosticSettings": _Kind("2021-05-01-preview", "diagnostic setting"),
     "Microsoft.Network/networkSecurityGroups/securityRules": _Kind("2024-05-01", "security rule"),
@@ -43,9 +47,22 @@ _KINDS = {
     "Microsoft.Security/automations": _Kind("2019-01-01-preview", "workflow automation", listed=True),
     "Microsoft.Security/pricings": _Kind("2024-01-01", "Defender plan", lasting=True),
     "Microsoft.Security/securityContacts": _Kind("2020-01-01-preview", "security contact"),
+    "Microsoft.SecurityInsights/alertRules": _Kind("2024-09-01", "rule of Sentinel"),
+    "Microsoft.SecurityInsights/automationRules": _Kind("2024-09-01", "automation rule of Sentinel"),
+    "Microsoft.Sql/servers/administrators": _Kind("2021-11-01", "administrator"),
+    "Microsoft.Sql/servers/auditingSettings": _Kind("2021-11-01", "audit setting", lasting=True),
     "Microsoft.Sql/servers/firewallRules": _Kind("2021-11-01", "firewall rule"),
 }
 _BY_TYPE = {name.lower(): kind for name, kind in _KINDS.items()}
+# What a suspect added of these goes by this step, and by no other.
+ADDED = frozenset(name for name, kind in _BY_TYPE.items() if not kind.listed)
+# When each kind has its turn: what is to be deleted, and what is to be written. Others: 0. Locks of the suspects are in
+# the way, and those that come back would be; a definition is there for as long as anything uses it.
+_TURNS = {
+    _LOCK: (-3, 3),
+    "Microsoft.Authorization/policyDefinitions": (2, -2),
+    "Microsoft.Authorization/policySetDefinitions": (1, -1),
+}
 
 
 class _Guard(Struct, frozen=True, kw_only=True):
@@ -239,7 +256,7 @@ def _through(change: Change, held: Iterable[Json]) -> Change:
 
 
 def _ordered(changes: Iterable[Change]) -> list[Change]:
-    """Each begins after those before it: locks of the suspects are in the way, and those that come back would be."""
+    """Each begins after those whose turn is before its own."""
     turns = sorted(changes, key=_turn)
     return [
         structs.replace(one, follows=tuple(other.resource for other in turns if _turn(other) < _turn(one)))
@@ -248,9 +265,8 @@ def _ordered(changes: Iterable[Change]) -> list[Change]:
 
 
 def _turn(change: Change) -> int:
-    if not ResourceId.parse(change.resource).is_type(_LOCK):
-        return 0
-    return 1 if change.before["wanted"] else -1
+    kind = ResourceId.parse(change.resource).type.lower()
+    return next((turns[bool(change.before["wanted"])] for name, turns in _TURNS.items() if name.lower() == kind), 0)
 
 
 async def _read(azure: "Azure", change: Change) -> Json | None:

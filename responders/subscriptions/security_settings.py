@@ -57,6 +57,7 @@ SETTINGS = {
         "2019-05-01", _properties("definition", "parameters", "state", "accessControl"), "PUT"
     ),
     "Microsoft.Network/networkSecurityGroups": Settings("2024-05-01", _properties("securityRules"), "PUT"),
+    "Microsoft.Network/routeTables": Settings("2024-05-01", _properties("routes"), "PUT"),
     "Microsoft.Sql/servers": Settings(
         "2021-11-01",
         _properties("publicNetworkAccess", "minimalTlsVersion", "restrictOutboundNetworkAccess"),

@@ -111,6 +111,28 @@ def put(world: World, id_: str, location: str, more: Json, call: Call | None = N
     return world.put(id_, {**head, **more}, call.author if call else None, call.version if call else "")
 
 
+@room.on("POST", _GROUP + "/moveResources", f"{_ACTION}/moveResources/action")
+async def move(call: Call) -> Reply:
+    """Move resources with all that is in them to another group: they get other ids."""
+    home, target = need(call, call.parent), call.world.get(str(call.body.get("targetResourceGroup") or ""))
+    if target is None:
+        raise group_not_found(str(call.body.get("targetResourceGroup") or "").rpartition("/")[2])
+    moved = [need(call, str(id_)) for id_ in call.body.get("resources") or ()]
+    if not moved or not all(ids.within(resource.id, home.id) for resource in moved):
+        raise bad_request("ResourceMovePolicyValidationFailed", "The resources have to be in the source group.")
+    call.require(f"{_ACTION}/write", target.id)
+    args = {"ids": [resource.id for resource in moved], "from": home.id, "to": target.id}
+    at = f"/subscriptions/{call.params['subscription']}/operationresults"
+    return operations.accept(call, "groups.move", args, at=at)
+
+
+@operations.effect("groups.move")
+def _moved(world: World, _: "Clock", args: Json) -> None:
+    for id_ in args["ids"]:
+        for resource in filter(None, (world.get(id_), *world.beneath(id_))):
+            world.move(resource.id, args["to"] + resource.id[len(args["from"]) :])
+
+
 def _need(call: Call) -> Resource:
     found = call.world.get(call.path)
     if found is None:

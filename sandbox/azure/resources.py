@@ -115,10 +115,16 @@ def need_parent(call: Call) -> None:
     depth = len(parts.names) - (0 if parts.collection else 1)
     if depth > 0:
         parent = call.parent if parts.collection else call.parent.rpartition("/")[0]
-        if parent not in call.world:
+        if parent not in call.world and not _only(call, parent):
             raise parent_not_found("/".join(parts.names[:depth]))
     elif parts.scope and "/providers/" in parts.scope.lower() and parts.scope not in call.world:
         need(call, parts.scope)
+
+
+def _only(call: Call, id_: str) -> bool:
+    """Whether it is a part that its resource has from the beginning, the only one of its kind: blobServices/default."""
+    parts = ids.parse(id_)
+    return len(parts.names) > 1 and parts.names[-1].lower() == "default" and id_.rsplit("/", 2)[0] in call.world
 
 
 def merged(old: Json, change: Json) -> Json:

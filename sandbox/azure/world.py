@@ -7,7 +7,7 @@ dict, keyed by lower-cased id. Rooms keep what has no id of its own in `world.st
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -147,6 +147,13 @@ class World:
             if self.lag:
                 self._ghosts[resource.key] = (resource, self.lag)
         return gone
+
+    def move(self, id_: str, to: str) -> None:
+        """Give one resource another id; who made it stays."""
+        old = self._resources.pop(id_.lower())
+        its = self._types[old.type.lower()]
+        its[to.lower()] = self._resources[to.lower()] = replace(its.pop(old.key), id=to, body={**old.body, "id": to})
+        self._touch(old.type)
 
     def list(self, kind: str, under: str = "", *, lag: bool = True) -> Resources:
         """Resources of a type (any case), beneath a scope or equal to it; in order of creation.

@@ -296,3 +296,38 @@ async def test_subscriptions_and_tenants_are_listed() -> None:
         assert (one["subscriptionId"], one["displayName"], one["state"]) == (SUB, "Production", "Enabled")
         assert (await call("GET", f"/subscriptions/{OTHER}")).status == 403
         assert (await call("GET", "/tenants")).body["value"][0]["tenantId"] == call.azure.world.tenant
+
+
+async def test_a_part_that_each_resource_has_once_needs_not_be_made() -> None:
+    async with arm() as call:
+        await call("PUT", STORE, {"location": "westeurope"})
+        container = f"{STORE}/blobServices/default/containers/out"
+        assert (await call("PUT", container, {"properties": {}})).status == 201
+        other = f"{G}/providers/Microsoft.Storage/storageAccounts/none/blobServices/default/containers/out"
+        assert (await call("PUT", other, {"properties": {}})).status == 404
+
+
+async def test_resources_move_with_what_is_in_them() -> None:
+    async with arm() as call:
+        target = f"{S}/resourceGroups/rg-there"
+        await call("PUT", target, {"location": "westeurope"})
+        await call("PUT", SITE, {"location": "westeurope"})
+        await call("PUT", f"{SITE}/slots/try", {"location": "westeurope"})
+        made = (await call("GET", SITE)).body["systemData"]["createdAt"]
+        refused = await call("POST", f"{target}/moveResources", {"resources": [SITE], "targetResourceGroup": G})
+        assert refused.status == 400
+        moved = await call("POST", f"{G}/moveResources", {"resources": [SITE], "targetResourceGroup": target})
+        assert moved.status == 202
+        assert (await call("GET", SITE)).status == 404
+        there = (await call("GET", SITE.replace(G, target))).body
+        assert (there["id"], there["systemData"]["createdAt"]) == (SITE.replace(G, target), made)
+        assert (await call("GET", f"{SITE}/slots/try".replace(G, target))).status == 200
+
+
+async def test_a_cluster_hands_out_its_credentials_to_who_may() -> None:
+    cluster = f"{G}/providers/Microsoft.ContainerService/managedClusters/aks"
+    async with arm() as call:
+        await call("PUT", cluster, {"location": "westeurope"})
+        found = await call("POST", f"{cluster}/listClusterAdminCredential")
+        assert [config["name"] for config in found.body["kubeconfigs"]] == ["clusterAdmin"]
+        assert (await call("POST", f"{cluster}/listClusterAdminCredential", who=NOBODY)).status == 403

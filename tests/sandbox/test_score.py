@@ -138,3 +138,25 @@ def test_undo_may_leave_different_what_was_changed_for_good_and_nothing_else() -
     assert restored(before, after, {"/applications/a/passwordCredentials/", password}) == ()
     assert restored(before, after, {password}) == (f"Undo: {secret}: is gone.",)
     assert restored(before, after, {"/applications/a/passwordCredentials/", USER})[0].startswith(f"Undo: {password}")
+
+
+def test_what_is_again_as_before_the_attack_counts_as_evicted_or_kept() -> None:
+    before = {**world(), HONEST: {**world()[HONEST], "properties": {"state": "Edit"}}}
+    for what in (expect(HONEST), expect(kept=(HONEST,)), expect()):
+        assert tally(what, before, world(), NAMES, innocent=world()).failures == ()
+        left = tally(what, before, {**before, HONEST: {}}, NAMES, innocent=world())
+        assert len(left.failures) == (2 if what.evicted else 1)
+
+
+def test_what_an_attack_deleted_may_come_back_and_what_honest_people_made_may_not_go() -> None:
+    was, before = world(), without(world(), HONEST)
+    assert tally(expect(), before, was, NAMES, innocent=was).failures == ()
+    assert tally(expect(), was, before, NAMES, innocent=was).failures != ()
+
+
+def test_the_secret_of_an_application_is_part_of_its_evicted_principal() -> None:
+    app, principal = "/applications/a", "/servicePrincipals/b"
+    before: State = {app: {"appId": "1"}, f"{app}/passwordCredentials/x": {}, principal: {"appId": "1"}}
+    after: State = {app: {"appId": "1"}, principal: {"appId": "1", "accountEnabled": False}}
+    assert tally(expect(principal), before, after, {}).failures == ()
+    assert tally(expect(), before, after, {}).failures != ()

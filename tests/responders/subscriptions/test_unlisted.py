@@ -1,0 +1,69 @@
+"""What suspects made beneath familiar resources, where no list shows it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from docs.rights import EXCEPT
+from responders.subscriptions.delete_resources import DeleteResources
+from responders.subscriptions.resource_types import whose
+from sandbox.scene import EXERCISES
+from tests.laws.stage import Attacked, attacked
+from tests.responders.subscriptions.rehearsal import PROD, planned
+
+ACTION = DeleteResources()
+HUB = f"{PROD}/resourceGroups/rg-data/providers/Microsoft.EventHub/namespaces/eh-orders"
+MONITOR, COPIES, OUT = f"{HUB}/authorizationRules/monitor", f"{HUB}/eventhubs/copies", "consumerGroups/out"
+
+
+@pytest.fixture
+async def there() -> AsyncIterator[Attacked]:
+    async with attacked(EXERCISES / "beneath-familiar-resources.yaml", ACTION.permissions) as its:
+        yield its
+
+
+def nobody_made(there: Attacked, id_: str) -> None:
+    """Let Azure say nothing of who made it, as many types do."""
+    planted = there.sandbox.world.get(id_)
+    assert planted is not None
+    planted.stamps.clear()
+
+
+async def test_what_was_made_beneath_goes_with_what_is_in_it(there: Attacked) -> None:
+    plan = await planned(there, ACTION)
+
+    [copies] = [c for c in plan.changes if c.resource == COPIES]
+    assert [part["id"] for part in copies.before["parts"]] == [COPIES, f"{COPIES}/{OUT}"]
+    assert copies.familiarity == "unfamiliar"
+
+
+async def test_when_it_was_made_the_log_tells_where_azure_does_not(there: Attacked) -> None:
+    nobody_made(there, MONITOR)
+
+    plan = await planned(there, ACTION)
+
+    assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == ["unfamiliar"]
+
+
+async def test_what_perhaps_was_there_before_is_offered_alone(there: Attacked) -> None:
+    nobody_made(there, MONITOR)
+    for event in (one for held in there.sandbox.world.activity.events.values() for one in held):
+        if str(event["resourceId"]).lower() == MONITOR.lower():
+            event["subStatus"] = {"value": "OK", "localizedValue": "OK (HTTP Status Code: 200)"}
+
+    plan = await planned(there, ACTION)
+
+    assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == ["unknown"]
+
+
+async def test_what_is_gone_again_is_no_change(there: Attacked) -> None:
+    there.sandbox.world.delete(MONITOR)
+
+    plan = await planned(there, ACTION)
+
+    assert MONITOR not in [c.resource for c in plan.changes]
+
+
+@pytest.mark.parametrize("right", [right for right in EXCEPT if right.endswith(("/delete", "/*"))])
+def test_what_the_role_may_not_delete_is_not_proposed(right: str) -> None:
+    assert whose(right.rpartition("/")[0].removesuffix("/*"))
