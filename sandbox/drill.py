@@ -3,8 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sandbox.azure.errors import ApiError
 from sandbox.azure.guest_login import Entry
 from sandbox.exercise import LogIn
 from sandbox.host import Host
+from sandbox.innocent import Innocent
 from sandbox.machines import GUESTS
 from sandbox.people import People, Unexpected
 from sandbox.playing import Tell, nothing, play
@@ -117,7 +117,7 @@ class Drill:
         self.answering = Answering(scene, people, host, tell)
         self.thief = Thief(scene, sandbox, people)
         self.alert: dict[str, Any] = {}
-        self.innocent: State = {}  # the world as it was without the attack
+        self.innocent = Innocent(self._state)
 
     async def run(self) -> Score:
         """All of it. What stops it early becomes a failure of the score."""
@@ -147,7 +147,11 @@ class Drill:
         except Unexpected as error:
             failures.append(str(error))
             after = after or self._state()
-        found = tally(self.scene.exercise.expect, before, after, self._names(), shut, self.innocent) if before else None
+        found = (
+            tally(self.scene.exercise.expect, before, after, self._names(), shut, self.innocent.state)
+            if before
+            else None
+        )
         return self._score(found, failures, calls=calls, seconds=seconds, undone=undone)
 
     async def _try_all(self) -> tuple[list[str], set[str]]:
@@ -203,12 +207,8 @@ class Drill:
 
     def _lasting(self) -> set[str]:
         """What the response changed for good, by key in a snapshot."""
-        deleted = {
-            change["resource"].lower()
-            for step in self.answering.incident.get("steps", ())
-            for change in step["changes"]
-            if step["action"] == "subscriptions.delete_resources" and _NEVER_AGAIN in change["resource"].lower()
-        }
+        changes = [change for step in self.answering.incident.get("steps", ()) for change in step["changes"]]
+        deleted = {c["resource"].lower() for c in changes if _NEVER_AGAIN in c["resource"].lower()}
         return deleted | {
             where
             + (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
@@ -224,23 +224,10 @@ class Drill:
 
     async def attack(self) -> None:
         """Do the deed while the host comes up, and let Defender notice. Raises Unexpected."""
-        attack = play(self.scene, self.sandbox, self.people, self.tell, self.thief, self._watch)
+        attack = play(self.scene, self.sandbox, self.people, self.tell, self.thief, self.innocent.watch)
         await asyncio.gather(attack, self.host.start())
         self.alert = alerting.raised(self.scene, self.sandbox.world, self.sandbox.clock)
         self.tell("alert", self.alert)
-
-    @contextmanager
-    def _watch(self, honest: bool) -> Iterator[None]:  # noqa: FBT001  what play() calls it with
-        """Keep the world before the attack, with what honest people changed since."""
-        if not honest and not self.innocent:
-            self.innocent = dict(self._state())
-        before = self._state() if honest and self.innocent else None
-        yield
-        if before is not None:
-            after = self._state()
-            theirs = {key for key in (*before, *after) if before.get(key) != after.get(key)}
-            kept = {key: body for key, body in self.innocent.items() if key not in theirs}
-            self.innocent = kept | {key: after[key] for key in theirs if key in after}
 
     async def deliver(self) -> str:
         """Bring the alert to the responder by the exercise's channel. Returns the id of the incident."""

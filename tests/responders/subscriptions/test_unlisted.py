@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from docs.rights import EXCEPT
 from responders.subscriptions.delete_resources import DeleteResources
@@ -13,6 +14,7 @@ from tests.responders.subscriptions.rehearsal import PROD, planned
 
 ACTION = DeleteResources()
 HUB = f"{PROD}/resourceGroups/rg-data/providers/Microsoft.EventHub/namespaces/eh-orders"
+SCRIPTS = "Microsoft.Resources/deploymentScripts"
 MONITOR, COPIES, OUT = f"{HUB}/authorizationRules/monitor", f"{HUB}/eventhubs/copies", "consumerGroups/out"
 
 
@@ -62,6 +64,25 @@ async def test_what_is_gone_again_is_no_change(there: Attacked) -> None:
     plan = await planned(there, ACTION)
 
     assert MONITOR not in [c.resource for c in plan.changes]
+
+
+async def test_a_script_that_would_run_again_is_deleted_and_never_made_anew(there: Attacked) -> None:
+    script = f"{PROD}/resourceGroups/rg-bridge/providers/Microsoft.Resources/deploymentScripts/setup"
+    change = replace(
+        (await planned(there, ACTION)).changes[0],
+        resource=script,
+        before={
+            "parts": [{"id": script, "version": "2020-10-01", "body": {"id": script, "type": SCRIPTS}}],
+            "children": [],
+            "locks": {"own": [], "above": []},
+        },
+    )
+
+    undone = await ACTION.undo(change, there.azure)
+
+    assert not whose(SCRIPTS)
+    assert (undone.status, "run again" in undone.reason) == ("failed", True)
+    assert there.sandbox.world.get(script) is None
 
 
 @pytest.mark.parametrize("right", [right for right in EXCEPT if right.endswith(("/delete", "/*"))])
