@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import approvals, survival
+from responders.accounting import Made
 from responders.actions import action
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
@@ -147,17 +148,35 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
 
 async def made(incident: Incident, subject: str = "") -> tuple[Change, ...]:
     """The changes of all runs that came to their end and were not undone; with a subject's id, those for it."""
-    plans: dict[str, str] = {}  # step: plan
-    found: dict[str, str] = {}  # change: plan
+    return tuple(change for change, _ in await _made(incident, subject))
+
+
+async def accountable(incident: Incident) -> tuple[Made, ...]:
+    """The same changes, each with what it undoes, and with what was known when it was planned."""
+    found = await _made(incident)
+    cases = {name: await incident.case(name) for name in dict.fromkeys(name for _, name in found) if name}
+    seen = {name: frozenset(event for f in case.findings for event in f.events) for name, case in cases.items()}
+    return tuple(
+        Made(change=change, undoes=action(change.action).undoes, seen=seen[name], until=cases[name].until)
+        for change, name in found
+        if name
+    )
+
+
+async def _made(incident: Incident, subject: str = "") -> list[tuple[Change, str]]:
+    """Those changes, each with the name of the case that it was last planned on; "" where an older version planned."""
+    planned: dict[str, tuple[str, str]] = {}  # step: plan, case
+    found: dict[str, tuple[str, str]] = {}  # change: plan, case
     for entry in await incident.journal.entries():
         if entry.kind == "planned" and subject in {"", entry.what["subject"]["id"]}:
-            plans[entry.what["step"]] = entry.what["answer"]["plan"]
-        elif entry.kind == "applied" and entry.what["status"] in _SETTLED and entry.what["step"] in plans:
-            found[entry.what["change"]] = plans[entry.what["step"]]
+            planned[entry.what["step"]] = entry.what["answer"]["plan"], entry.what.get("case", "")
+        elif entry.kind == "applied" and entry.what["status"] in _SETTLED and entry.what["step"] in planned:
+            found[entry.what["change"]] = planned[entry.what["step"]]
         elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
             found.pop(entry.what["change"], None)
-    kept = {name: await incident.plan(name) for name in dict.fromkeys(found.values())}
-    return tuple(change for name, plan in kept.items() for change in plan.changes if found.get(change.id) == name)
+    plans = {name: await incident.plan(name) for name in dict.fromkeys(plan for plan, _ in found.values())}
+    changes = {change.id: change for plan in plans.values() for change in plan.changes}
+    return [(changes[id_], case) for id_, (_, case) in found.items()]
 
 
 async def undoable(incident: Incident) -> tuple[Change, ...]:

@@ -3,11 +3,14 @@
 An incident closes by itself only when nothing is unexplained; else a person signs for what is left.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cache
 
-from responders.errors import Permanent
-from responders.ids import ResourceId, within
-from responders.model import SIGN_OFF, Case, Change, Finding, Plan, Subject
+from msgspec import Struct
+
+from responders.model import SIGN_OFF, Case, Change, Finding, Plan, Subject, Undoes
 from responders.utc import utc
 
 MOST = 500  # that are listed one by one
@@ -15,10 +18,54 @@ MOST = 500  # that are listed one by one
 _NOTHING = frozenset({"microsoft.automation/automationaccounts/webhooks/action"})
 
 
-def account(case: Case, made: Iterable[Change]) -> tuple[Finding, ...]:
-    """The activities of a case that nothing explains. `made`: the changes that were made, or were so already."""
-    covered = tuple(dict.fromkeys(scope for change in made for scope in _covers(change)))
-    return tuple(f for f in case.findings if not _explained(case, f, covered))
+class Made(Struct, frozen=True, kw_only=True):
+    """A change that was made, or was so already; what it undoes; and what was known when it was planned."""
+
+    change: Change
+    undoes: Undoes
+    seen: frozenset[str]  # ids of the events of the case that it was planned on
+    until: datetime  # the end of that case's window
+
+
+def account(case: Case, made: Iterable[Made]) -> tuple[Finding, ...]:
+    """The activities of a case that nothing explains."""
+    whole = _Account(case, made)
+    return tuple(finding for finding in case.findings if not whole.explains(finding))
+
+
+class _Account:
+    def __init__(self, case: Case, made: Iterable[Made]) -> None:
+        self._known = {k.id.lower() for k in case.known if k.by}
+        self._events = set[str]()
+        self._by_thing = defaultdict[str, list[Made]](list)
+        for one in made:
+            self._events.update(one.change.before[one.undoes.events] if one.undoes.events else ())
+            if one.undoes.gone or one.undoes.operations:
+                for thing in _things(one):
+                    self._by_thing[thing.lower()].append(one)
+        self._lost: dict[str, datetime] = {}  # when somebody else than us last deleted a thing
+        for finding in sorted(case.findings, key=lambda f: f.at):
+            if finding.outcome != "failed" and finding.operation.lower().endswith("/delete"):
+                self._lost[finding.resource.lower()] = finding.at
+
+    def explains(self, finding: Finding) -> bool:
+        resource, operation = finding.resource.lower(), finding.operation.lower()
+        if finding.outcome == "failed" or operation in _NOTHING or resource in self._known:
+            return True
+        if self._events.intersection(_named(finding)):
+            return True
+        return any(
+            self._ended(one, thing, finding) if one.undoes.gone else _undone(one, finding)
+            for thing in _up(resource)
+            for one in self._by_thing.get(thing, ())
+        )
+
+    def _ended(self, one: Made, thing: str, finding: Finding) -> bool:
+        """Whether what a deed did ended with the thing that we deleted. What somebody deleted before we did not."""
+        lost = any(self._lost[above] >= finding.at for above in _up(thing) if above in self._lost)
+        # What was read out of a thing stays known. Only of what he planted himself an intruder learns nothing by that.
+        over = one.change.familiarity == "unfamiliar" or not finding.operation.lower().endswith("/action")
+        return over and not lost and finding.at < one.until
 
 
 def to_sign(case: Case, unexplained: Iterable[Finding]) -> Plan:
@@ -49,40 +96,31 @@ def _line(group: list[Finding]) -> Change:
     )
 
 
-def _explained(case: Case, finding: Finding, covered: tuple[str, ...]) -> bool:
-    known = any(k.by and k.id.lower() == finding.resource.lower() for k in case.known)
-    void = finding.outcome == "failed" or finding.operation.lower() in _NOTHING
-    return known or void or any(within(finding.resource, scope) for scope in covered)
+def _undone(one: Made, finding: Finding) -> bool:
+    """Whether it is a deed of a kind that the change undoes, and was known when that was planned."""
+    kind = finding.operation.lower() in _lower(one.undoes.operations)
+    return kind and not one.seen.isdisjoint(_named(finding))
 
 
-def _covers(change: Change) -> Iterator[str]:
-    """What a change cleans up: its resource, and the siblings that it recorded together with it."""
-    if not change.resource.startswith("/subscriptions/"):
-        return
-    yield change.resource
-    home = _parent(change.resource)
-    for id_ in _ids(change.before):
-        # Only what lies beside it: a body that an intruder wrote must not explain what he did elsewhere.
-        if home and id_ != change.resource and within(id_, home) and id_.lower() != home.lower():
-            yield id_
+def _named(finding: Finding) -> tuple[str, ...]:
+    """The ids of its events; the log may have some without."""
+    return tuple(filter(None, finding.events))
 
 
-def _parent(text: str) -> str:
-    """The resource that one lies beneath; "" for one that lies beneath none."""
-    try:
-        resource = ResourceId.parse(text)
-    except Permanent:
-        return ""  # an id that Azure gave and that we can't read explains nothing but itself
-    return text.rsplit("/", 2)[0] if len(resource.names) > 1 else ""
+def _things(one: Made) -> Iterator[str]:
+    """The resource of a change, and those that it treated together with it."""
+    yield one.change.resource
+    for part in one.undoes.along:
+        yield from (str(item["id"]) for item in one.change.before[part])
 
 
-def _ids(body: object) -> Iterator[str]:
-    if isinstance(body, dict):
-        for name, value in body.items():
-            if name == "id" and isinstance(value, str):
-                yield value
-            else:
-                yield from _ids(value)
-    elif isinstance(body, list):
-        for value in body:
-            yield from _ids(value)
+def _up(resource: str) -> Iterator[str]:
+    """An id, and those that it lies beneath."""
+    while resource:
+        yield resource
+        resource = resource.rpartition("/")[0]
+
+
+@cache
+def _lower(operations: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(operation.lower() for operation in operations)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from responders.azure import Azure
-    from responders.model import Case, Change, Outcome, Plan, Subject
+    from responders.model import Case, Change, Outcome, Plan, Subject, Undoes
 
 
 class Action(Protocol):
@@ -24,6 +24,10 @@ class Action(Protocol):
     @property
     def reversible(self) -> bool:
         """False forces an approval, whatever the settings say."""
+
+    @property
+    def undoes(self) -> "Undoes":
+        """What its changes undo of that which the Activity Log has. All else a person signs for (accounting.py)."""
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> "Plan":
         """What would be done now. Writes nothing. No changes needs a reason."""

@@ -229,6 +229,15 @@ class Change(Struct, frozen=True, kw_only=True):
         return digest(self)[:16]
 
 
+class Undoes(Struct, frozen=True, kw_only=True):
+    """What each change of an action undoes of that which the Activity Log has: nothing, unless it says so."""
+
+    operations: tuple[str, ...] = ()  # on its resource: "Microsoft.Storage/storageAccounts/listKeys/action"
+    gone: bool = False  # all that was done to its resource, and beneath: that is deleted
+    along: tuple[str, ...] = ()  # where `Change.before` has other resources ({"id": …}) for which the same holds
+    events: str = ""  # where `Change.before` has the ids of events that it undoes, of whatever resource
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """What an action would do now. No changes needs a reason."""
 

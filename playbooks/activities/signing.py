@@ -13,5 +13,5 @@ async def account(order: Json, its: Services) -> Json:
     if (early := await incident.journal.find(f"planned {order['step']}")) is not None:
         return dict(early.what["answer"])
     case = await incident.case(f"{order['run']}-{order['wave']}")
-    unexplained = accounting.account(case, await changes.made(incident))
+    unexplained = accounting.account(case, await changes.accountable(incident))
     return await present(order, its, case, accounting.to_sign(case, unexplained), "one")

@@ -59,6 +59,7 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
         told = await notify.mail(its.azure, its.settings, its.settings.approvers, *mail)
         told = "; ".join(filter(None, [told, await notify.channels(its.settings, *mail)]))
     what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
+    what |= {"case": order.get("case", "")}
     what |= {"reason": made.reason, "kept": list(made.kept), "by_hand": list(made.by_hand), "told": told}
     await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")
     return answer

@@ -6,7 +6,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine, segment
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Json, Outcome, Plan, Subject, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Subject, Undoes, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -32,6 +32,7 @@ class RemoveFederatedCredentials:
         f"{_IDENTITY}/{_TRUSTS}/delete",
     )
     reversible = True
+    undoes = Undoes(operations=(f"{_IDENTITY}/{_TRUSTS}/write",))
 
     async def plan(self, case: Case, subject: Subject, azure: "Azure") -> Plan:
         found: Json = {}

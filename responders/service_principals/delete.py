@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from responders import trail
 from responders.azure import absent_is_fine, odata, rest, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.service_principals import registration
 from responders.service_principals.registration import Registration, spared
 
@@ -28,6 +28,7 @@ class Delete:
         "Microsoft.Authorization/roleAssignments/read",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         found = await registration.read(azure, subject.id)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.service_principals.registration import spared
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Disable:
     id = "service_principals.disable"
     permissions = ("Application.ReadWrite.All",)
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         found = await read(azure, subject.id)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders import trail
 from responders.errors import Temporary
-from responders.model import Case, Change, Outcome, Plan, Subject
+from responders.model import Case, Change, Outcome, Plan, Subject, Undoes
 from responders.service_principals import credentials, disable
 from responders.service_principals.credentials import Held
 from responders.trail import Entry
@@ -23,6 +23,7 @@ class Enable:
     id = "service_principals.enable"
     permissions = ("Application.ReadWrite.All", "AuditLog.Read.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: Case, subject: Subject, azure: "Azure") -> Plan:
         held = await credentials.read(azure, case, subject)

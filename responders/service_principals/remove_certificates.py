@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.service_principals import credentials, registration
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class RemoveCertificates:
     id = "service_principals.remove_certificates"
     permissions = ("Application.ReadWrite.All", "AuditLog.Read.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         held = await credentials.read(azure, case, subject)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.service_principals import credentials
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class RemoveFederatedCredentials:
     id = "service_principals.remove_federated_credentials"
     permissions = ("Application.ReadWrite.All", "AuditLog.Read.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         held = await credentials.read(azure, case, subject)

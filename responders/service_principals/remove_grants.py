@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from responders import directory, familiarity, trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.model import Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.service_principals import registration
 from responders.service_principals.registration import Registration
 
@@ -42,6 +42,7 @@ class RemoveGrants:
         "Directory.Read.All",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         found = await registration.read(azure, subject.id)

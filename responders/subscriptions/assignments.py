@@ -94,6 +94,11 @@ async def describe(action: str, judged: Judged, subscription: str, azure: "Azure
     return Found(changes=changes, kept=left, labels=labels, roles=roles)
 
 
+def elevations(case: Case, item: Json) -> list[str]:
+    """Ids of the events by which a suspect took an assignment himself (elevateAccess), however often."""
+    return [event for deed in _elevations(case, item) for event in deed.events]
+
+
 async def _roles(azure: "Azure", subscription: str) -> dict[str, Json]:
     defined = azure.authorization(subscription).role_definitions.list(f"subscriptions/{subscription}")
     return {str(d.name).lower(): rest(d)["properties"] async for d in defined}
@@ -141,8 +146,7 @@ def _origin(case: Case, item: Json, deed: Finding | None) -> tuple[str | None, d
     properties = item["properties"]
     made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
     maker = properties.get("createdBy")
-    if deed is None and properties["scope"] == "/" and role(properties) == ACCESS_ADMINISTRATOR:
-        deed = _elevation(case, properties["principalId"])
+    deed = deed or min(_elevations(case, item), key=lambda f: f.at, default=None)
     # What an undo put back has our mark on it: the log still knows who first made it. An older one only was changed.
     if deed and not case.suspect(maker) and (made is None or made >= case.since):
         maker, made = deed.caller, deed.at
@@ -155,11 +159,14 @@ def _rewritten(verdict: Verdict, deed: Finding) -> Verdict:
     return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
 
 
-def _elevation(case: Case, holder: str) -> Finding | None:
-    """A suspect's first elevateAccess, which gives whoever calls it that role at the root."""
-    suspect = case.suspect(holder)
+def _elevations(case: Case, item: Json) -> list[Finding]:
+    """A suspect's calls of elevateAccess, which gives its caller this role at the root; [] for another assignment."""
+    properties = item["properties"]
+    suspect = case.suspect(properties["principalId"])
+    if properties["scope"] != "/" or role(properties) != ACCESS_ADMINISTRATOR or suspect is None:
+        return []
     took = (f for f in case.findings if f.suspect and f.operation.lower() == _ELEVATE and f.outcome != "failed")
-    return min((f for f in took if suspect and case.suspect(f.caller) == suspect), key=lambda f: f.at, default=None)
+    return [f for f in took if case.suspect(f.caller) == suspect]
 
 
 async def _through(azure: "Azure", person: str, grant: Json) -> bool:

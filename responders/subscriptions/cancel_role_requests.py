@@ -6,7 +6,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import pim
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class CancelRoleRequests:
         "Microsoft.Authorization/roleAssignments/write",
     )
     reversible = False
+    undoes = Undoes(operations=tuple(f"{name}/write" for name in pim.TYPES.values()))
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         scope = f"/subscriptions/{subject.id}"

@@ -7,7 +7,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine, fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId, within
-from responders.model import Case, Change, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import definition, deletion_order, doomed, inventory, locks, redeploy
 from responders.subscriptions.doomed import Unit
 from responders.subscriptions.redeploy import current, state_of
@@ -48,6 +48,7 @@ class DeleteResources:
         *redeploy.PERMISSIONS,
     )
     reversible = True
+    undoes = Undoes(gone=True, along=("parts",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         found = await doomed.find(case, azure, subject.id)

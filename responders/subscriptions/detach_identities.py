@@ -7,8 +7,8 @@ from msgspec import Struct
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan
-from responders.subscriptions import former, identities, resource_graph
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
+from responders.subscriptions import former, identities, resource_graph, whole
 from responders.subscriptions.identities import Held
 from responders.utc import utc
 
@@ -48,6 +48,7 @@ class DetachIdentities:
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
     )
     reversible = True
+    undoes = Undoes(events="events")
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         deeds = _deeds(case, subject.id)
@@ -102,6 +103,7 @@ class DetachIdentities:
             found.by_hand.append(
                 f"The suspect took {gone} from {id_.name} ({id_.type}) at {when}: an operator attaches it again."
             )
+        events = whole.by_record(case, _all(case, deed), known, id_.type, ("identity",))
         added, verdict = now.without(was), former.judge(case, deed)
         if added and verdict.familiarity == "familiar":
             found.kept.append(f"{added} of {id_.name}: attached by the suspect, but {'; '.join(verdict.reasons)}")
@@ -114,7 +116,7 @@ class DetachIdentities:
                     summary=f"detach {added} from {id_.name} ({id_.type})",
                     reasons=(*verdict.reasons, f"before, by Resource Graph, it had {was or 'no identity'}"),
                     familiarity=verdict.familiarity,
-                    before={"now": _plain(now), "added": _plain(added)},
+                    before={"now": _plain(now), "added": _plain(added), "events": [] if gone else events},
                     lasting=lost if added.system else "",
                 )
             )
@@ -156,6 +158,12 @@ def _deeds(case: Case, subscription: str) -> list[Finding]:
         if id_ and id_.type.lower() == kind and id_.subscription == subscription.lower():
             first.setdefault(finding.resource.lower(), finding)
     return list(first.values())
+
+
+def _all(case: Case, first: Finding) -> list[Finding]:
+    """What suspects did of that kind to that resource."""
+    same = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.operation == first.operation)
+    return [f for f in same if f.resource.lower() == first.resource.lower()]
 
 
 def _elsewhere(id_: ResourceId, when: str) -> str:

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.model import Case, Change, Outcome, Plan
+from responders.model import Case, Change, Outcome, Plan, Undoes
 from responders.subscriptions import automation_assets
 from responders.subscriptions.automation import ACCOUNT
 
@@ -22,6 +22,7 @@ class PurgeAutomationAssets:
     # role can have those by a pattern alone. It reaches nothing but what is in accounts.
     permissions = (f"{ACCOUNT}/read", f"{ACCOUNT}/*/read", f"{ACCOUNT}/*/delete")
     reversible = False
+    undoes = Undoes(gone=True)
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         return await automation_assets.plan(self.id, case, subject, azure, shown=False)

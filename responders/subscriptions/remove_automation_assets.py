@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Case, Change, Json, Outcome, Plan
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import automation_assets
 from responders.subscriptions.automation import ACCOUNT, VERSION
 
@@ -30,6 +30,7 @@ class RemoveAutomationAssets:
         ),
     )
     reversible = True
+    undoes = Undoes(gone=True, along=("workers",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         return await automation_assets.plan(self.id, case, subject, azure, shown=True)

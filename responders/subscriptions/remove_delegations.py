@@ -7,7 +7,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
-from responders.model import Case, Change, Json, Outcome, Plan, Principal, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Principal, Undoes, Verdict
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class RemoveDelegations:
         "Microsoft.Authorization/roleDefinitions/read",
     )
     reversible = True
+    undoes = Undoes(gone=True, along=("along",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         strangers = [s for s in case.suspects if s.kind == "foreign"]
@@ -97,7 +98,12 @@ class RemoveDelegations:
             resource=item["id"],
             summary=f"end the delegation {_label(item)}" + (", with its definition" if whole else ""),
             reasons=(*verdict.reasons, *([f"by it {', '.join(says)}"] if says else [])),
-            before={"assignment": {**item, "properties": bare}, "definition": contract, "both": whole},
+            before={
+                "assignment": {**item, "properties": bare},
+                "definition": contract,
+                "both": whole,
+                "along": [{"id": path}] * whole,
+            },
             principals=tuple(dict.fromkeys(str(a["principalId"]) for a in given)),
             lasting="Undo can't bring back who made it, and when.",
             familiarity=verdict.familiarity,

@@ -8,7 +8,7 @@ from responders import directory, familiarity
 from responders.azure import fine, odata
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId, within
-from responders.model import Case, Change, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import locks, pim
 from responders.subscriptions.pim import Kind
 from responders.utc import utc
@@ -43,13 +43,14 @@ class RemoveEligibleRoles:
         "Directory.Read.All",
     )
     reversible = True
+    undoes = Undoes(operations=tuple(f"{name}/write" for name in pim.TYPES.values()), along=("requests",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         scope = f"/subscriptions/{subject.id}"
         what = (*pim.SCHEDULES.values(), *pim.REQUESTS.values())
         eligible, active, asked, activated = await asyncio.gather(*(pim.listed(azure, w, scope) for w in what))
         own = await azure.own_id()
-        doubtful: list[tuple[Kind, Json, Verdict]] = []
+        doubtful: list[tuple[Kind, Json, Verdict, list[Json]]] = []
         kept, by_hand = list[str](), list[str]()
         both: tuple[tuple[Kind, list[Json], list[Json]], ...] = (
             ("eligible", eligible, asked),
@@ -66,7 +67,7 @@ class RemoveEligibleRoles:
                     if case.suspect(schedule["properties"]["principalId"]):
                         kept.append(said)
                 elif within(schedule["properties"]["scope"], scope):
-                    doubtful.append((kind, schedule, verdict))
+                    doubtful.append((kind, schedule, verdict, _given(schedule, requests)))
                 elif verdict.familiarity == "unfamiliar":
                     by_hand.append(
                         f"{said}. An Owner of that scope has to remove it in Privileged Identity Management."
@@ -74,7 +75,7 @@ class RemoveEligibleRoles:
                 else:
                     kept.append(said)
         held = await locks.read(azure, scope) if doubtful else []
-        ids = {str(schedule["properties"]["principalId"]) for _, schedule, _ in doubtful}
+        ids = {str(schedule["properties"]["principalId"]) for _, schedule, *_ in doubtful}
         names = await directory.names(azure, ids) if ids else {}
         changes = tuple(_change(self.id, *one, held, names) for one in doubtful)
         reason = (
@@ -155,8 +156,20 @@ def _extended(case: Case, schedule: Json, requests: Iterable[Json]) -> str:
     return ""
 
 
+def _given(schedule: Json, requests: Iterable[Json]) -> list[Json]:
+    """The requests that gave it, or had it last longer: what they came to ends with it."""
+    its = (r for r in requests if pim.ends(r) == pim.ends(schedule) and _kind(r) in _GIVING | _LONGER and _granted(r))
+    return [{"id": id_} for id_ in sorted(str(request["id"]) for request in its)]
+
+
 def _change(
-    action: str, kind: Kind, schedule: Json, verdict: Verdict, held: list[Json], names: dict[str, str]
+    action: str,
+    kind: Kind,
+    schedule: Json,
+    verdict: Verdict,
+    given: list[Json],
+    held: list[Json],
+    names: dict[str, str],
 ) -> Change:
     properties = schedule["properties"]
     _, above = locks.in_the_way(held, [schedule["id"]])
@@ -176,6 +189,7 @@ def _change(
             "properties": _essence(schedule),
             "starts": later,
             "locks": above,
+            "requests": given,
         },
         principals=(properties["principalId"],),
         lasting="What was activated comes back as given, until the same time." if activated else "",

@@ -7,7 +7,7 @@ from responders.azure import absent_is_fine, fine, rest, segment
 from responders.errors import Temporary
 from responders.ids import is_guid
 from responders.memo import Memo
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -37,6 +37,7 @@ class RemoveGroupMembers:
         "RoleManagement.ReadWrite.Directory",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         holding = await _holding(azure, subject.id)

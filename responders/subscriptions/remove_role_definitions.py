@@ -9,7 +9,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import written
 from responders.utc import utc
 
@@ -49,6 +49,7 @@ class RemoveRoleDefinitions:
         f"{_TYPE}/write",
     )
     reversible = True
+    undoes = Undoes(operations=(f"{_TYPE}/write",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         scope = f"/subscriptions/{subject.id}"

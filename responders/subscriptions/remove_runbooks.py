@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.memo import Memo
-from responders.model import Case, Change, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import planted, recreate_runbook
 from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, account_name, belongs, live, scheduled
 
@@ -44,6 +44,7 @@ class RemoveRunbooks:
         *recreate_runbook.PERMISSIONS,
     )
     reversible = True
+    undoes = Undoes(gone=True, along=("jobSchedules", "webhooks", "schedules", "jobs", "ended"))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)

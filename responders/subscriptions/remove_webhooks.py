@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import called
-from responders.model import Case, Change, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import planted, recreate_runbook
 from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs, scheduled
 
@@ -36,6 +36,7 @@ class RemoveWebhooks:
         *recreate_runbook.TRIGGER_PERMISSIONS,
     )
     reversible = True
+    undoes = Undoes(gone=True, along=("jobSchedules",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import bodies, definition, former, inventory, locks
 from responders.subscriptions.former import Former
 from responders.utc import utc
@@ -96,6 +96,7 @@ class RestoreGuards:
         *(f"{name}/delete" for name, kind in _KINDS.items() if not kind.lasting),
     )
     reversible = True
+    undoes = Undoes(operations=tuple(f"{name}/{verb}" for name in _KINDS for verb in ("write", "delete")))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         guards, odd = await _guards(case, azure, subject.id)

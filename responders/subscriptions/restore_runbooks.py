@@ -7,9 +7,9 @@ from msgspec import Struct
 from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import ResourceId, called
-from responders.model import Case, Change, Finding, Json, Outcome, Plan
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
 from responders.subscriptions import planted, runbook_content
-from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs
+from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs, live
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from responders.model import Subject
 
 PUBLISHING = ("runbooks/publish/action", "runbooks/write")  # the latter may publish from a link
+# What becomes of a script that is replaced: drafts of it, and what ran it.
+_UNDONE = (*planted.RUNBOOK_WRITES, "runbooks/draft/testJob/write", "jobs/write")
 
 
 class Found(Struct):
@@ -45,6 +47,7 @@ class RestoreRunbooks:
         *runbook_content.PERMISSIONS,
     )
     reversible = True
+    undoes = Undoes(operations=tuple(f"{ACCOUNT}/{what}" for what in _UNDONE), along=("jobs",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)
@@ -162,8 +165,9 @@ def digest(script: str) -> str:
 
 
 def _since(jobs: list[Json], runbook: str, first: Finding) -> list[Json]:
-    """The jobs that ran what the suspect had written."""
-    return [j for j in jobs if belongs(j, runbook) and (made := planted.made_at(j)) and made >= first.at]
+    """The jobs that ran what the suspect had written. Those that still run are for `subscriptions.stop_jobs`."""
+    ended = (j for j in jobs if belongs(j, runbook) and not live(j))
+    return [j for j in ended if (made := planted.made_at(j)) and made >= first.at]
 
 
 def _name(change: Change) -> str:

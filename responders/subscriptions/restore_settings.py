@@ -7,10 +7,9 @@ from msgspec import Struct, structs
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
-from responders.subscriptions import bodies, definition, former, inventory, resource_graph
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
+from responders.subscriptions import bodies, definition, former, inventory, resource_graph, whole
 from responders.subscriptions.resource_graph import Recorded
-from responders.subscriptions.resource_types import made_by_azure
 from responders.subscriptions.security_settings import SETTINGS, Settings
 from responders.utc import utc
 
@@ -29,13 +28,18 @@ class _Written(Struct, frozen=True, kw_only=True):
 
     id: ResourceId
     settings: Settings
-    deed: Finding
+    deeds: list[Finding]
     verdict: Verdict
     now: Json
     changed: list[Json]  # {"path", "now", "was"}
     unknown: tuple[str, ...] = ()  # settings that he wrote, and of which nobody knows what they were
     source: str = ""
     since: str = ""  # who else changed such a setting after him
+    events: list[str] = []  # of his deeds, if they changed nothing else
+
+    @property
+    def deed(self) -> Finding:
+        return self.deeds[0]
 
 
 class RestoreSettings:
@@ -49,13 +53,14 @@ class RestoreSettings:
     id = "subscriptions.restore_settings"
     permissions = (*former.PERMISSIONS, *(f"{name}/{verb}" for name in SETTINGS for verb in ("read", "write")))
     reversible = True
+    undoes = Undoes(events="events")
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         deeds = _deeds(case, subject.id)
         recorded = await resource_graph.changes(azure, subject.id, case.since) if deeds else {}
         room, at = asyncio.Semaphore(inventory.AT_ONCE), datetime.now(UTC)
 
-        async def look(deed: tuple[ResourceId, Finding]) -> _Written | None:
+        async def look(deed: tuple[ResourceId, list[Finding]]) -> _Written | None:
             async with room:
                 return await _look(case, azure, deed, recorded.get(deed[0].key, []), at)
 
@@ -123,9 +128,9 @@ class RestoreSettings:
         return Outcome(status="done")
 
 
-def _deeds(case: Case, subscription: str) -> dict[str, tuple[ResourceId, Finding]]:
-    """The first write of a suspect to each resource of these types, or to a part of it that is none by itself."""
-    found: dict[str, tuple[ResourceId, Finding]] = {}
+def _deeds(case: Case, subscription: str) -> dict[str, tuple[ResourceId, list[Finding]]]:
+    """The writes of suspects to each resource of these types, or to a part of it that is none by itself."""
+    found: dict[str, tuple[ResourceId, list[Finding]]] = {}
     for finding in sorted(case.findings, key=lambda f: f.at):
         operation = finding.operation.lower()
         if not finding.suspect or finding.outcome == "failed":
@@ -137,28 +142,28 @@ def _deeds(case: Case, subscription: str) -> dict[str, tuple[ResourceId, Finding
         if id_ and id_.type.lower() == "microsoft.keyvault/vaults/accesspolicies":
             id_ = ResourceId.parse(finding.resource.rsplit("/", 2)[0])
         if id_ and id_.subscription == subscription.lower() and id_.type.lower() in _BY_TYPE:
-            found.setdefault(id_.key, (id_, finding))
+            found.setdefault(id_.key, (id_, []))[1].append(finding)
     return found
 
 
 async def _look(
-    case: Case, azure: "Azure", deed: tuple[ResourceId, Finding], recorded: list[Recorded], at: datetime
+    case: Case, azure: "Azure", deed: tuple[ResourceId, list[Finding]], recorded: list[Recorded], at: datetime
 ) -> _Written | None:
     """What was changed; None where the resource is gone, or is the suspect's own."""
-    id_, first = deed
+    id_, deeds = deed
     settings = _BY_TYPE[id_.type.lower()]
     now = await inventory.read(azure, id_.text, settings.version)
-    if now is None or any(one.made and _theirs(case, one) for one in recorded):
+    if now is None or any(one.made and whole.theirs(case, one) for one in recorded):
         return None
-    verdict = former.judge(case, first)
-    found = _Written(id=id_, settings=settings, deed=first, verdict=verdict, now=now, changed=[])
+    verdict = former.judge(case, deeds[0])
+    found = _Written(id=id_, settings=settings, deeds=deeds, verdict=verdict, now=now, changed=[])
     by_record = _by_record(case, found, recorded)
     return by_record or await _by_log(case, azure, found, at)
 
 
 def _by_record(case: Case, found: _Written, recorded: list[Recorded]) -> _Written | None:
     """What Resource Graph tells; None where it tells nothing, or what does not fit to what is there now."""
-    start = next((n for n, one in enumerate(recorded) if _theirs(case, one)), None)
+    start = next((n for n, one in enumerate(recorded) if whole.theirs(case, one)), None)
     if start is None:
         return None
     watched = tuple(bodies.path_of(path) for path in found.settings.paths)
@@ -166,14 +171,15 @@ def _by_record(case: Case, found: _Written, recorded: list[Recorded]) -> _Writte
     try:
         for one in reversed(recorded[start:]):
             earlier = bodies.before(was, one.changes, watched)
-            if earlier != was and not _theirs(case, one):
+            if earlier != was and not whole.theirs(case, one):
                 since = since or f"{one.by or 'somebody'} at {utc(one.at)}"
             was = earlier
     except bodies.Unlike:
         return None
     changed = list(_differing(found.settings.paths, found.now, was))
     source = "by Resource Graph's record of the change"
-    return structs.replace(found, changed=changed, source=source, since=since if changed else "")
+    events = whole.by_record(case, found.deeds, recorded, found.id.type, found.settings.paths)
+    return structs.replace(found, changed=changed, source=source, since=since if changed else "", events=events)
 
 
 async def _by_log(case: Case, azure: "Azure", found: _Written, at: datetime) -> _Written | None:
@@ -189,7 +195,9 @@ async def _by_log(case: Case, azure: "Azure", found: _Written, at: datetime) -> 
         for item in _differing(known, found.now, was.body or {})
         if not bodies.untouched(item["now"], item["was"], _at(was.theirs, item["path"]))
     ]
-    return structs.replace(found, changed=changed, unknown=unknown, source=was.source, since=was.since)
+    events = whole.by_log(found.deeds, was, known)
+    told = {"changed": changed, "unknown": unknown, "events": events}
+    return structs.replace(found, **told, source=was.source, since=was.since)
 
 
 def _differing(paths: "tuple[str, ...] | list[str]", now: Json, was: Json) -> Iterator[Json]:
@@ -207,7 +215,12 @@ def _change(one: _Written) -> Change:
         resource=one.id.text,
         summary=f"put back {names} of {one.id.type} {one.id.name}",
         reasons=(one.deed.reason, *one.verdict.reasons, *shown, one.source),
-        before={"version": one.settings.version, "method": one.settings.method, "settings": one.changed},
+        before={
+            "version": one.settings.version,
+            "method": one.settings.method,
+            "settings": one.changed,
+            "events": one.events,
+        },
         familiarity=one.verdict.familiarity,
     )
 
@@ -218,14 +231,10 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
     for id_, its in recorded.items():
         kind = at.type.lower() if (at := ResourceId.read(id_)) else ""
         watched = _BY_TYPE[kind].paths if kind in _BY_TYPE else ()
-        if any(one.made and _theirs(case, one) for one in its):
+        if any(one.made and whole.theirs(case, one) for one in its):
             continue  # what he made is shown as such
-        for one in (one for one in its if _theirs(case, one)):
-            rest = {
-                path: said
-                for path, said in one.changes.items()
-                if not path.startswith(watched) and path.rpartition(".")[2] not in made_by_azure(kind)
-            }
+        for one in (one for one in its if whole.theirs(case, one)):
+            rest = whole.besides(one, kind, watched)
             told = "; ".join(
                 f"{path} was {bodies.shown(said.get('previousValue'))}, is {bodies.shown(said.get('newValue'))}"
                 for path, said in list(definition.evidence(rest).items())[:3]
@@ -235,11 +244,6 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
     yield from lines[:_MOST_SHOWN]
     if len(lines) > _MOST_SHOWN:
         yield f"{len(lines) - _MOST_SHOWN} more changes of the suspects are in Resource Graph's table resourcechanges"
-
-
-def _theirs(case: Case, one: Recorded) -> bool:
-    names = (one.by, *(p.id for p in case.suspects if p.app_id and p.app_id.lower() == one.by.lower()))
-    return any(case.suspect(name, one.at) for name in names)
 
 
 def _who(one: _Written) -> str:

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
 from responders.subscriptions import former, inventory
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class RevokeDiskAccess:
     id = "subscriptions.revoke_disk_access"
     permissions = tuple(f"{kind}/{verb}" for kind in _KINDS for verb in ("read", "endGetAccess/action"))
     reversible = False
+    undoes = Undoes(operations=tuple(f"{kind}/beginGetAccess/action" for kind in _KINDS))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         deeds: dict[str, Finding] = {}

@@ -8,7 +8,7 @@ from msgspec import Struct
 from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Outcome, Plan, Verdict
+from responders.model import Case, Change, Finding, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import former, inventory
 from responders.subscriptions.key_kinds import KINDS, OTHER_WAYS, KeyKind
 
@@ -40,6 +40,14 @@ class RotateKeys:
     id = "subscriptions.rotate_keys"
     permissions = tuple(f"{name}/{right}" for name, kind in KINDS.items() for right in kind.rights)
     reversible = False
+    undoes = Undoes(
+        operations=tuple(
+            f"{name}/{verb}/action"
+            for name, kind in KINDS.items()
+            for verb in (kind.lists, kind.renews, *OTHER_WAYS)
+            if verb
+        )
+    )
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         deeds = _deeds(case, subject.id)

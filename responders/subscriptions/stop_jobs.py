@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Case, Change, Finding, Json, Outcome, Plan, Verdict
+from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import planted, restore_runbooks
 from responders.subscriptions.automation import ACCOUNT, STOPPING, Account, account_name, belongs, live
 
@@ -35,6 +35,7 @@ class StopJobs:
         f"{ACCOUNT}/jobs/stop/action",
     )
     reversible = False
+    undoes = Undoes(operations=(f"{ACCOUNT}/jobs/write", f"{ACCOUNT}/runbooks/draft/testJob/write"))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import fine, odata
 from responders.ids import ResourceId
-from responders.model import Change, Json, Plan
+from responders.model import Change, Json, Plan, Undoes
 from responders.subscriptions import assignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 
@@ -27,6 +27,7 @@ class StripInheritedAssignments(StripRoleAssignments):
     """
 
     id = "subscriptions.strip_inherited_assignments"
+    undoes = Undoes(operations=StripRoleAssignments.undoes.operations, events="elevations")
     permissions = (
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleAssignments/delete",
@@ -50,7 +51,11 @@ class StripInheritedAssignments(StripRoleAssignments):
             label, scope = found.labels[change.resource], str(change.before["properties"]["scope"])
             if scope in ours:
                 changes.append(
-                    assignments.because(change, f"it is inherited from {_place(scope)}, with all beneath it")
+                    assignments.because(
+                        change,
+                        f"it is inherited from {_place(scope)}, with all beneath it",
+                        elevations=assignments.elevations(case, change.before),
+                    )
                 )
             elif change.familiarity == "unfamiliar":
                 by_hand.append(f"{label} ({'; '.join(change.reasons)}): {_way_out(change)}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import assignments, locks, pim
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class StripRoleAssignments:
         "Directory.Read.All",
     )
     reversible = True
+    undoes = Undoes(operations=("Microsoft.Authorization/roleAssignments/write",))
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         judged = await assignments.judge(case, subject, azure)

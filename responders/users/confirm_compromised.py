@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine, fine, segment
 from responders.errors import Permanent, Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class ConfirmCompromised:
     id = "users.confirm_compromised"
     permissions = ("User.Read.All", "IdentityRiskyUser.ReadWrite.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Delete:
         "UserAuthenticationMethod.Read.All",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

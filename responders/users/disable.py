@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.users import account
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class Disable:
     id = "users.disable"
     permissions = ("Directory.Read.All", "User.EnableDisableAccount.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

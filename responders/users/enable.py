@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders import trail
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account, authentication_methods
 from responders.utc import utc
 
@@ -37,6 +37,7 @@ class Enable:
         "UserAuthenticationMethod.Read.All",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from responders import familiarity, trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.model import Change, Json, Outcome, Plan, Undoes, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -26,6 +26,7 @@ class RemoveAppRoleAssignments:
     id = "users.remove_app_role_assignments"
     permissions = (*trail.PERMISSIONS, "Directory.Read.All", "AppRoleAssignment.ReadWrite.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         held = [a for a in await _held(azure, subject.id) if a["principalId"] == subject.id]

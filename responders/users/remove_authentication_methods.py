@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.users import authentication_methods
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class RemoveAuthenticationMethods:
     id = "users.remove_authentication_methods"
     permissions = authentication_methods.PERMISSIONS
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         lasting = "It can't be put back: the user registers it anew."

@@ -4,7 +4,7 @@ from responders import memberships, trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
 from responders.memo import Memo
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -31,6 +31,7 @@ class RemoveGroupMemberships:
         "RoleManagement.ReadWrite.Directory",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         held = await _groups(azure, subject.id, "memberOf")

@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine, fine
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.users import authentication_methods
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ class RemovePhonesAndEmails:
     id = "users.remove_phones_and_emails"
     permissions = authentication_methods.PERMISSIONS
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         lasting = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from responders import notify
 from responders.azure import absent_is_fine, explained, segment
 from responders.errors import Permanent, Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ResetPassword:
         "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     )
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 from responders import directory, trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -25,6 +25,7 @@ class RevokeOauthGrants:
     id = "users.revoke_oauth_grants"
     permissions = (*trail.PERMISSIONS, "Directory.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         log = await trail.of_activity(azure, _GIVEN, case.since)

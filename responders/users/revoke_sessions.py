@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.users import account
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class RevokeSessions:
     id = "users.revoke_sessions"
     permissions = ("User.Read.All", "User.RevokeSessions.All")
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         user = await account.read(azure, subject.id)

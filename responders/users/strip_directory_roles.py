@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from responders import familiarity, trail
 from responders.azure import fine, odata, segment
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan, Verdict
+from responders.model import Change, Json, Outcome, Plan, Undoes, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -31,6 +31,7 @@ class StripDirectoryRoles:
     id = "users.strip_directory_roles"
     permissions = (*trail.PERMISSIONS, "RoleManagement.ReadWrite.Directory")
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         query = {"$filter": f"principalId eq {odata(subject.id)}", "$expand": "roleDefinition"}

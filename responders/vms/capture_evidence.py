@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from responders.azure import absent_is_fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
-from responders.model import Change, Json, Outcome, Plan, encode
+from responders.model import Change, Json, Outcome, Plan, Undoes, encode
 from responders.vms import machine, snapshots
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class CaptureEvidence:
         "Microsoft.Authorization/locks/write",
     )
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

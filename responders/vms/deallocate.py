@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.vms import machine, network
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Deallocate:
         "Microsoft.Compute/virtualMachines/start/action",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

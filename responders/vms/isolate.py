@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import machine, network
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Isolate:
         *network.JOINS,
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

@@ -2,7 +2,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.vms import accounts, commands, machine
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class ListAccounts:
         *commands.RIGHTS,
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

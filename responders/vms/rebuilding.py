@@ -6,14 +6,22 @@ from msgspec.structs import replace
 
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Change, Json
-from responders.vms import rebuilt, scanning, snapshots
+from responders.model import Change, Json, Undoes
+from responders.vms import machine, rebuilt, scanning, snapshots
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case
     from responders.vms.machine import Machine
     from responders.vms.sources import Source
+
+# What ran in the system that it had. Extensions and managed run commands stay in its model, and run in the new one.
+UNDOES = Undoes(
+    operations=(
+        *(f"{kind}/{what}/action" for kind in machine.KINDS for what in ("runCommand", "restart")),
+        "Microsoft.SerialConsole/serialPorts/connect/action",
+    )
+)
 
 
 async def hindrance(azure: "Azure", case: "Case", vm: "Machine") -> str:

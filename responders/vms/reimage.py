@@ -42,6 +42,7 @@ class Reimage:
         "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints/beginGetAccess/action",
     )
     reversible = True
+    undoes = rebuilding.UNDOES
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

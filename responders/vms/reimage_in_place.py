@@ -28,6 +28,7 @@ class ReimageInPlace:
         *(f"{kind}/reimage/action" for kind in machine.KINDS),
     )
     reversible = False
+    undoes = rebuilding.UNDOES
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

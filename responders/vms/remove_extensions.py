@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders import activity_log
+from responders.model import Undoes
 from responders.vms import machine
 from responders.vms.planted import Kind
 
@@ -26,6 +27,7 @@ class RemoveExtensions:
         *(f"{kind}/extensions/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete")),
     )
     reversible = True
+    undoes = Undoes(operations=tuple(f"{kind}/extensions/write" for kind in machine.KINDS))
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> "Plan":
         return await _KIND.plan(self.id, case, subject, azure)

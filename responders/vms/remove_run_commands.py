@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders import activity_log
+from responders.model import Undoes
 from responders.vms import commands, machine
 from responders.vms.planted import Kind
 
@@ -25,6 +26,7 @@ class RemoveRunCommands:
         *commands.RIGHTS,
     )
     reversible = True
+    undoes = Undoes(operations=tuple(f"{kind}/runCommands/write" for kind in machine.KINDS))
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> "Plan":
         return await _KIND.plan(self.id, case, subject, azure)

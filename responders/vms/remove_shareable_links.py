@@ -5,7 +5,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import machine
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class RemoveShareableLinks:
         f"{_BASTIONS}/deleteShareableLinks/action",
     )
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

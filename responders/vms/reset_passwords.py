@@ -6,7 +6,7 @@ import string
 from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import accounts, commands, machine, snapshots
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class ResetPasswords:
         "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     )
     reversible = False
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
-from responders.model import Change, Json, Outcome, Plan
+from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import machine
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class RetainBackups:
         f"{_ITEMS}/write",
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

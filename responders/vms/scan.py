@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
-from responders.model import Change, Outcome, Plan
+from responders.model import Change, Outcome, Plan, Undoes
 from responders.vms import commands, machine, rebuilt, scanning
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Scan:
         *commands.RIGHTS,
     )
     reversible = True
+    undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         vm = await machine.read(azure, subject.id)

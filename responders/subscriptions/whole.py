@@ -1,0 +1,54 @@
+"""Whether all that suspects' writes changed of a resource is known: only then does putting it back undo the writes.
+
+The Activity Log has one and the same operation for whatever a write changes. A setting that is put back must not
+explain a write that changed something else.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from responders.model import Case, Finding, Json
+from responders.subscriptions import bodies
+from responders.subscriptions.resource_types import made_by_azure
+
+if TYPE_CHECKING:
+    from responders.subscriptions.former import Former
+    from responders.subscriptions.resource_graph import Recorded
+
+
+def theirs(case: Case, one: "Recorded") -> bool:
+    """Whether a suspect made a change that Resource Graph has on record."""
+    names = (one.by, *(p.id for p in case.suspects if p.app_id and p.app_id.lower() == one.by.lower()))
+    return any(case.suspect(name, one.at) for name in names)
+
+
+def besides(one: "Recorded", kind: str, paths: Iterable[str]) -> Json:
+    """What a record has, by path, that lies at none of these paths; without what Azure changes by itself."""
+    known = tuple(path.lower() for path in paths)
+    return {
+        path: said
+        for path, said in one.changes.items()
+        if not path.lower().startswith(known) and path.rpartition(".")[2] not in made_by_azure(kind)
+    }
+
+
+def by_record(
+    case: Case, deeds: Sequence[Finding], recorded: Iterable["Recorded"], kind: str, paths: Sequence[str]
+) -> list[str]:
+    """Ids of the events of these deeds to a resource, if by Resource Graph they changed nothing but what is at paths.
+
+    None of them where a deed is later than the last record: Resource Graph is late, and what it changed is not known.
+    """
+    its = [one for one in recorded if not one.by or theirs(case, one)]
+    if not its or any(besides(one, kind, paths) for one in its) or any(f.at > its[-1].at for f in deeds):
+        return []
+    return [event for deed in deeds for event in deed.events]
+
+
+def by_log(deeds: Sequence[Finding], was: "Former", paths: Sequence[str]) -> list[str]:
+    """The same by the bodies of the log: of one write alone, which wrote all else as it was before."""
+    rest = was.theirs
+    for path in paths:
+        rest = bodies.replaced(rest, bodies.path_of(path), None)
+    same = was.body is not None and bodies.covers(was.body, rest)
+    return list(deeds[0].events) if len(deeds) == 1 and same else []
