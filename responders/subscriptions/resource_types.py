@@ -91,6 +91,7 @@ _MADE = frozenset(
     | {"creationTime", "creationDate", "lastModifiedTime", "privateEndpointConnections"}
 )
 _MADE_OF = {
+    "microsoft.automation/automationaccounts": frozenset({"lastModifiedBy"}),
     "microsoft.compute/availabilitysets": frozenset({"virtualMachines"}),
     "microsoft.managedidentity/userassignedidentities": frozenset({"principalId", "clientId", "tenantId"}),
     "microsoft.network/loadbalancers": frozenset({"backendIPConfigurations"}),

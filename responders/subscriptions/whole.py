@@ -5,6 +5,7 @@ explain a write that changed something else.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from responders.model import Case, Finding, Json
@@ -14,6 +15,8 @@ from responders.subscriptions.resource_types import made_by_azure
 if TYPE_CHECKING:
     from responders.subscriptions.former import Former
     from responders.subscriptions.resource_graph import Recorded
+
+_CLOCKS = timedelta(seconds=5)  # by which those of Resource Graph and of the Activity Log may differ
 
 
 def theirs(case: Case, one: "Recorded") -> bool:
@@ -37,10 +40,12 @@ def by_record(
 ) -> list[str]:
     """Ids of the events of these deeds to a resource, if by Resource Graph they changed nothing but what is at paths.
 
-    None of them where a deed is later than the last record: Resource Graph is late, and what it changed is not known.
+    None of them where one has no record: Resource Graph is late, and it is not known what that one changed.
     """
-    its = [one for one in recorded if not one.by or theirs(case, one)]
-    if not its or any(besides(one, kind, paths) for one in its) or any(f.at > its[-1].at for f in deeds):
+    its = [one for one in recorded if (not one.by or theirs(case, one)) and besides(one, kind, ())]
+    both = zip(sorted(deeds, key=lambda f: f.at, reverse=True), reversed(its), strict=False)
+    late = len(its) < len(deeds) or any(one.at < deed.at - _CLOCKS for deed, one in both)
+    if late or any(besides(one, kind, paths) for one in its):
         return []
     return [event for deed in deeds for event in deed.events]
 

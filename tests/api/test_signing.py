@@ -37,7 +37,13 @@ async def test_what_nothing_explains_keeps_the_incident_open_until_somebody_sign
 
 @pytest.mark.parametrize(
     ("name", "state", "status"),
-    [("stolen-operator-runbook", "approved", ["signed"]), ("vm-run-command", "nothing_to_do", [])],
+    [
+        ("stolen-operator-runbook", "approved", ["signed"]),
+        ("vm-run-command", "nothing_to_do", []),
+        ("elevated-access", "nothing_to_do", []),
+        ("pim-eligible-owner", "nothing_to_do", []),
+        ("planted-delegation", "nothing_to_do", []),
+    ],
 )
 async def test_it_is_resolved_once_signed_or_when_nothing_is_left(
     tmp_path: Path, name: str, state: Literal["approved", "nothing_to_do"], status: list[str]
@@ -47,3 +53,13 @@ async def test_it_is_resolved_once_signed_or_when_nothing_is_left(
     assert (score.passed, incident["result"]) == (True, "resolved")
     assert signing(incident)["state"] == state
     assert [change["status"] for change in signing(incident)["changes"]] == status
+
+
+async def test_a_machine_that_was_cut_off_and_not_rebuilt_is_signed_for(tmp_path: Path) -> None:
+    rejected = dict.fromkeys(("vms.reimage", "vms.release"), "reject")
+
+    _, incident = await performed(tmp_path, "linux-implant", rejected)
+
+    [left] = signing(incident)["changes"]
+    assert left["resource"].endswith("/virtualMachines/vm-web-1")
+    assert "2 times" in left["summary"]

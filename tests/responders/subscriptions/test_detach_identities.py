@@ -34,6 +34,18 @@ async def test_only_what_he_added_is_taken_away(there: Attacked) -> None:
     assert [id_.rpartition("/")[2] for id_ in left.body["identity"]["userAssignedIdentities"]] == ["id-reports"]
 
 
+async def test_it_explains_a_write_that_attached_identities_and_changed_nothing_else(there: Attacked) -> None:
+    [deed] = [f for f in there.case.findings if f.resource == APP]
+    changes = {change.resource: change for change in (await planned(there, ACTION)).changes}
+    assert changes[APP].before["events"] == list(deed.events)
+
+    [record] = [one for one in there.sandbox.world.changes if one["id"].lower() == APP.lower()]
+    more = {**record["after"], "properties": {**record["after"]["properties"], "workloadProfileName": "his"}}
+    there.sandbox.world.changes.append({**record, "before": record["after"], "after": more})
+    changes = {change.resource: change for change in (await planned(there, ACTION)).changes}
+    assert changes[APP].before["events"] == []
+
+
 async def test_where_resource_graph_has_no_record_a_person_is_told(there: Attacked) -> None:
     there.sandbox.world.changes.clear()
     plan = await planned(there, ACTION)

@@ -1,11 +1,15 @@
 """Settings of resources that were there before go back to what they were, and nothing else of the resource."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from responders.model import Change, Plan
+from responders.model import Change, Finding, Plan
+from responders.subscriptions import whole
+from responders.subscriptions.former import Former
 from responders.subscriptions.restore_settings import RestoreSettings
 from sandbox.scene import EXERCISES
 from tests.laws.stage import Attacked, attacked
@@ -116,3 +120,65 @@ async def test_what_a_suspect_made_himself_is_not_restored(opened: Attacked) -> 
 
     assert STORE not in {c.resource for c in plan.changes}
     assert not any(STORE in line for line in plan.by_hand)
+
+
+def events(there: Attacked, resource: str) -> list[str]:
+    """Ids of what the log has of the suspects' writes to a resource."""
+    return [event for f in there.case.findings if f.resource.lower() == resource.lower() for event in f.events]
+
+
+async def test_it_explains_writes_that_changed_nothing_else(opened: Attacked) -> None:
+    plan = await planned(opened, ACTION)
+
+    assert events(opened, STORE)
+    assert of(plan, STORE).before["events"] == events(opened, STORE)
+
+
+async def test_it_explains_no_write_where_a_suspect_changed_more_than_is_put_back(opened: Attacked) -> None:
+    [record] = records(opened, STORE)
+    body = record["after"]
+    later = {**body, "properties": {**body["properties"], "accessTier": "Cool"}}
+    opened.sandbox.world.changes.append({**record, "before": body, "after": later})
+    plant(opened, STORE, accessTier="Cool")
+
+    change = of(await planned(opened, ACTION), STORE)
+
+    assert "minimumTlsVersion" in change.summary
+    assert change.before["events"] == []
+
+
+async def test_it_explains_no_write_of_which_resource_graph_may_have_the_record_still_to_come(opened: Attacked) -> None:
+    [first] = [f for f in opened.case.findings if f.resource.lower() == STORE.lower()]
+    late = replace(first, at=first.at + timedelta(minutes=5), events=("late",))
+    opened.case = opened.case.having(findings=(*opened.case.findings, late))
+
+    assert of(await planned(opened, ACTION), STORE).before["events"] == []
+
+
+async def test_by_the_log_it_explains_one_write_that_wrote_all_else_as_it_was(opened: Attacked) -> None:
+    opened.sandbox.world.changes.clear()
+    assert of(await planned(opened, ACTION), FLOWS).before["events"] == events(opened, FLOWS)
+
+    [first] = [f for f in opened.case.findings if f.resource.lower() == FLOWS.lower()]
+    again = replace(first, at=first.at + timedelta(minutes=1), events=("again",))
+    opened.case = opened.case.having(findings=(*opened.case.findings, again))
+    assert of(await planned(opened, ACTION), FLOWS).before["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("wrote", "explained"),
+    [
+        ({"properties": {"state": "Enabled"}}, True),
+        ({"location": "westeurope", "properties": {"state": "Enabled"}}, True),
+        ({"location": "northeurope", "properties": {"state": "Enabled"}}, False),
+        ({"properties": {"state": "Enabled", "integrationAccount": {"id": "his"}}}, False),
+        ({"properties": {"state": "Enabled"}, "tags": {"a": "b"}}, False),
+    ],
+)
+def test_by_the_log_all_that_he_wrote_counts(wrote: dict[str, Any], *, explained: bool) -> None:
+    was = Former(known=True, body={"location": "westeurope", "properties": {"state": "Disabled"}}, theirs=wrote)
+    deed = Finding(
+        rule="other", reason="", at=datetime.now(UTC), operation="w", resource=FLOWS, caller="m", events=("e",)
+    )
+
+    assert whole.by_log([deed], was, ["properties.state"]) == (["e"] if explained else [])

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from responders import survival
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
@@ -48,6 +49,17 @@ async def test_what_lives_above_is_shown_with_where_and_is_no_part_of_the_other_
     said = {c.resource: c.reasons for c in plan.changes}
     assert "it is inherited from the root (/), with all beneath it" in said[AT_ROOT]
     assert "it is inherited from the management group corp, with all beneath it" in said[AT_CORP]
+
+
+async def test_it_explains_how_the_suspect_took_it_and_nobody_else_s_taking(there: Attacked) -> None:
+    [took] = [f for f in there.case.findings if f.operation.endswith("elevateaccess/action")]
+    another = replace(took, caller="another", events=("another's",))
+    there.case = there.case.having(findings=(*there.case.findings, another))
+
+    changes = {change.resource: change for change in (await planned(there, ACTION)).changes}
+
+    assert changes[AT_ROOT].before["elevations"] == list(took.events)
+    assert changes[AT_CORP].before["elevations"] == []
 
 
 async def test_the_other_step_leaves_it_alone() -> None:
