@@ -22,5 +22,5 @@ STEPS = (
     # Of one whom an intruder invited.
     Step("guests.remove", "two"),
     # Of one whose account is here, last: he gets it back.
-    Step("users.enable", "one"),
+    Step("users.enable", "one", last=True),
 )

@@ -53,12 +53,35 @@ def incident(context: DurableOrchestrationContext) -> Run:
 def playbook(context: DurableOrchestrationContext) -> Run:
     """The steps of one subject, in order. Input: the incident's order, "case", "subject" and "steps"."""
     order: Json = {**context.get_input(), "run": context.instance_id}
-    steps = []
-    for n, step in enumerate(order.pop("steps")):
+    steps, waiting = list[Json](), list[tuple[Json, str]]()
+    given = order.pop("steps")
+    for n, step in enumerate(given):
+        if step.get("last"):
+            steps += yield from _late(context, order, waiting, len(given))
+            waiting = []
         result = yield from _step(context, {**order, **step, "step": f"{context.instance_id}-{n}"})
         steps.append({"action": step["action"], **result})
+        waiting += [(step, result["settles"])] if result["settles"] else []
+    steps += yield from _late(context, order, waiting, len(given))
     # What one could not do, a later one of the same action finds done, or says anew.
     return {"steps": steps, "by_hand": sum({step["action"]: step["by_hand"] for step in steps}.values())}
+
+
+def _late(
+    context: DurableOrchestrationContext, order: Json, waiting: list[tuple[Json, str]], first: int
+) -> Generator[Any, Any, list[Json]]:
+    """Plan steps again, once the log that lags must tell of what they saw: each action once, with ids from `first` on.
+
+    What people have to approve before is not held up by it: nobody waits for the log but those who have to.
+    """
+    if not waiting:
+        return []
+    yield context.create_timer(max(datetime.fromisoformat(settles) for _, settles in waiting))
+    steps = []
+    for n, step in enumerate({step["action"]: step for step, _ in waiting}.values()):
+        late = {**order, **step, "late": True, "step": f"{context.instance_id}-{first + n}"}
+        steps.append({"action": step["action"], **(yield from _step(context, late))})
+    return steps
 
 
 def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
@@ -133,8 +156,9 @@ def undo(context: DurableOrchestrationContext) -> Run:
 
 
 def _step(context: DurableOrchestrationContext, order: Json) -> Run:
-    """Plan, ask, apply, verify. Returns {"result", "by_hand": how many things only a person can do}.
+    """Plan, ask, apply, verify. Returns {"result", "by_hand": how many things only a person can do, "settles"}.
 
+    `settles` is when a log that lags will have told what it has not yet; "" for nothing to wait for.
     The result is done, nothing_to_do, rejected, expired or unfinished.
     """
     plan: Json = {}
@@ -157,7 +181,7 @@ def _step(context: DurableOrchestrationContext, order: Json) -> Run:
             settled = all(s in {"done", "already_so"} for s in (*applied, *verified))
             result = "done" if settled else "unfinished"
             break
-    return {"result": result, "by_hand": plan.get("by_hand", 0)}
+    return {"result": result, "by_hand": plan.get("by_hand", 0), "settles": plan.get("settles", "")}
 
 
 def _patience(order: Json, usual: RetryOptions) -> RetryOptions:

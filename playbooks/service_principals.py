@@ -11,5 +11,5 @@ STEPS = (
     # One that a suspect made; all that it has and holds goes with it.
     Step("service_principals.delete", "two"),
     # A familiar one, when nothing of the intruder's is left on it.
-    Step("service_principals.enable", "one"),
+    Step("service_principals.enable", "one", last=True),
 )

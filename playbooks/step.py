@@ -12,12 +12,15 @@ class Step(Struct, frozen=True):
     """`gate`: `auto` needs no approval, `one` and `two` need that many people's.
 
     `contains`: it stops whoever the alert names, and where its gate is `auto` it does so before the log is read.
+    `last`: it waits until Entra's audit log must have told of all that the steps before it saw, and they were planned
+    again by that.
     `hours`: how long its changes may take until they show; 0 for minutes, as with most.
     """
 
     action: str
     gate: Gate
     contains: bool = False
+    last: bool = False
     hours: int = 0
 
     def gate_for(self, chosen: Mapping[str, Gate], plan: Plan, limit: int) -> Gate:

@@ -26,5 +26,5 @@ STEPS = (
     # Again, since tokens may have been made until all of that was done.
     Step("users.revoke_sessions", "one"),
     # Last, and by itself: it goes back to its owner.
-    Step("users.enable", "one"),
+    Step("users.enable", "one", last=True),
 )

@@ -117,6 +117,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     familiarity: Familiarity
     reasons: tuple[str, ...]
+    awaits: str = ""  # the unknown thing of which Entra's audit log, which lags, may still tell
+    spared: bool = False  # whether it is left alone until then, since it is most likely old
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -154,6 +156,8 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looke
     pipelines: tuple[str, ...] = ()  # object ids and names of those whose deployments are familiar
     familiar_tags: tuple[str, ...] = ()  # "countersign=familiar"
     makers: dict[str, Maker] = {}  # by resource id, in lower case
+    settled: tuple[str, ...] = ()  # what plans saw so long ago that Entra's audit log now tells all of it
+    late: bool = False  # whether it is the plan that is made once the log has told
     gaps: dict[str, str] = {}  # by subscription, why its log may not show all that was done in the window
 
     def having(self, **fields: Any) -> "Case":
@@ -247,6 +251,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     reason: str = ""
     kept: tuple[str, ...] = ()  # what was looked at and left alone, with the reason: for the approver to see
     by_hand: tuple[str, ...] = ()  # what only a person can do, and who
+    awaits: tuple[str, ...] = ()  # things of which Entra's audit log may still tell: it is planned again then
 
     def __post_init__(self) -> None:
         if not self.changes and not self.reason:

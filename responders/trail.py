@@ -1,18 +1,21 @@
 """What Entra's audit log says: who added what to whom, and when (GET /auditLogs/directoryAudits).
 
 Graph itself has no time and no maker for most of what can be given to a principal. The log shows a deed after some
-minutes, and keeps it for a week at least: longer than any window.
+minutes, and keeps it for a week at least: longer than any window. So that nobody is in the log proves nothing of what a
+thief gave himself just now: only of a thing that was seen so long ago that the log must tell of it by now. What was not
+is looked at again, by a plan of its own.
 """
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from responders import familiarity
-from responders.azure import odata
+from responders.azure import fine, odata
 from responders.memo import Memo
 from responders.model import Case, Finding, Json, Verdict
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 PERMISSIONS = ("AuditLog.Read.All",)
 # Graph answers five requests to its logs in ten seconds. What one plan has read serves the plans beside it.
 _FRESH = 60  # seconds
+# After so long the log has what was done: Microsoft speaks of minutes, 15 at most.
+LAG = timedelta(minutes=15) + timedelta(seconds=_FRESH)
+_UNLICENSED = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -42,6 +48,7 @@ class Trail(Struct, frozen=True):
     """Entries of the log, the newest first; without our own, since what we put back is the first maker's."""
 
     entries: tuple[Entry, ...]
+    unread: str = ""  # why there are none to be had
 
     def last(self, activities: Iterable[str], *about: str) -> Entry | None:
         """The newest deed of those kinds that is about all of these ids."""
@@ -49,24 +56,45 @@ class Trail(Struct, frozen=True):
         return next((e for e in self.entries if e.activity in kinds and ids <= e.about), None)
 
 
-async def of_target(azure: "Azure", id_: str, since: datetime, *, ours: bool = False) -> Trail:
-    """All that was done to an object since then; with `ours`, by the responder too."""
-    clause = f"activityDateTime ge {_stamp(since)} and targetResources/any(t: t/id eq {odata(id_)})"
-    return await _read(azure, clause, ours=ours)
+async def of_target(azure: "Azure", case: Case, id_: str, *, ours: bool = False) -> Trail:
+    """All that was done to an object in the window and since; with `ours`, by the responder too."""
+    return await _read(azure, case, f"targetResources/any(t: t/id eq {odata(id_)})", ours=ours)
 
 
-async def of_activity(azure: "Azure", activity: str, since: datetime) -> Trail:
-    """All deeds of a kind since then: for those whose entries name the one who was given something in passing only."""
-    return await _read(azure, f"activityDateTime ge {_stamp(since)} and activityDisplayName eq {odata(activity)}")
+async def of_activity(azure: "Azure", case: Case, activity: str) -> Trail:
+    """All deeds of a kind in the window and since: where entries name the one who was given something in passing."""
+    return await _read(azure, case, f"activityDisplayName eq {odata(activity)}")
 
 
-def verdict(case: Case, entry: Entry | None, *, thing: str = "", holder: str = "") -> Verdict:
-    """Judge what an entry added: `thing`, which gives `holder` something, if it does.
+def absent(case: Case, log: Trail, thing: str) -> Verdict:
+    """Judge what nobody in the log added. `thing`: its Graph path.
 
-    None for an entry: the log has nobody adding it in the window, so that it is older.
+    It is older than the window if it was there before the log's last minutes: then the log would tell.
     """
-    if entry is None:
+    if log.unread:
+        return Verdict(familiarity="unknown", reasons=(log.unread,))
+    if thing in case.settled:
         return Verdict(familiarity="familiar", reasons=("nobody added it in the window, by Entra's audit log",))
+    if case.late:
+        why = "it came while the incident was being answered, and Entra's audit log does not say yet who added it"
+        return Verdict(familiarity="unknown", reasons=(why,))
+    why = "nobody added it in the window, by Entra's audit log, which lags: it is looked at again when that has told"
+    return Verdict(familiarity="unknown", reasons=(why,), awaits=thing, spared=True)
+
+
+def awaited(case: Case, log: Trail, thing: str, verdict: Verdict) -> Verdict:
+    """The verdict on a thing that came in the window, for want of an entry: the log may still tell who added it."""
+    over = case.late or log.unread or thing in case.settled or verdict.familiarity != "unknown"
+    return verdict if over else replace(verdict, awaits=thing)
+
+
+def still(case: Case, log: Trail, things: str) -> tuple[str, ...]:
+    """What a plan awaits that looks only at what the log has: more of these things."""
+    return () if case.late or log.unread else (things,)
+
+
+def verdict(case: Case, entry: Entry, *, thing: str = "", holder: str = "") -> Verdict:
+    """Judge what an entry added: `thing`, which gives `holder` something, if it does."""
     suspect = case.suspect(entry.by, entry.at)
     known = suspect and any(
         f.usual and f.address == entry.address and case.suspect(f.caller) == suspect for f in case.findings
@@ -87,15 +115,21 @@ def verdict(case: Case, entry: Entry | None, *, thing: str = "", holder: str = "
 _memo = Memo[Trail](_FRESH)
 
 
-async def _read(azure: "Azure", clause: str, *, ours: bool = False) -> Trail:
+async def _read(azure: "Azure", case: Case, clause: str, *, ours: bool = False) -> Trail:
+    clause = f"activityDateTime ge {_stamp(case.since)} and {clause}"
+
     async def read() -> Trail:
-        pages = azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause})
-        found = [entry async for raw in pages if (entry := _entry(raw))]
-        return Trail(tuple(sorted(found, key=lambda entry: entry.at, reverse=True)))
+        pages, found = azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause}), list[Entry]()
+        with fine(_UNLICENSED) as said:
+            found += [entry async for raw in pages if (entry := _entry(raw))]
+        why = (
+            "Entra's audit log can't be read, for want of a license (Entra ID P1): who added it, and when, is not known"
+        )
+        return Trail(tuple(sorted(found, key=lambda entry: entry.at, reverse=True)), unread=why if said else "")
 
     own = "" if ours else await azure.own_id()
-    log = await _memo.get(azure, clause, read)
-    return Trail(tuple(entry for entry in log.entries if not own or entry.by != own))
+    log = await _memo.get(azure, f"{case.late} {clause}", read)
+    return replace(log, entries=tuple(entry for entry in log.entries if not own or entry.by != own))
 
 
 def _entry(raw: Json) -> Entry | None:

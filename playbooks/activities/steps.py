@@ -1,6 +1,9 @@
 """The activities of one step: plan, decide, apply, verify."""
 
+from datetime import datetime
+
 import msgspec
+from msgspec.structs import replace
 
 from playbooks import changes, wording
 from playbooks.activities.response import US, at_of
@@ -9,9 +12,10 @@ from responders import approvals, notify, survival
 from responders.actions import action
 from responders.approvals import GateRecord
 from responders.incident import Incident
-from responders.model import Case, Json, Plan, Subject, plain
+from responders.model import Case, Change, Json, Plan, Subject, plain
 from responders.protection import withhold
 from responders.services import Services
+from responders.trail import LAG
 
 
 async def plan(order: Json, its: Services) -> Json:
@@ -21,14 +25,45 @@ async def plan(order: Json, its: Services) -> Json:
         return dict(early.what["answer"])
     case = await incident.case(order["case"])
     subject = msgspec.convert(order["subject"], Subject)
-    case = case.having(done=await changes.made(incident, subject.id))
+    seen = await _seen(incident, subject)
+    settled = tuple(thing for thing, at in seen.items() if at + LAG <= at_of(order))
+    case = case.having(done=await changes.made(incident, subject.id), settled=settled, late=bool(order.get("late")))
     made = await action(order["action"]).plan(case, subject, its.azure)
     made = withhold(made, await its.guarded(), await its.azure.own_id())
     made = await survival.withhold(case, made, its.azure)
+    if case.late:
+        made = await _news(incident, order, made)
     gate = Step(order["action"], order["gate"]).gate_for(its.settings.gates, made, its.settings.max_changes)
     if gate == "auto" and await _concerns_approver(incident, made, its):
         gate = "one"  # and not his own: whom a change concerns may not countersign it
     return await present(order, its, case, made, gate)
+
+
+async def _seen(incident: Incident, subject: Subject) -> dict[str, datetime]:
+    """What plans for a subject saw of which the log did not tell, and when the first of them did."""
+    found: dict[str, datetime] = {}
+    for entry in await incident.journal.entries():
+        if entry.kind == "planned" and entry.what["subject"]["id"] == subject.id:
+            for thing in entry.what.get("awaits", ()):
+                found.setdefault(thing, entry.at)
+    return found
+
+
+async def _news(incident: Incident, order: Json, made: Plan) -> Plan:
+    """A plan without what the approvers were asked already, of which no more is known than there was."""
+    asked = set[tuple[str, str, str]]()
+    for entry in await incident.journal.entries():
+        what = entry.what
+        same = entry.kind == "planned" and (what["run"], what["action"]) == (order["run"], made.action)
+        if same and what["subject"]["id"] == made.subject.id:
+            asked |= {_gist(change) for change in (await incident.plan(what["answer"]["plan"])).changes}
+    changes = tuple(change for change in made.changes if _gist(change) not in asked)
+    reason = made.reason or ("" if changes else "Entra's audit log has told nothing more since it was planned first.")
+    return replace(made, changes=changes, reason=reason)
+
+
+def _gist(change: Change) -> tuple[str, str, str]:
+    return change.resource, change.summary, change.familiarity
 
 
 async def _concerns_approver(incident: Incident, made: Plan, its: Services) -> bool:
@@ -44,6 +79,7 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
     answer: Json = {"changes": len(made.changes), "plan": await incident.save_plan(made), "gate": gate}
     answer["by_hand"] = len(made.by_hand)
     answer["expires"] = expires.isoformat()
+    answer["settles"] = (at + LAG).isoformat() if made.awaits else ""
     told = ""
     if made.changes and gate != "auto":
         record = GateRecord(
@@ -61,6 +97,7 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
     what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
     what |= {"case": order.get("case", "")}
     what |= {"reason": made.reason, "kept": list(made.kept), "by_hand": list(made.by_hand), "told": told}
+    what |= {"awaits": list(made.awaits)}
     await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")
     return answer
 

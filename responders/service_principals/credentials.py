@@ -5,7 +5,7 @@ Who added a credential, and when, only Entra's audit log tells: whoever adds one
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ from responders import trail
 from responders.model import Case, Change, Json, Plan, Subject, Verdict
 from responders.service_principals import registration
 from responders.service_principals.registration import Registration
-from responders.trail import Entry
+from responders.trail import Trail
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -63,9 +63,10 @@ async def read(azure: "Azure", case: Case, subject: Subject) -> Held | None:
     found = await registration.read(azure, subject.id)
     if found is None:
         return None
-    trails = [await trail.of_target(azure, id_, case.since) for id_ in found.ids]
-    entries = [entry for one in trails for entry in one.entries]
-    judged = [_judged(case, entries, kind, path, entry) async for kind, path, entry in _listed(azure, found)]
+    trails = [await trail.of_target(azure, case, id_) for id_ in found.ids]
+    entries = tuple(entry for one in trails for entry in one.entries)
+    log = trail.Trail(entries, unread=next((one.unread for one in trails if one.unread), ""))
+    judged = [_judged(case, log, kind, path, entry) async for kind, path, entry in _listed(azure, found)]
     made = await registration.made(azure, case, found)
     return Held(
         registration=found,
@@ -82,9 +83,10 @@ def removal(action: str, kind: Kind, subject: Subject, held: Held | None, lastin
     name, notes = held.registration.name, []
     if all(c.verdict.familiarity == "unfamiliar" for c in held.credentials):
         notes.append(f"nothing is left then that {name} signs in with: {held.owners} must give it a new credential")
-    changes, kept = [], []
+    changes, kept, awaits = list[Change](), list[str](), list[str]()
     for one in (c for c in held.credentials if c.kind == kind):
-        if one.verdict.familiarity == "familiar" or one.holder in held.doomed:
+        awaits += filter(None, [one.verdict.awaits])
+        if one.verdict.familiarity == "familiar" or one.verdict.spared or one.holder in held.doomed:
             why = "it goes with the application" if one.holder in held.doomed else "; ".join(one.verdict.reasons)
             kept.append(f"{one.label} of {name}: {why}")
             continue
@@ -101,7 +103,9 @@ def removal(action: str, kind: Kind, subject: Subject, held: Held | None, lastin
         )
         changes.append(change)
     reason = "" if changes else f"{name} has no {kind} that a suspect gave it."
-    return Plan(action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+    return Plan(
+        action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept), awaits=tuple(awaits)
+    )
 
 
 async def _listed(azure: "Azure", found: Registration) -> AsyncIterator[tuple[Kind, str, Json]]:
@@ -114,16 +118,17 @@ async def _listed(azure: "Azure", found: Registration) -> AsyncIterator[tuple[Ki
                 yield "federated credential", path, entry
 
 
-def _judged(case: Case, entries: Iterable[Entry], kind: Kind, path: str, entry: Json) -> Credential:
+def _judged(case: Case, log: Trail, kind: Kind, path: str, entry: Json) -> Credential:
     trusts = kind == "federated credential"
     identity = (str(entry["issuer"]), str(entry.get("subject"))) if trusts else entry["keyId"].lower()
-    deed = next((e for e in entries if identity in _named(kind, e.new) - _named(kind, e.old)), None)
-    verdict = trail.verdict(case, deed)
+    deed = next((e for e in log.entries if identity in _named(kind, e.new) - _named(kind, e.old)), None)
+    thing = f"{path}/{kind} {' '.join(identity) if isinstance(identity, tuple) else identity}"
+    verdict = trail.verdict(case, deed) if deed else trail.absent(case, log, thing)
     valid = datetime.fromisoformat(entry["startDateTime"]) if entry.get("startDateTime") else None
     if deed is None and valid and valid >= case.since:
         reason = f"valid since {utc(valid)}, in the window, though Entra's audit log has nobody adding it"
-        verdict = Verdict(familiarity="unknown", reasons=(reason,))
-    elif deed is None and (vague := next((e for e in entries if _is_vague(kind, e.new)), None)):
+        verdict = trail.awaited(case, log, thing, Verdict(familiarity="unknown", reasons=(reason,)))
+    elif deed is None and (vague := next((e for e in log.entries if _is_vague(kind, e.new)), None)):
         reason = f"Entra's audit log has somebody adding a {kind} {utc(vague.at)}, and not which"
         verdict = Verdict(familiarity="unknown", reasons=(reason,))
     by, at = (deed.by, deed.at) if deed else ("", None)

@@ -37,11 +37,14 @@ class Delete:
         if why := spared(found.principal):
             return Plan(action=self.id, subject=subject, reason="It is no application of yours to delete.", kept=(why,))
         made = await registration.made(azure, case, found)
-        verdicts = {path: verdict for path, verdict in made.items() if verdict.familiarity != "familiar"}
+        verdicts = {
+            p: verdict for p, verdict in made.items() if verdict.familiarity != "familiar" and not verdict.spared
+        }
+        awaits = tuple(verdict.awaits for verdict in made.values() if verdict.awaits)
         if not verdicts:
             reason = f"{found.name} is not one that an intruder made."
             left = tuple(f"{found.name}: {'; '.join(v.reasons)}" for v in list(made.values())[:1])
-            return Plan(action=self.id, subject=subject, reason=reason, kept=left)
+            return Plan(action=self.id, subject=subject, reason=reason, kept=left, awaits=awaits)
         path, verdict = next(iter(verdicts.items()))  # with an application goes its service principal
         whole = path.startswith("/applications/")
         paths = [p for p in made if whole or p == path]
@@ -56,7 +59,7 @@ class Delete:
             lasting="Entra restores it for 30 days; after that it is gone.",
             familiarity=verdict.familiarity,
         )
-        return Plan(action=self.id, subject=subject, changes=(change,))
+        return Plan(action=self.id, subject=subject, changes=(change,), awaits=awaits)
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         there = await _there(azure, change)

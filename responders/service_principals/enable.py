@@ -32,7 +32,7 @@ class Enable:
         name = held.registration.name
         if held.registration.principal["accountEnabled"]:
             return Plan(action=self.id, subject=subject, reason=f"{name} is enabled.")
-        log = await trail.of_target(azure, held.registration.id, case.since, ours=True)
+        log = await trail.of_target(azure, case, held.registration.id, ours=True)
         last = next((entry for entry in log.entries if "AccountEnabled" in entry.new), None)
         ours = case.changed("service_principals.disable", f"/servicePrincipals/{held.registration.id}") or (
             last is not None and last.by == await azure.own_id()

@@ -76,8 +76,9 @@ async def made(azure: "Azure", case: Case, registration: Registration) -> dict[s
     """Who made each of the two objects, by its path. One older than the window is familiar."""
     found = {}
     for path, held in registration.holders:
-        done = await trail.of_target(azure, held["id"], case.since)
-        found[path] = trail.verdict(case, done.last(_MADE, held["id"]))
+        done = await trail.of_target(azure, case, held["id"])
+        entry = done.last(_MADE, held["id"])
+        found[path] = trail.verdict(case, entry) if entry else trail.absent(case, done, path)
     return found
 
 

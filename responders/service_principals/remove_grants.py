@@ -73,10 +73,15 @@ class RemoveGrants:
                 familiarity=verdict.familiarity,
             )
             changes.append(change)
-        kept = [f"{c.summary}: no, {'; '.join(c.reasons)}" for c in changes if c.familiarity == "familiar"]
-        changes = [c for c in changes if c.familiarity != "familiar"]
+        awaits = tuple(verdict.awaits for _, _, verdict in given if verdict.awaits)
+        spared = {resource for resource, _, verdict in given if verdict.spared}
+        left = [c for c in changes if c.familiarity == "familiar" or c.resource in spared]
+        kept = [f"{c.summary}: no, {'; '.join(c.reasons)}" for c in left]
+        changes = [c for c in changes if c not in left]
         reason = "" if changes else f"{found.name} was given nothing in the window."
-        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+        return Plan(
+            action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept), awaits=awaits
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         now, before = await _now(azure, change), change.before
@@ -125,7 +130,7 @@ async def _roles(azure: "Azure", case: "Case", found: Registration) -> list[Give
     held = [a for a in held if a["principalId"] == found.id]
     log = trail.Trail(())
     if any((made := _made(a)) is None or made >= case.since for a in held):
-        log = await trail.of_activity(azure, _ROLE, case.since)
+        log = await trail.of_activity(azure, case, _ROLE)
     given: list[Given] = []
     for a in held:
         ends = {end: a[end] for end in _ENDS["role"]}
@@ -135,7 +140,11 @@ async def _roles(azure: "Azure", case: "Case", found: Registration) -> list[Give
             verdict = Verdict(familiarity="familiar", reasons=(f"given {made:%Y-%m-%d}, before the window",))
         else:
             entry = log.last([_ROLE], *ends.values()) or log.last([_ROLE], a["principalId"], a["resourceId"])
-            verdict = trail.verdict(case, entry) if entry or made is None else familiarity.judge(case, None, made)
+            verdict = trail.absent(case, log, resource)
+            if entry is not None:
+                verdict = trail.verdict(case, entry)
+            elif made is not None:
+                verdict = trail.awaited(case, log, resource, familiarity.judge(case, None, made))
         given.append((resource, {"kind": "role", "id": a["id"], **ends}, verdict))
     return given
 
@@ -148,12 +157,12 @@ def _made(assignment: Json) -> datetime | None:
 async def _consents(azure: "Azure", case: "Case", found: Registration) -> list[Given]:
     """Consents by which it acts as people."""
     held = await _list(azure, f"/servicePrincipals/{segment(found.id)}/oauth2PermissionGrants")
-    log = await trail.of_activity(azure, _CONSENT, case.since) if held else trail.Trail(())
+    log = await trail.of_activity(azure, case, _CONSENT) if held else trail.Trail(())
     given: list[Given] = []
     for grant in held:
         # What a suspect first did to it is what is taken back; what others did only where no suspect did anything.
         judged = [(trail.verdict(case, e), e) for e in reversed(log.entries) if _gave(e, grant)]
-        none = (trail.verdict(case, None), None)
+        none = (trail.absent(case, log, f"/oauth2PermissionGrants/{grant['id']}"), None)
         verdict, entry = next((p for p in judged if p[0].familiarity == "unfamiliar"), next(iter(judged), none))
         former = entry.old.get(_SCOPE, "") if entry else ""
         before = {n: grant.get(n) for n in ("id", *_ENDS["consent"], "scope")}
@@ -173,11 +182,12 @@ async def _owners(azure: "Azure", case: "Case", found: Registration) -> list[Giv
     """Who owns either of its two objects."""
     given: list[Given] = []
     for path, held in (await registration.owners(azure, found)).items():
-        log = await trail.of_target(azure, path.rpartition("/")[2], case.since)
+        log = await trail.of_target(azure, case, path.rpartition("/")[2])
         for owner in held:
             entry = log.last(_OWNER, owner["id"], path.rpartition("/")[2])
-            before = {"kind": "owner", "id": owner["id"]}
-            given.append((f"{path}/owners/{owner['id']}", before, trail.verdict(case, entry)))
+            before, resource = {"kind": "owner", "id": owner["id"]}, f"{path}/owners/{owner['id']}"
+            verdict = trail.verdict(case, entry) if entry else trail.absent(case, log, resource)
+            given.append((resource, before, verdict))
     return given
 
 

@@ -43,7 +43,7 @@ class RemoveGroupMembers:
         holding = await _holding(azure, subject.id)
         if not holding:
             return Plan(action=self.id, subject=subject, reason="No group holds a role in the subscription.")
-        log = await trail.of_activity(azure, _ADDED, case.since)
+        log = await trail.of_activity(azure, case, _ADDED)
         added: dict[tuple[str, str], Entry] = {}  # the newest, by group and member
         for entry in log.entries:
             group = entry.new.get(_GROUP, "").lower()
@@ -80,6 +80,8 @@ class RemoveGroupMembers:
                     familiarity=verdict.familiarity,
                 )
                 changes.append(change)
+        if log.unread:
+            by_hand.append(f"{log.unread}: look through the members of the groups that hold roles in {subject.id}.")
         reason = "" if changes else "In the window nobody but suspects was added to a group that holds a role here."
         return Plan(
             action=self.id,
@@ -88,6 +90,7 @@ class RemoveGroupMembers:
             reason=reason,
             kept=tuple(kept),
             by_hand=tuple(by_hand),
+            awaits=trail.still(case, log, f"/subscriptions/{subject.id}/groups"),
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:

@@ -75,11 +75,12 @@ async def judge(azure: "Azure", case: Case, user: Json) -> Verdict:
     when = f"the account was made {utc(made)}"
     if made < case.since:
         return Verdict(familiarity="familiar", reasons=(f"{when}, before the window",))
-    log = await trail.of_target(azure, user["id"], case.since)
+    log = await trail.of_target(azure, case, user["id"])
     entry = next(filter(None, (log.last((kind,), user["id"]) for kind in _MAKING)), None)
     if entry is None:
         reason = f"{when}, in the window, and Entra's audit log does not say by whom"
-        return Verdict(familiarity="unknown", reasons=(reason,))
+        verdict = Verdict(familiarity="unknown", reasons=(log.unread or reason,))
+        return trail.awaited(case, log, f"/users/{user['id']}", verdict)
     return trail.verdict(case, entry)
 
 

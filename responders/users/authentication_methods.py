@@ -64,7 +64,7 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
     what = "phone or mail address to sign in with" if restorable else "authenticator, passkey or the like"
     if not mine:
         return Plan(action=action, subject=subject, reason=f"{name} has no {what}.")
-    log = await trail.of_target(azure, user["id"], case.since)
+    log = await trail.of_target(azure, case, user["id"])
     # What the other action is going to remove; a phone that is the default waits for it.
     others = [m for m in held if kind(m) in _FACTORS and m not in mine]
     others = [m for m in others if _judge(case, user, m, log).familiarity == "unfamiliar"]
@@ -72,9 +72,11 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
     changes: list[Change] = []
     kept: list[str] = []
     by_hand: list[str] = []
+    awaits: list[str] = []
     for method in sorted(mine, key=lambda m: _order(m, log)):
         its = _judge(case, user, method, log)
-        if its.familiarity == "familiar":
+        awaits += filter(None, [its.awaits])
+        if its.familiarity == "familiar" or its.spared:
             kept.append(f"{_label(method)}: {'; '.join(its.reasons)}")
             continue
         if method is waiting:
@@ -102,13 +104,14 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
         reason=reason,
         kept=tuple(kept),
         by_hand=tuple(by_hand),
+        awaits=tuple(awaits),
     )
 
 
 async def left(azure: "Azure", case: Case, user: Json) -> list[str]:
     """What an intruder registered for a user and could still sign in with, as a person reads it."""
     held = [m async for m in azure.graph_pages(f"/users/{segment(user['id'])}/authentication/methods")]
-    log = await trail.of_target(azure, user["id"], case.since)
+    log = await trail.of_target(azure, case, user["id"])
     others = (m for m in held if kind(m) != _PASSWORD)
     return [_label(m) for m in others if _judge(case, user, m, log).familiarity == "unfamiliar"]
 
@@ -186,7 +189,7 @@ def _judge(case: Case, user: Json, method: Json, log: trail.Trail) -> Verdict:
         if of_kind := _of_kind(method, log):
             return trail.verdict(case, of_kind[0])
         if not entries:
-            return trail.verdict(case, None)
+            return trail.absent(case, log, f"/users/{user['id']}/authentication/{kind(method)}Methods/{method['id']}")
         when = utc(entries[0].at)
         reason = f"Graph doesn't say when it was registered; something was, {when}, by {entries[0].name}"
         return Verdict(familiarity="unknown", reasons=(reason,))

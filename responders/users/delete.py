@@ -63,7 +63,9 @@ class Delete:
             lasting="Entra restores it for 30 days; after that it is gone.",
             familiarity=verdict.familiarity,
         )
-        return Plan(action=self.id, subject=subject, changes=(change,))
+        return Plan(
+            action=self.id, subject=subject, changes=(change,), awaits=(verdict.awaits,) if verdict.awaits else ()
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         user = await account.read(azure, change.principals[0])

@@ -50,7 +50,7 @@ class Enable:
         verdict = await account.judge(azure, case, user)
         if verdict.familiarity == "unfamiliar":
             return Plan(action=self.id, subject=subject, reason=f"{name} stays disabled: {'; '.join(verdict.reasons)}.")
-        log = await trail.of_target(azure, user["id"], case.since, ours=True)
+        log = await trail.of_target(azure, case, user["id"], ours=True)
         who = f"{name}, when its owner can have it back (a User Administrator)"
         last = log.last((_DISABLED, _ENABLED), user["id"])
         ours = case.changed("users.disable", f"/users/{user['id']}")  # the log lags

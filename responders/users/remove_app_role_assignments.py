@@ -34,13 +34,14 @@ class RemoveAppRoleAssignments:
             return Plan(action=self.id, subject=subject, reason="The user has no app roles of his own.")
         log = trail.Trail(())
         if any((made := _made(a)) is None or made >= case.since for a in held):
-            log = await trail.of_activity(azure, _GIVEN, case.since)
+            log = await trail.of_activity(azure, case, _GIVEN)
         name = subject.name or subject.id
-        changes, kept = list[Change](), list[str]()
+        changes, kept, awaits = list[Change](), list[str](), list[str]()
         for assignment in sorted(held, key=lambda a: str(a["id"])):
             verdict = _judge(case, assignment, log)
             title = f"{assignment.get('resourceDisplayName') or assignment['resourceId']}"
-            if verdict.familiarity == "familiar":
+            awaits += filter(None, [verdict.awaits])
+            if verdict.familiarity == "familiar" or verdict.spared:
                 kept.append(f"the app role of {name} in {title}: {'; '.join(verdict.reasons)}")
                 continue
             change = Change(
@@ -55,7 +56,14 @@ class RemoveAppRoleAssignments:
             )
             changes.append(change)
         reason = "" if changes else "The user was given no app role in the window."
-        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            awaits=tuple(awaits),
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         now = await _now(azure, change)
@@ -118,6 +126,9 @@ def _judge(case: "Case", assignment: Json, log: trail.Trail) -> Verdict:
         return Verdict(familiarity="familiar", reasons=(f"given {made:%Y-%m-%d}, before the window",))
     principal, resource, role = (assignment[end] for end in _ENDS)
     entry = log.last([_GIVEN], principal, resource, role) or log.last([_GIVEN], principal, resource)
+    if entry is None and made is None:
+        return trail.absent(case, log, _path(assignment))
     if entry is None:
-        return familiarity.judge(case, None, made, thing=_path(assignment), holder=principal)
+        verdict = familiarity.judge(case, None, made, thing=_path(assignment), holder=principal)
+        return trail.awaited(case, log, _path(assignment), verdict)
     return trail.verdict(case, entry, thing=_path(assignment), holder=principal)

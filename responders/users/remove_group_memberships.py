@@ -38,14 +38,17 @@ class RemoveGroupMemberships:
         owned = await _groups(azure, subject.id, "ownedObjects")
         if not held and not owned:
             return Plan(action=self.id, subject=subject, reason="The user is in no group, and owns none.")
-        log = await trail.of_target(azure, subject.id, case.since)
+        log = await trail.of_target(azure, case, subject.id)
         name = subject.name or subject.id
-        changes, kept, by_hand = list[Change](), list[str](), list[str]()
+        changes, kept, by_hand, awaits = list[Change](), list[str](), list[str](), list[str]()
         for group in held:
             entry = log.last(["Add member to group"], subject.id, group["id"])
             resource, title = f"/groups/{group['id']}/members/{subject.id}", group.get("displayName") or group["id"]
-            verdict = trail.verdict(case, entry, thing=resource, holder=subject.id)
-            if verdict.familiarity == "familiar":
+            verdict = trail.absent(case, log, resource)
+            if entry is not None:
+                verdict = trail.verdict(case, entry, thing=resource, holder=subject.id)
+            awaits += filter(None, [verdict.awaits])
+            if verdict.familiarity == "familiar" or verdict.spared:
                 kept.append(f"{name} in the group {title}: {'; '.join(verdict.reasons)}")
             elif why := memberships.filled_elsewhere(group):
                 by_hand.append(f"{name} came into the group {title} ({'; '.join(verdict.reasons)}). {why}")
@@ -61,8 +64,11 @@ class RemoveGroupMemberships:
                 )
                 changes.append(change)
         for group in owned:
-            verdict = trail.verdict(case, log.last(["Add owner to group"], subject.id, group["id"]))
-            if verdict.familiarity != "familiar":
+            entry = log.last(["Add owner to group"], subject.id, group["id"])
+            verdict = trail.absent(case, log, f"/groups/{group['id']}/owners/{subject.id}")
+            verdict = trail.verdict(case, entry) if entry else verdict
+            awaits += filter(None, [verdict.awaits])
+            if verdict.familiarity != "familiar" and not verdict.spared:
                 by_hand.append(
                     f"{name} became an owner of the group {group.get('displayName') or group['id']} "
                     f"({'; '.join(verdict.reasons)}), and can add himself to it again: a Groups Administrator has to "
@@ -76,6 +82,7 @@ class RemoveGroupMemberships:
             reason=reason,
             kept=tuple(kept),
             by_hand=tuple(by_hand),
+            awaits=tuple(awaits),
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:

@@ -28,25 +28,29 @@ class RevokeOauthGrants:
     undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        log = await trail.of_activity(azure, _GIVEN, case.since)
+        log = await trail.of_activity(azure, case, _GIVEN)
         mine = [entry for entry in log.entries if _concerns(case, subject, entry)]
-        if not mine:
+        own = f"/users/{segment(subject.id)}/oauth2PermissionGrants"
+        awaits = trail.still(case, log, own)
+        if not mine and not log.unread:
             return Plan(
                 action=self.id,
                 subject=subject,
                 reason="In the window nobody consented in the user's name, nor did he for everyone.",
+                awaits=awaits,
             )
-        grants = await _grants(azure, subject.id, mine)
+        grants = await (_list(azure, own) if log.unread else _grants(azure, subject.id, mine))
         names = await directory.names(azure, {g[end] for g in grants for end in ("clientId", "resourceId")})
         changes, kept = list[Change](), list[str]()
         for grant in sorted(grants, key=lambda g: str(g["id"])):
             path = f"/oauth2PermissionGrants/{segment(grant['id'])}"
             judged = [(trail.verdict(case, e, thing=path), e) for e in reversed(mine) if _gave(e, grant)]
-            if not judged:
+            if not judged and not log.unread:
                 continue
+            none = (trail.absent(case, log, path), None)
             # What a suspect first did to it is what is taken back; what others did only where no suspect did anything.
-            verdict, entry = next((p for p in judged if p[0].familiarity == "unfamiliar"), judged[0])
-            former = entry.old.get(_SCOPE, "")
+            verdict, entry = next((p for p in judged if p[0].familiarity == "unfamiliar"), next(iter(judged), none))
+            former = entry.old.get(_SCOPE, "") if entry else ""
             client, api = (names.get(grant[end], grant[end]) for end in ("clientId", "resourceId"))
             whom = "everyone" if grant["consentType"] == "AllPrincipals" else subject.name or subject.id
             title = f"consent that lets {client} act as {whom} in {api} ({grant['scope'].strip()})"
@@ -65,7 +69,9 @@ class RevokeOauthGrants:
             )
             changes.append(change)
         reason = "" if changes else "What was consented to in the window is revoked already, or familiar."
-        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+        return Plan(
+            action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept), awaits=awaits
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         now = await _now(azure, change)

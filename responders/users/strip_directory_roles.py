@@ -42,14 +42,15 @@ class StripDirectoryRoles:
                 action=self.id, subject=subject, reason="The user has no directory role, and may activate none."
             )
         schedules = await _list(azure, "roleAssignmentSchedules", query) if held[0][0] == "active" else []
-        log = await trail.of_target(azure, subject.id, case.since)
-        changes, kept = list[Change](), list[str]()
+        log = await trail.of_target(azure, case, subject.id)
+        changes, kept, awaits = list[Change](), list[str](), list[str]()
         for kind, role in sorted(held, key=lambda pair: (pair[0] != "eligible", str(pair[1]["id"]))):
             schedule = role if kind == "eligible" else next((s for s in schedules if _ends(s) == _ends(role)), None)
             resource = f"{_ROLES}/{_LISTS[kind]}/{role['id']}"
             verdict = _judge(case, kind, role, schedule, log, resource)
             title = _title(kind, role, schedule, subject.name or subject.id)
-            if verdict.familiarity == "familiar":
+            awaits += filter(None, [verdict.awaits])
+            if verdict.familiarity == "familiar" or verdict.spared:
                 kept.append(f"{title}: {'; '.join(verdict.reasons)}")
                 continue
             activated = schedule is not None and schedule.get("assignmentType") == "Activated"
@@ -70,7 +71,14 @@ class StripDirectoryRoles:
             )
             changes.append(change)
         reason = "" if changes else "The user was given no directory role in the window."
-        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
+        return Plan(
+            action=self.id,
+            subject=subject,
+            changes=tuple(changes),
+            reason=reason,
+            kept=tuple(kept),
+            awaits=tuple(awaits),
+        )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         now = await _now(azure, change)
@@ -133,7 +141,10 @@ def _judge(case: "Case", kind: str, role: Json, schedule: Json | None, log: trai
     # One deed has two entries: that of the directory names Privileged Identity Management, the other who asked it.
     entry = next((e for e in found if e.by), None) or next(iter(found), None)
     if entry is None and at:
-        return familiarity.judge(case, None, at, thing=resource, holder=role["principalId"])
+        verdict = familiarity.judge(case, None, at, thing=resource, holder=role["principalId"])
+        return trail.awaited(case, log, resource, verdict)
+    if entry is None:
+        return trail.absent(case, log, resource)
     return trail.verdict(case, entry, thing=resource, holder=role["principalId"])
 
 

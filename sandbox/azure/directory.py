@@ -81,6 +81,8 @@ class Directory:
             str, Json
         ] = {}  # people of other tenants who call (Lighthouse): this directory knows none of them
         self.audits: list[Json] = []  # directoryAudit, in order: a record, no part of a snapshot
+        self.audits_lag = 0  # seconds; so old is an entry when it first shows
+        self.audits_refused = False  # as to some tenants without a license
         self.serial = 0
         self._index: dict[str, str] = {}
         self._parents: dict[str, list[str]] | None = None  # object id -> groups: made anew after a change of members

@@ -11,10 +11,12 @@ Where the names and shapes come from:
 """
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.azure.directory import APPLICATION, GROUP, SERVICE_PRINCIPAL, USER
 from sandbox.azure.directory_new import new_audit
+from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_reply import many, missing
 from sandbox.azure.router import Call, Reply, Room
 
@@ -50,9 +52,15 @@ _ACTIVITIES = {
 
 @room.on("GET", "/auditLogs/directoryAudits", "audits.read")
 async def audits(call: Call) -> Reply:
-    """List what was changed in the directory, and by whom; the newest first."""
+    """List what was changed in the directory, and by whom; the newest first. What is too young does not show yet."""
+    directory = call.world.directory
+    if directory.audits_refused:
+        message = "Neither tenant is B2C or tenant doesn't have premium license"
+        raise ApiError(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", message)
     call.query.setdefault("$orderby", "activityDateTime desc")
-    return many(call, call.world.directory.audits, "auditLogs/directoryAudits", "directoryAudit")
+    until = call.clock.now() - timedelta(seconds=directory.audits_lag)
+    shown = [entry for entry in directory.audits if datetime.fromisoformat(entry["activityDateTime"]) <= until]
+    return many(call, shown, "auditLogs/directoryAudits", "directoryAudit")
 
 
 @room.on("GET", "/auditLogs/directoryAudits/{entry}", "audits.read")
