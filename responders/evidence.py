@@ -181,8 +181,8 @@ def _errors(doing: str) -> Iterator[None]:
         why = _brief(error)
         if isinstance(error, store.PermissionDeniedError) or "status code: 403" in why:  # of a list it's untyped
             raise Permanent(
-                f"The evidence store refused to {doing}: {why}. The responder's identity needs there the role Countersign "
-                "Evidence of infra/roles.json, and a network path to it."
+                f"The evidence store refused to {doing}: {why}. The responder's identity needs the role "
+                "Countersign Evidence of infra/roles.json there, and a network path to it."
             ) from error
         if isinstance(error, FileNotFoundError) or "status code: 404" in why:
             raise Permanent(f"The evidence store could not {doing}: its container does not exist ({why}).") from error

@@ -1,10 +1,11 @@
-"""Memberships in groups of Entra ID: their path, how one is given, and what Graph can't change."""
+"""Memberships in groups of Entra ID: their path, how one is given back, and what Graph can't change."""
 
 from typing import TYPE_CHECKING
 
+from responders.azure import absent_is_fine, fine
 from responders.errors import Permanent
 from responders.ids import is_guid
-from responders.model import Json
+from responders.model import Change, Json, Outcome
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -19,10 +20,20 @@ def reference(group: str, member: str) -> str:
     return f"/groups/{_guid(group)}/members/{_guid(member)}/$ref"
 
 
-async def add(azure: "Azure", group: str, member: str) -> None:
-    """Give a group a member (POST /groups/{id}/members/$ref)."""
-    body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{_guid(member)}"}
-    await azure.graph("POST", f"/groups/{_guid(group)}/members/$ref", body=body)
+async def put_back(azure: "Azure", change: Change) -> Outcome:
+    """Undo that somebody was taken out of a group (POST /groups/{id}/members/$ref).
+
+    Lists lag behind what was taken away: whether he is there again, the refusal tells.
+    """
+    group, member = _guid(change.before["group"]), _guid(change.before["member"])
+    body = {"@odata.id": f"{azure.settings.graph}/v1.0/directoryObjects/{member}"}
+    with absent_is_fine(), fine("Request_BadRequest") as said:
+        await azure.graph("POST", f"/groups/{group}/members/$ref", body=body)
+        return Outcome(status="done")
+    refusal = said.get("Request_BadRequest", "")
+    if "already exist" in refusal:
+        return Outcome(status="already_so", reason="The group has that member again already.")
+    return Outcome(status="failed", reason=refusal or "The member or the group is gone: restore it, then undo again.")
 
 
 def filled_elsewhere(group: Json) -> str:

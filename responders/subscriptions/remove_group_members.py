@@ -3,7 +3,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from responders import directory, memberships, trail
-from responders.azure import absent_is_fine, fine, rest, segment
+from responders.azure import absent_is_fine, rest, segment
 from responders.errors import Temporary
 from responders.ids import is_guid
 from responders.memo import Memo
@@ -108,18 +108,9 @@ class RemoveGroupMembers:
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        group, member = change.before["group"], change.before["member"]
-        # Lists lag behind what was taken away: whether it is there again, the refusal tells.
-        with absent_is_fine(), fine("Request_BadRequest") as said:
-            await memberships.add(azure, group, member)
-            _members.forget(azure, group)
-            return Outcome(status="done")
-        refusal = said.get("Request_BadRequest", "")
-        if "already exist" in refusal:
-            return Outcome(status="already_so", reason="The group has that member again already.")
-        return Outcome(
-            status="failed", reason=refusal or "The member or the group is gone: restore it, then undo again."
-        )
+        outcome = await memberships.put_back(azure, change)
+        _members.forget(azure, change.before["group"])
+        return outcome
 
 
 async def _holding(azure: "Azure", subscription: str) -> set[str]:

@@ -100,14 +100,9 @@ class RemoveGroupMemberships:
         return Outcome(status="done")
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
-        if await _is_in(azure, change):
-            return Outcome(status="already_so", reason="The user is in the group again already.")
-        group, member = change.before["group"], change.before["member"]
-        with absent_is_fine():
-            await memberships.add(azure, group, member)
-            _memberships.forget(azure, member)
-            return Outcome(status="done")
-        return Outcome(status="failed", reason="The user or the group is gone: restore it first, then undo again.")
+        outcome = await memberships.put_back(azure, change)
+        _memberships.forget(azure, change.before["member"])
+        return outcome
 
 
 async def _groups(azure: "Azure", user: str, what: str) -> list[Json]:
@@ -125,12 +120,3 @@ async def _ids(azure: "Azure", user: str) -> frozenset[str]:
         return frozenset({group["id"] for group in await _groups(azure, user, "memberOf")})
 
     return await _memberships.get(azure, user, read)
-
-
-async def _is_in(azure: "Azure", change: Change) -> bool:
-    """The same of one group (GET /users/{id}/memberOf/{id}), for an undo: lists lag behind what was put back."""
-    group, member = change.before["group"], change.before["member"]
-    with absent_is_fine():
-        await azure.graph("GET", f"/users/{segment(member)}/memberOf/{segment(group)}", {"$select": "id"})
-        return True
-    return False

@@ -221,7 +221,10 @@ async def test_an_absent_container_is_no_absent_evidence(container: str) -> None
 
 
 async def test_a_missing_right_says_which_role_to_give(container: str) -> None:
-    with pytest.raises(Permanent, match=r"refused to read a: .*403.*\. The responder's identity needs there the role Countersign Evidence"):
+    with pytest.raises(
+        Permanent,
+        match=r"refused to read a: .*403.*needs the role Countersign Evidence",
+    ):
         await Evidence.at(container, Identity(lifetime=-30)).read_bytes("a")
 
 
