@@ -19,6 +19,9 @@ STEPS = (
     # One of them: by whether the OS disk can be set aside.
     Step("vms.reimage", "two", hours=2),
     Step("vms.reimage_in_place", "two", hours=2),
+    # Again: in a machine that was off, or whose agent did not report in, they could not be taken away before.
+    Step("vms.remove_run_commands", "one"),
+    Step("vms.remove_extensions", "one"),
     # In whichever system it has now: also that of an image knows the password that the machine was made with.
     Step("vms.list_accounts", "one"),
     Step("vms.reset_passwords", "two"),

@@ -72,11 +72,12 @@ def _schema(*, write: bool) -> int:
 def _exercise(files: Sequence[Path], *, as_json: bool, keep: Path | None, jobs: int) -> int:
     from sandbox.reading import BadFile
     from sandbox.scene import load
+    from sandbox.stage import build
 
     mistakes: list[str] = []
     for file in files:
         try:
-            load(file)
+            build(load(file))
         except BadFile as error:
             mistakes += error.mistakes
     if mistakes:

@@ -1,12 +1,13 @@
 """What a score sees of machines: whether one is cut off, what is in it, and what a response may change in it.
 
-A machine that is to be evicted stays what it is. What may have happened to it: it was stopped, or its interfaces have a
-security group that lets nothing through; its users have other passwords; users and keys that the attacker had in it
-(`locked_out`) are gone. All else in it counts as kept. Or it was rebuilt: it has another system, in which a scanner
-would find nothing, and the OS disk that it had is there as it was, unless that is one that nobody can keep.
+A machine that is to be evicted stays what it is, or goes back to what it was before the attack. What may have happened
+to it: it was stopped, or its interfaces have a security group that lets nothing through; its users have other
+passwords; users and keys that the attacker had in it (`locked_out`) are gone. All else in it counts as kept. Or it was
+rebuilt: it has another system, in which a scanner would find nothing, and the OS disk that it had is there as it was,
+unless that is one that nobody can keep.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sandbox.azure import guest, guest_windows, network_rules
@@ -20,6 +21,7 @@ INSIDE, GUESTS = "sandbox", "/guests"  # where a state has what lies inside a ma
 _TAG = "countersign-incident"  # on what a response makes beside a machine
 _GROUPS = "microsoft.network/networksecuritygroups"
 _OUTSIDE, _NEIGHBOR = "198.51.100.7", "10.0.0.4"
+_DEFENDERS = "/var/opt/microsoft/mdatp"
 _PORTS = (22, 443, 445, 3389)
 
 
@@ -80,9 +82,16 @@ def spared(
         there = _users(after.get(key, {}))
         for side in sides:
             if key in side:
-                side[key] = _essence(side[key], {one.user for one in its} - there, [o.key for o in its if o.key])
+                side[key] = essence(side[key], {one.user for one in its} - there, [o.key for o in its if o.key])
     _spare_groups(sides[1], made - before.keys())
     return sides
+
+
+def unscanned(inside: Json) -> Json:
+    """What is in a machine, but for what a scanner of Defender does by its own policy: it notes, and sets aside."""
+    ill = guest.malware(inside)
+    files = {k: v for k, v in (inside.get("files") or {}).items() if not (k in ill or k.startswith(_DEFENDERS))}
+    return {**inside, "files": files, "threats": []} if "threats" in inside else {**inside, "files": files}
 
 
 def _spare_backups(side: dict[str, Json], machines: list[str]) -> None:
@@ -113,7 +122,7 @@ def _spare_system(sides: tuple[dict[str, Json], dict[str, Json]], vm: str) -> No
         side[vm] = {**side[vm], "properties": {**properties, "storageProfile": storage}, INSIDE: own}
     if old != new:
         kept = (sides[1].get(old, {}).get(INSIDE) or {}).get("guest", {})
-        if {"type": "guest", **kept} == inside[0]:
+        if unscanned({"type": "guest", **kept}) == unscanned(inside[0]):
             sides[0].pop(old, None)
             sides[1].pop(old, None)
         sides[1].pop(new, None)
@@ -152,14 +161,15 @@ def _users(inside: Json) -> set[str]:
     return {line.partition(":")[0] for line in _text(inside, "/etc/passwd").splitlines()}
 
 
-def _essence(inside: Json, gone: set[str], keys: list[str]) -> Json:
-    """What is in a machine, without passwords, these users and these keys."""
+def essence(inside: Json, gone: Collection[str] = (), keys: Iterable[str] = ()) -> Json:
+    """What is in a machine, without passwords, these users and these keys, and what a scanner does there."""
+    inside = unscanned(inside)
     files = {path: _lines(path, entry, gone, keys) for path, entry in (inside.get("files") or {}).items()}
     found = {**inside, "files": files}
     if inside.get("system") == "windows":
         users = {name: _fixed(user) for name, user in inside["users"].items() if name not in gone}
         files = {path: {k: v for k, v in entry.items() if k != "changed"} for path, entry in files.items()}
-        return {**found, "files": files, "users": users, "threats": []}
+        return {**found, "files": files, "users": users}
     return found
 
 
@@ -167,7 +177,7 @@ def _fixed(user: Json) -> Json:
     return {k: v for k, v in user.items() if k not in {"hash", "set"}}
 
 
-def _lines(path: str, entry: Json, gone: set[str], keys: list[str]) -> Json:
+def _lines(path: str, entry: Json, gone: Collection[str], keys: Iterable[str]) -> Json:
     if "text" not in entry:
         return entry
     lines = str(entry["text"]).splitlines()

@@ -1,12 +1,13 @@
 """How well a response did: what it was to evict, what it was to keep, and whether undo brought all of it back."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from sandbox import machines
+from sandbox.differences import as_either, difference
 from sandbox.exercise import Expect
 from sandbox.machines import INSIDE
 
@@ -25,12 +26,14 @@ _COLLECTIONS = {
 }
 # What Azure makes anew with a resource, and what was inside it.
 _NEW_EACH_TIME = frozenset(
-    {"vmId", "uniqueId", "resourceGuid", "timeCreated", "diskState", "principalId", "clientId", INSIDE}
+    {
+        *("vmId", "uniqueId", "resourceGuid", "timeCreated", "diskState", "provisioningState"),
+        *("principalId", "clientId", INSIDE),
+    }
 )
 _BIN = "/directory/deletedItems/"
 _CREDENTIAL = re.compile(r"^/applications/[^/]+/(?:password|key|federatedIdentity)Credentials/", re.IGNORECASE)
 _PASSWORD = re.compile(r"^/users/[^/]+/password$")
-_SHOWN = 5  # differences of one object that a sentence names
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +75,9 @@ def tally(
     """
     was = innocent or {}
     its = [key for key, body in before.items() if _type(body) in MACHINES]
-    its = [key for key in its if _covered(key, {key_of(text, names): text for text in expect.evicted})]
+    named = {key_of(text, names): text for text in expect.evicted}
+    entered = {one.machine.lower() for one in expect.locked_out}
+    its = [key for key in its if key in entered or _covered(key, named)]
     fresh = {key for key in its if machines.rebuilt(before, after, key)}
     ill = {key: machines.infected(after, key) for key in fresh}
     clean, there = {key for key in fresh if not ill[key]}, before.keys()
@@ -114,7 +119,7 @@ def tally(
     left += [
         f"{text} is to be as it was before the attack, which didn't change it."
         if was.get(key) == before.get(key)
-        else f"Left: {text} is not as it was before the attack: {_difference(was.get(key), after.get(key))}."
+        else f"Left: {text} is not as it was before the attack: {difference(was.get(key), after.get(key))}."
         for key, text in reverted.items()
         if was.get(key) == before.get(key) or was.get(key) != after.get(key)
     ]
@@ -127,22 +132,23 @@ def tally(
         if not (_covered(key, evicted) or key in {*spare, *reverted, *healed} or gone.intersection(key.split("/")[2:]))
     ]
     touched = [
-        f"Touched: {key}: {_difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
+        f"Touched: {key}: {difference(before[key], after.get(key))}." for key in others if _differs(key, before, after)
     ]
-    # Neutralised is all that may have happened to what was to be evicted and is still there.
+    # Neutralised is all that may have happened to what was to be evicted and is still there; or it is what it was
+    # before the attack, such as a machine without the identity that it was given.
     beyond = [
-        f"Touched: {key}: {_difference(_rest(before[key]), _rest(after[key]))}."
+        f"Touched: {key}: {difference(_rest(before[key]), _rest(after[key]))}."
         for key in evicted
         if key in before
         and key in after
         and key not in healed
         and not _PASSWORD.search(key)
-        and _rest(after[key]) != _rest(before[key])
+        and not as_either(_rest(after[key]), _rest(before[key]), _rest(was.get(key, before[key])))
     ]
     new = [
         f"Touched: {key} appeared."
         for key in after
-        if key not in {*before, *reverted, *healed} and not _covered(key, evicted)
+        if key not in {*before, *reverted, *healed} and not _covered(key, evicted) and not _ours(key, entered)
     ]
     return Tally(
         (len(evicted) + len(reverted) - len(left), len(evicted) + len(reverted)),
@@ -159,9 +165,12 @@ def restored(
     `lasting`: keys of what was changed for good; one with a slash at its end stands for all beneath.
     `between`: the world before the undo. What was gone in it comes back without its data and under new ids.
     """
-    before, after = _made_again(before, after, between)
+    ran = _run_anew(before, between)
+    before, after = (
+        {key: _inside(key, body, ran) for key, body in side.items()} for side in _made_again(before, after, between)
+    )
     return tuple(
-        f"Undo: {key}: {_difference(before.get(key), after.get(key))}."
+        f"Undo: {key}: {difference(before.get(key), after.get(key))}."
         for key in sorted({*before, *after})
         if _differs(key, before, after)
         and _type(before.get(key, {})) != JOB
@@ -187,6 +196,19 @@ def _made_again(before: State, after: State, between: State | None) -> tuple[Sta
         }
 
     return without(before), without(after)
+
+
+def _run_anew(before: State, between: State | None) -> set[str]:
+    """The machines (keys) on which a script or extension was put back, which Azure then runs: with salts of its own."""
+    gone = {key for key in before if between is not None and key not in between}
+    return {key.rpartition(part)[0] for key in gone for part in ("/runcommands/", "/extensions/") if part in key}
+
+
+def _inside(key: str, body: Json, ran: Collection[str]) -> Json:
+    if not key.startswith(machines.GUESTS):
+        return body
+    machine = key.removeprefix(machines.GUESTS)
+    return machines.essence(body) if machine in ran else machines.unscanned(body)
 
 
 def _owned(body: Json) -> str:
@@ -244,6 +266,11 @@ def _type(body: Json) -> str:
     return str(body.get("type", "")).lower()
 
 
+def _ours(key: str, entered: Collection[str]) -> bool:
+    """Whether it is a run command of the response, on a machine into which ways are to be shut."""
+    return any(key.startswith(f"{machine}/runcommands/countersign-") for machine in entered)
+
+
 def _covered(key: str, evicted: Mapping[str, str]) -> bool:
     """Whether a key is one of those to be evicted, or lies beneath one, or is one's entry in the recycle bin."""
     if key.startswith(_BIN):
@@ -253,24 +280,3 @@ def _covered(key: str, evicted: Mapping[str, str]) -> bool:
 
 def _differs(key: str, before: State, after: State) -> bool:
     return before.get(key) != after.get(key)
-
-
-def _difference(old: Json | None, new: Json | None) -> str:
-    if old is None or new is None:
-        return "is new" if old is None else "is gone"
-    found = list(_walk(old, new, ""))
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return "; ".join(found[:_SHOWN]) + more
-
-
-def _walk(old: object, new: object, path: str) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted({*old, *new}):
-            yield from _walk(old.get(name), new.get(name), f"{path}.{name}" if path else name)
-    elif old != new:
-        yield f"{path} was {_short(old)}, is {_short(new)}"
-
-
-def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) < 80 else text[:77] + "…"  # noqa: PLR2004

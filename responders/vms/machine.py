@@ -1,17 +1,17 @@
 """One virtual machine as the actions see it: read once, told apart; what can't be done to it, and what a person must.
 
-                          network   disks     scripts   rebuild
-    Linux, Windows        yes       yes       yes       yes
-    ephemeral OS disk     yes       no        yes       yes
-    attached, specialized yes       yes       yes       yes, by a swap
-    no managed disks      yes       no        yes       no
-    scale-set instance    no        yes       yes       yes
-    flexible scale set    yes       yes       yes       yes
-    AKS node              no        yes       no        no
-    deallocated, stopped  yes       yes       no        yes
-    agent not ready       yes       yes       no        yes
-    disk encryption       yes       yes       yes       no (Azure Disk Encryption: its keys are in the disk)
-    Trusted Launch        yes       yes       yes       yes
+                          network   disks     scripts   removal   rebuild
+    Linux, Windows        yes       yes       yes       yes       yes
+    ephemeral OS disk     yes       no        yes       yes       yes
+    attached, specialized yes       yes       yes       yes       yes, by a swap
+    no managed disks      yes       no        yes       yes       no
+    scale-set instance    no        yes       yes       yes       yes
+    flexible scale set    yes       yes       yes       yes       yes
+    AKS node              no        yes       no        yes       no
+    deallocated, stopped  yes       yes       no        no        yes
+    agent not ready       yes       yes       no        no        yes
+    disk encryption       yes       yes       yes       yes       no (Azure Disk Encryption: its keys are in the disk)
+    Trusted Launch        yes       yes       yes       yes       yes
 
 `Machine.hindrance` is that table. Microsoft.Compute/virtualMachines, …/virtualMachineScaleSets/virtualMachines.
 """
@@ -34,9 +34,9 @@ VM, INSTANCE = "Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMa
 KINDS = (VM, INSTANCE)
 PERMISSIONS = (*(f"{kind}/read" for kind in KINDS), "Microsoft.Resources/subscriptions/resourceGroups/read")
 
-# network: other security groups on its interfaces; disks: snapshots; scripts: run commands and extensions;
-# rebuild: another system on its OS disk.
-Need = Literal["network", "disks", "scripts", "rebuild"]
+# network: other security groups on its interfaces; disks: snapshots; scripts: run commands; removal: of run commands
+# and extensions; rebuild: another system on its OS disk.
+Need = Literal["network", "disks", "scripts", "removal", "rebuild"]
 Origin = Literal["image", "attached", "specialized"]
 _CLUSTER = "Microsoft.ContainerService/managedClusters"
 # The machines of an incident often lie in one group.
@@ -81,7 +81,7 @@ class Machine(Struct, frozen=True, kw_only=True):
 
     def hindrance(self, need: Need) -> str:
         """Why that can't be done to this machine now, and what a person must do instead; "" when it can."""
-        if self.cluster and need != "disks":
+        if self.cluster and need not in {"disks", "removal"}:
             return (
                 f"{self.name} is a node of the Kubernetes cluster {self.cluster.rpartition('/')[2]}, which makes "
                 "its nodes itself: cordon and drain the node, then delete it from its pool (a cluster administrator)."
@@ -90,7 +90,7 @@ class Machine(Struct, frozen=True, kw_only=True):
             return self._network()
         if need == "disks":
             return self._disks()
-        if need == "scripts":
+        if need in {"scripts", "removal"}:
             return self._scripts()
         return self._rebuild()
 

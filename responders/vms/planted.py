@@ -16,7 +16,7 @@ from responders.vms import commands, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
-    from responders.model import Case, Subject
+    from responders.model import Case, Finding, Subject
     from responders.vms.machine import Machine
 
 _KEPT = timedelta(days=80)  # of the log, with a margin for an incident that waits
@@ -47,7 +47,7 @@ class Kind(NamedTuple):
             else:
                 changes.append(self._change(action, vm, item, verdict))
         reason = f"No suspect put {self._some()} on {vm.name} in the window."
-        if changes and (why := vm.hindrance("scripts")):
+        if changes and (why := vm.hindrance("removal")):
             left = tuple(f"{c.summary}: {'; '.join(c.reasons)}. It is still there: {why}" for c in changes)
             reason = f"{self._some().capitalize()} can't be removed from {vm.name} now."
             return Plan(action=action, subject=subject, reason=reason, kept=tuple(kept), by_hand=left)
@@ -94,6 +94,8 @@ class Kind(NamedTuple):
         """
         write = f"{machine.INSTANCE if vm.instance else machine.VM}/{self.collection}/write"
         deed, logged = case.did(write, item["id"]), case.makers.get(item["id"].lower())
+        if deed is None and _state(item) == "Failed":
+            deed = _tried(case, write, item["id"])
         if item["name"].startswith(commands.PREFIX) and not deed and (logged is None or logged.id.lower() == own):
             return Verdict(familiarity="familiar", reasons=("the responder made it",))
         gap = case.gap(item["id"])
@@ -153,3 +155,10 @@ def _body(item: Json) -> Json:
     """What a PUT makes it anew with."""
     properties = {k: v for k, v in item["properties"].items() if k not in _HOW}
     return {**{k: item[k] for k in ("location", "tags") if item.get(k)}, "properties": properties}
+
+
+def _tried(case: "Case", operation: str, resource: str) -> "Finding | None":
+    """A suspect's first try at it that failed: Azure keeps what it was to run, and may run it with the next system."""
+    wanted = operation.lower(), resource.lower()
+    tries = (f for f in case.findings if f.suspect and (f.operation.lower(), f.resource.lower()) == wanted)
+    return min(tries, key=lambda f: f.at, default=None)

@@ -74,9 +74,10 @@ def untouched(vm: "Machine") -> tuple[str, ...]:
     return tuple(kept)
 
 
-async def reimage(azure: "Azure", vm: "Machine", change: Change, body: Json) -> None:
+async def reimage(azure: "Azure", vm: "Machine", change: Change) -> None:
     """Begin a reimage (POST …/reimage), known again in the Activity Log by the change's own request id."""
-    at = vm.resource
+    at, version = vm.resource, change.before["version"]
+    body: Json = ({"exactVersion": version} if version else {}) | ({"tempDisk": True} if vm.ephemeral else {})
     headers = {"x-ms-client-request-id": rebuilt.request_id(change)}
     compute: Any = azure.compute(at.subscription)  # its signatures know no plain bodies
     machines = compute.virtual_machine_scale_set_vms if vm.instance else compute.virtual_machines

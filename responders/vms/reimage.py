@@ -108,7 +108,7 @@ class Reimage:
         if await rebuilt.begun(azure, change) == "Failed":
             raise Permanent(f"Azure could not reimage {vm.name}: see its Activity Log. Its OS disk is the one it had.")
         await swap.keeps_disk(azure, vm)
-        await rebuilding.reimage(azure, vm, change, {"exactVersion": change.before["version"]})
+        await rebuilding.reimage(azure, vm, change)
         return Outcome(status="done")
 
     async def _exchange(self, change: Change, vm: "Machine", azure: "Azure") -> Outcome:

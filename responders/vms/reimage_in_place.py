@@ -79,8 +79,7 @@ class ReimageInPlace:
             return Outcome(status="already_so", reason="It was reimaged already.")
         if vm.os_disk.lower() != change.before["osDisk"].lower():
             raise Temporary(f"{vm.name} has another OS disk, and the Activity Log does not say yet that it is ours.")
-        body = {"exactVersion": change.before["version"]} | ({"tempDisk": True} if vm.ephemeral else {})
-        await rebuilding.reimage(azure, vm, change, body)
+        await rebuilding.reimage(azure, vm, change)
         return Outcome(status="done")
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:

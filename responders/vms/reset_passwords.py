@@ -56,9 +56,15 @@ class ResetPasswords:
         if not why:
             known = await commands.read(azure, f"{vm.id}/runCommands/{accounts.listing(case, vm)}")
             listed = accounts.parsed(commands.view(known), vm.system) if known else None
-            why = listed.broken if listed else "They were not listed: approve vms.list_accounts first."
+            why = (
+                f"They are not known: {listed.broken}."
+                if listed and listed.broken
+                else ""
+                if listed
+                else "They were not listed: approve vms.list_accounts first."
+            )
         if listed is None or why:
-            left = (f"The passwords in {vm.name} are as they were. {why} {_by_hand(vm)}",)
+            left = (" ".join(filter(None, (f"The passwords in {vm.name} are as they were.", why, _by_hand(vm)))),)
             return Plan(action=self.id, subject=subject, reason="They can't be changed now.", by_hand=left)
         if listed.controller:
             reason = f"{vm.name} is a domain controller: it has no accounts of its own."

@@ -5,18 +5,21 @@ In this order:
 2. the very version of the publisher's image that it was made from, where the publisher still has it;
 3. the version of a gallery's image that it was made from, if it was published before the first suspicious activity and
    no suspect wrote anything in that gallery;
-4. the newest restore point of the machine from before its first suspicious activity.
+4. the managed image that it was made from, if that was made before the first suspicious activity and no suspect wrote
+   it: what such an image holds is never exchanged;
+5. the newest restore point of the machine from before its first suspicious activity.
 An image that was generalized makes a fresh system by way of the reimage API; what keeps its users (a specialized image,
 a restore point) takes the place of the OS disk.
 
-Microsoft.Compute/locations/…/versions, galleries, restorePointCollections, api-version 2024-07-01 and 2024-03-03.
+Microsoft.Compute/locations/…/versions, images, galleries, restorePointCollections, api-version 2024-07-01 and
+2024-03-03. Of images Azure tells the time of their making in lists of resources only.
 """
 
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from responders.azure import absent_is_fine
+from responders.azure import absent_is_fine, odata
 from responders.ids import ResourceId, within
 from responders.model import Json
 from responders.utc import utc
@@ -28,21 +31,23 @@ if TYPE_CHECKING:
 
 _VERSION, _GALLERIES = "2024-07-01", "2024-03-03"
 _IMAGE, _IMAGE_VERSION = "Microsoft.Compute/galleries/images", "Microsoft.Compute/galleries/images/versions"
+_MANAGED, _LISTS = "Microsoft.Compute/images", "2021-04-01"
 IMAGE_PERMISSIONS = (
     "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
     "Microsoft.Compute/galleries/images/read",
     "Microsoft.Compute/galleries/images/versions/read",
+    "Microsoft.Compute/images/read",
 )
 POINT_PERMISSIONS = ("Microsoft.Compute/restorePointCollections/read",)
 _WORD = re.compile(r"[\w.-]+")
 
 
 class Source(NamedTuple):
-    """`version` for the reimage API, or `creation`: the creationData of a disk that takes the OS disk's place."""
+    """What the reimage API takes, or `creation`: the creationData of a disk that takes the OS disk's place."""
 
     what: str  # "version 24.04.1 of Canonical's …"
     why: str  # it is clean
-    version: str = ""
+    version: str = ""  # for the reimage API; a managed image has but one
     creation: Json | None = None
 
 
@@ -69,7 +74,10 @@ def first_suspicious(case: "Case", vm: "Machine") -> datetime:
 async def _image(azure: "Azure", case: "Case", vm: "Machine", since: datetime, rejected: list[str]) -> Source | None:
     reference = (vm.body["properties"].get("storageProfile") or {}).get("imageReference") or {}
     if id_ := str(reference.get("id") or ""):
-        return await _gallery(azure, case, vm, reference, ResourceId.parse(id_), since, rejected)
+        image = ResourceId.parse(id_)
+        if image.is_type(_MANAGED) and vm.origin == "image":
+            return await _managed(azure, case, image, since, rejected)
+        return await _gallery(azure, case, vm, reference, image, since, rejected)
     words = [str(reference.get(name) or "") for name in ("publisher", "offer", "sku")]
     if vm.origin != "image" or not all(words):
         rejected.append(f"{vm.name} was made from no image that Azure knows")
@@ -139,6 +147,29 @@ async def _gallery(
     if str(definition["properties"].get("osState")).lower() == "specialized" or vm.origin != "image":
         return Source(what, why, creation={"createOption": "FromImage", "galleryImageReference": {"id": version["id"]}})
     return Source(what, why, version=str(version["name"]))
+
+
+async def _managed(
+    azure: "Azure", case: "Case", image: ResourceId, since: datetime, rejected: list[str]
+) -> Source | None:
+    """A managed image, by the list of what its group has."""
+    path = f"/subscriptions/{image.subscription}/resourceGroups/{image.group}/resources"
+    query = {"$filter": f"resourceType eq {odata(_MANAGED)}", "$expand": "createdTime"}
+    made: str | None = None
+    with absent_is_fine():
+        await azure.arm("GET", image.text, _VERSION)  # a list leaves out what may not be read
+        found = [e async for e in azure.arm_pages(path, _LISTS, query) if str(e["id"]).lower() == image.key]
+        made = str(found[0].get("createdTime") or "") if found else None
+    if made is None:
+        rejected.append(f"the image {image.text} is not there any more")
+        return None
+    hand = any(f.suspect and f.outcome != "failed" and within(f.resource, image.text) for f in case.findings)
+    if hand or not made or datetime.fromisoformat(made) >= since:
+        how = "a suspect wrote it" if hand else f"it was made {made or 'at no known time'}"
+        rejected.append(f"{image.text} may be the intruder's: {how}")
+        return None
+    why = f"it was made {made[:16]}, before the first suspicious activity, and no suspect wrote it"
+    return Source(what=f"the managed image {image.name}", why=why)
 
 
 async def _version(azure: "Azure", id_: str) -> Json | None:

@@ -121,7 +121,7 @@ def content(call: Call, creation: Json, system: str) -> tuple[Json, Json]:
         need_linked(call, f"{image.type}/read", image.id)
         system = str((image.properties.get("storageProfile") or {}).get("osType") or system)
         if specialised(call, image):
-            return hidden(image), {"osType": system}
+            return {"guest": taken(image, system)}, {"osType": system}
     return {"guest": guest.unprovisioned(system)}, {"osType": system}
 
 
@@ -129,6 +129,12 @@ def declared(call: Call, reference: Json) -> Json:
     """What is in an image besides a plain system: {"files": {path: text}}."""
     image = call.world.get(str(reference.get("id") or ""))
     return hidden(image) if image else {}
+
+
+def taken(image: Resource, system: str) -> Json:
+    """The guest in a specialised image: that of the machine it was taken from; a plain one where no world says more."""
+    inside = hidden(image)
+    return dict(inside.get("guest") or guest.new(system, image.key, {}, inside))
 
 
 def specialised(call: Call, image: Resource) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.azure import guest
 from sandbox.azure.compute_disks import add_disk, attach
-from sandbox.azure.compute_images import declared, resolved, specialised
+from sandbox.azure.compute_images import declared, resolved, specialised, taken
 from sandbox.azure.compute_store import (
     COMPUTE,
     disk_id,
@@ -44,7 +44,7 @@ def with_os_disk(call: Call, id_: str, model: Json, location: str, provision: Js
         return storage, {}
     image = call.world.get(str(reference.get("id") or ""))
     if image is not None and specialised(call, image):
-        inside = declared(call, reference)
+        inside = {"guest": taken(image, disk["osType"])}
     else:
         inside = {"guest": guest.new(disk["osType"], id_.lower(), provision, declared(call, reference))}
     if (disk.get("diffDiskSettings") or {}).get("option") == "Local":

@@ -1,9 +1,9 @@
 """What all of Compute shares: the room, virtual machines as they are kept, and the checks before a write.
 
 What lies inside a machine or disk is in its body under "sandbox", which no answer shows and every snapshot holds. Of a
-machine {"power": its power state, "agent": "ready" or not, "provision": what it was set up with}. Of an OS disk
-{"guest": what guest.py describes}, of a data disk whatever a world file says, {"content": "…"}: a copy has the same.
-What was run in machines is a record, not a part of them: `world.state["compute"]["ran"]`.
+machine {"power": its power state, "provision": what it was set up with}. Of an OS disk {"guest": what guest.py
+describes}, of a data disk whatever a world file says, {"content": "…"}: a copy has the same. What was run in machines
+is a record, not a part of them: `world.state["compute"]["ran"]`.
 """
 
 from typing import Any

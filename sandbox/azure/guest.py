@@ -8,6 +8,7 @@ copied, snapshotted or restored disk brings its own along. (On the machine itsel
 Linux is its files, nothing else: {"system": "linux", "files": {"/etc/shadow": {"mode": "0640", "text": "…"}, …},
 "scanner": "" | "clamav" | "mdatp", "scan_seconds": 3600}. An entry has "text", "base64", "link" or "dir", and its
 "lastModifiedTime" when a script wrote it.
+Of either system, "agent": "not ready" where somebody ended the agent that reports in.
 A unit is enabled when multi-user.target wants it, and runs when /run/systemd/units has its name.
 Windows is a few tables, see guest_windows.py: users with SIDs, tasks, services, registry values, files, Defender.
 
@@ -41,7 +42,6 @@ Json = dict[str, Any]
 
 VM = "Microsoft.Compute/virtualMachines"
 INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
-_OF_THE_MACHINE = frozenset({"agent"})  # what `declare` says of the machine rather than of its disk
 
 
 def of(world: World, vm: Resource) -> Json:
@@ -85,8 +85,8 @@ def unprovisioned(system: str) -> Json:
 
 def ready(world: World, vm: Resource) -> bool:
     """Whether the machine's agent reports in: it was provisioned, and nothing is said against it."""
-    inside = vm.body.get("sandbox") or {}
-    return inside.get("agent", "ready") == "ready" and bool(of(world, vm).get("provisioned", True))
+    inside = of(world, vm)
+    return inside.get("agent", "ready") == "ready" and bool(inside.get("provisioned", True))
 
 
 def malware(guest: Json) -> tuple[str, ...]:
@@ -101,9 +101,9 @@ def declare(world: World, entry: Json) -> None:
     vm = world.get(str(entry["id"]))
     if vm is None:
         raise LookupError(f"The world has no machine {entry['id']}.")
-    machine = {k: v for k, v in entry.items() if k in _OF_THE_MACHINE}
-    vm = world.put(vm.id, {**vm.body, "sandbox": {**(vm.body.get("sandbox") or {}), **machine}})
-    keep(world, vm, new(system(vm), vm.key, vm.properties.get("osProfile") or {}, entry))
+    # An agent that was ended comes back with another system.
+    agent = {"agent": entry["agent"]} if entry.get("agent", "ready") != "ready" else {}
+    keep(world, vm, {**new(system(vm), vm.key, vm.properties.get("osProfile") or {}, entry), **agent})
 
 
 def furnish(world: World) -> None:

@@ -111,6 +111,7 @@ class _File(msgspec.Struct, kw_only=True):
     machines: list[dict[str, Any]] = []
 
 
+_CLUSTERS = "Microsoft.ContainerService/managedClusters"
 _PEOPLE = ("licenses", "users", "service_principals", "groups", "administrative_units")
 
 
@@ -146,6 +147,7 @@ def _load(world: World, file: _File, at: datetime) -> None:
         groups.put(world, group.id, group.location, _tags(group.tags))
     for resource in file.resources:
         _load_resource(world, resource, at)
+    _manage_groups(world)
     for role in file.role_definitions:
         _load_role(world, role, at)
     for assignment in file.role_assignments:
@@ -176,6 +178,14 @@ def _load_resource(world: World, body: Json, at: datetime) -> None:
     made = {"createdAt": stamp(at), "lastModifiedAt": stamp(at)}
     stored = world.put(body["id"], {k: v for k, v in body.items() if k != "systemData"})
     stored.stamps = {**made, **body.get("systemData", {})}
+
+
+def _manage_groups(world: World) -> None:
+    """Give the groups of Kubernetes nodes to their clusters: AKS makes them, and says so in managedBy."""
+    for cluster in world.list(_CLUSTERS, lag=False):
+        name = str(cluster.properties.get("nodeResourceGroup") or "")
+        if group := world.get(f"{cluster.id.partition('/resourceGroups/')[0]}/resourceGroups/{name}"):
+            world.put(group.id, {**group.body, "managedBy": cluster.id})
 
 
 def _load_role(world: World, role: _Role, at: datetime) -> None:
@@ -237,9 +247,10 @@ def _principal(world: World, key: str) -> str:
 
 
 def _home(id_: str) -> str:
-    """What a resource lies in: its parent resource, or its scope."""
+    """What a resource lies in: its parent resource, or its scope. A region is nobody's resource."""
     parts = ids.parse(id_)
-    return id_.rpartition("/")[0].rpartition("/")[0] if len(parts.names) > 1 else parts.scope
+    regional = len(parts.names) == 2 and parts.type.split("/")[1].lower() == "locations"  # noqa: PLR2004
+    return id_.rpartition("/")[0].rpartition("/")[0] if len(parts.names) > 1 and not regional else parts.scope
 
 
 def _there(world: World, id_: str) -> None:

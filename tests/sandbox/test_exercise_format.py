@@ -15,10 +15,12 @@ from sandbox.__main__ import main
 from sandbox.exercise import Exercise, schema
 from sandbox.reading import BadFile
 from sandbox.scene import EXERCISES, Scene, load
+from sandbox.stage import build
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
 NEW = f"{PROD}/resourceGroups/rg-new?api-version=2021-04-01"
+AKS = "Microsoft.ContainerService/managedClusters"
 # In the shape of the design, with literal ids and flow style, as other people write them.
 GOOD = f"""\
 id: literal
@@ -178,6 +180,35 @@ def test_a_bad_file_ends_the_command_with_status_2_and_performs_nothing(
     shown = capsys.readouterr()
     assert "it.yaml:1:" in shown.err
     assert shown.out == ""
+
+
+def test_a_world_that_can_not_be_made_is_a_bad_file_and_nothing_is_performed(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = f"  resources: [{{id: {PROD}/resourceGroups/rg-nowhere/providers/Microsoft.Compute/disks/d}}]\nhistory:"
+    assert main(["exercise", str(write(GOOD.replace("history:", lost, 1))), "--json"]) == 2
+    shown = capsys.readouterr()
+    assert "it.yaml: the world can't be made: The world has no" in shown.err
+    assert shown.out == ""
+
+
+def test_a_resource_may_lie_in_a_region(write: Write) -> None:
+    policy = (
+        f"{PROD}/resourceGroups/rg-ops/providers/Microsoft.Security/locations/westeurope/jitNetworkAccessPolicies/x"
+    )
+    text = GOOD.replace("history:", f"  resources: [{{id: {policy}, properties: {{}}}}]\nhistory:", 1)
+    assert policy in build(load(write(text), NOW))
+
+
+def test_the_group_of_a_clusters_nodes_is_the_clusters(write: Write) -> None:
+    cluster, nodes = f"{PROD}/resourceGroups/rg-ops/providers/{AKS}/aks", f"{PROD}/resourceGroups/MC_nodes"
+    more = f"""\
+  resource_groups: [{{id: {nodes}, location: westeurope}}]
+  resources: [{{id: {cluster}, location: westeurope, properties: {{nodeResourceGroup: mc_nodes}}}}]
+history:"""
+    group = build(load(write(GOOD.replace("history:", more, 1)), NOW)).get(nodes)
+    assert group
+    assert group.body["managedBy"] == cluster
 
 
 def filled(write: Write, title: str, names: str = "") -> Scene:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.exercise import Expect
+from sandbox.exercise import Expect, LogIn
 from sandbox.score import Json, State, restored, tally
 
 RUNBOOK = "/subscriptions/s/resourcegroups/g/providers/microsoft.automation/automationaccounts/a/runbooks/evil"
@@ -160,3 +160,34 @@ def test_the_secret_of_an_application_is_part_of_its_evicted_principal() -> None
     after: State = {app: {"appId": "1"}, principal: {"appId": "1", "accountEnabled": False}}
     assert tally(expect(principal), before, after, {}).failures == ()
     assert tally(expect(), before, after, {}).failures != ()
+
+
+def test_what_goes_back_to_what_it_was_before_the_attack_is_not_touched() -> None:
+    innocent, before, after = world(), world(), world()
+    before[VM] |= {"identity": {"type": "UserAssigned"}}
+    after[VM] |= {"sandbox": {"power": "deallocated"}}
+    assert tally(expect(VM), before, after, NAMES, innocent=innocent).failures == ()
+    after[VM] |= {"identity": {"type": "None"}}
+    assert "identity.type" in tally(expect(VM), before, after, NAMES, innocent=innocent).failures[0]
+
+
+def test_in_a_machine_that_stays_in_the_network_the_ways_in_may_be_shut_and_nothing_else() -> None:
+    way = LogIn(machine=VM, user="azadmin", password="Thief-was-here-1")
+    before, after = world(), world()
+    for side, word in ((before, "a"), (after, "b")):
+        side[f"/guests{VM}"] = {"type": "guest", "files": {"/etc/shadow": {"text": f"azadmin:{word}:1:0:9:7:::"}}}
+    wanted = Expect(evicted=(), locked_out=(way,), alert="resolved")
+    after[f"{VM}/runcommands/countersign-accounts-1"] = {"type": "x"}
+    assert tally(wanted, before, after, NAMES).failures == ()
+    after[f"{VM}/runcommands/other"] = {"type": "x"}
+    after[f"/guests{VM}"]["files"]["/etc/motd"] = {"text": "x"}
+    assert len(tally(wanted, before, after, NAMES).failures) == 2
+
+
+def test_what_a_scanner_sets_aside_by_its_own_policy_is_its_own() -> None:
+    there = {"/usr/bin/m": {"text": "COUNTERSIGN-SANDBOX-MALWARE:Linux.Miner"}, "/etc/motd": {"text": "hi"}}
+    aside = {"/var/opt/microsoft/mdatp/quarantine/1-m": there["/usr/bin/m"], "/etc/motd": there["/etc/motd"]}
+    before, after = ({f"/guests{VM}": {"type": "guest", "files": files}} for files in (there, aside))
+    assert restored(before, after) == ()
+    after[f"/guests{VM}"] = {"type": "guest", "files": {**aside, "/etc/motd": {"text": "other"}}}
+    assert len(restored(before, after)) == 1

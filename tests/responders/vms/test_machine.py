@@ -12,6 +12,7 @@ INSTANCE = f"{BASE}/virtualMachineScaleSets/web/virtualMachines/3"
 CLUSTER = "/subscriptions/x/resourcegroups/rg/providers/Microsoft.ContainerService/managedClusters/aks-prod"
 MANAGED = {"managedDisk": {"id": f"{BASE}/disks/os"}}
 READY = [{"code": "ProvisioningState/succeeded", "displayStatus": "Ready"}]
+_OFF = "is {}: nothing runs in it"
 ADE = {"properties": {"publisher": "Microsoft.Azure.Security", "type": "AzureDiskEncryptionForLinux"}}
 
 
@@ -52,11 +53,11 @@ def body(
                 "network": "cordon and drain the node",
                 "scripts": "cordon and drain the node",
                 "rebuild": "cordon and drain the node",
-            },
+            },  # what an intruder had Azure keep for it goes without a script
         ),
-        (body(power="deallocated"), "", {"scripts": "is deallocated: nothing runs in it"}),
-        (body(power="stopped"), "", {"scripts": "is stopped: nothing runs in it"}),
-        (body(agent=[]), "", {"scripts": "does not report in"}),
+        (body(power="deallocated"), "", {"scripts": _OFF.format("deallocated"), "removal": _OFF.format("deallocated")}),
+        (body(power="stopped"), "", {"scripts": _OFF.format("stopped"), "removal": _OFF.format("stopped")}),
+        (body(agent=[]), "", {"scripts": "does not report in", "removal": "does not report in"}),
         (body(resources=[ADE]), "", {"rebuild": "encrypted by Azure Disk Encryption"}),
         (body(nics=()), "", {"network": "no network interface"}),
     ],
@@ -64,7 +65,7 @@ def body(
 )
 def test_what_can_not_be_done_says_why(machine: dict[str, Any], cluster: str, hindered: dict[Need, str]) -> None:
     found = described(machine, cluster)
-    for need in ("network", "disks", "scripts", "rebuild"):
+    for need in ("network", "disks", "scripts", "removal", "rebuild"):
         why = found.hindrance(need)
         assert hindered.get(need, "") in why
         assert bool(why) == (need in hindered), (need, why)

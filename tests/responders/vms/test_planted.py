@@ -7,6 +7,7 @@ import pytest
 from responders.model import Plan
 from responders.vms.remove_extensions import RemoveExtensions
 from responders.vms.remove_run_commands import RemoveRunCommands
+from sandbox.azure import guest
 from tests.laws.stage import Attacked
 from tests.responders.vms.attacked import machine, opened, planned, put, settled
 
@@ -77,6 +78,25 @@ async def test_one_that_gets_another_script_after_the_plan_goes_and_another_exte
         put(world, change.resource, publisher="Contoso.Monitoring", type="Agent")
         assert (await EXTENSIONS.apply(change, world.azure)).status == "drifted"
         assert world.sandbox.world.get(change.resource)
+
+
+async def test_one_that_failed_goes_too_for_azure_runs_it_with_the_next_system() -> None:
+    async with opened(EXTENSIONS, "silenced-agent") as world:
+        plan = await planned(world, EXTENSIONS)
+        assert plan.changes == ()
+        assert "enablevmaccess" in plan.by_hand[0]
+        vm = machine(world, EXTENSIONS)
+        healthy = {k: v for k, v in guest.of(world.sandbox.world, vm).items() if k != "agent"}
+        guest.keep(world.sandbox.world, vm, healthy)
+        assert names(await planned(world, EXTENSIONS)) == {"enablevmaccess"}
+
+
+async def test_one_that_a_suspect_was_not_let_change_stays() -> None:
+    async with opened(EXTENSIONS, "silenced-agent") as world:
+        put(world, f"{machine(world, EXTENSIONS).id}/extensions/enablevmaccess", provisioningState="Succeeded")
+        plan = await planned(world, EXTENSIONS)
+        assert (plan.changes, plan.by_hand) == ((), ())
+        assert "no suspect wrote it" in plan.kept[0]
 
 
 def _fields(deed: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from responders.vms import sources
@@ -18,7 +19,9 @@ Json = dict[str, Any]
 
 ACTION, IN_PLACE = Reimage(), ReimageInPlace()
 SPECIALIZED, PLATFORM, ENCRYPTED = "specialized-disk-swap", "vm-run-command", "encrypted-vm"
+IMAGES = "own-images"
 PROD = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64"
+SQL = f"{PROD}/resourceGroups/rg-data/providers/Microsoft.Compute/virtualMachines/vm-sql"
 GOLDEN = f"{PROD}/resourceGroups/rg-ops/providers/Microsoft.Compute/galleries/golden"
 
 
@@ -61,6 +64,34 @@ async def test_an_image_that_its_publisher_took_back_is_none() -> None:
         plan = await planned(world, ACTION)
         assert plan.changes == ()
         assert "COUNTERSIGN_IMAGES" in plan.by_hand[0]
+
+
+async def test_a_managed_image_of_before_is_a_source() -> None:
+    async with opened(ACTION, IMAGES) as world:
+        source, rejected = await chosen(world, SQL)
+        assert source
+        assert (source.what, source.version, source.creation) == ("the managed image win-sql", "", None)
+        assert rejected == []
+
+
+async def test_a_managed_image_that_was_made_in_the_window_or_that_a_suspect_wrote_is_none() -> None:
+    async with opened(ACTION, IMAGES) as world:
+        image = found(world, f"{PROD}/resourceGroups/rg-ops/providers/Microsoft.Compute/images/win-sql")
+        deed = next(f for f in world.case.findings if f.suspect)
+        before = world.case
+        world.case = before.having(findings=(*before.findings, msgspec.structs.replace(deed, resource=image.id)))
+        source, rejected = await chosen(world, SQL)
+        assert source is None
+        assert "may be the intruder's: a suspect wrote it" in rejected[0]
+        world.case = before
+        image.stamps = {**image.stamps, "createdAt": before.until.isoformat()}
+        source, rejected = await chosen(world, SQL)
+        assert source is None
+        assert "may be the intruder's: it was made" in rejected[0]
+        world.sandbox.world.delete(image.id)
+        source, rejected = await chosen(world, SQL)
+        assert source is None
+        assert "is not there any more" in rejected[0]
 
 
 def cased(world: Attacked) -> str:

@@ -178,7 +178,7 @@ async def test_without_a_vault_no_password_is_changed() -> None:
 async def test_a_machine_whose_agent_is_silent_is_left_to_a_person() -> None:
     async with opened(ACTION) as world:
         vm = machine(world, ACTION)
-        world.sandbox.world.put(vm.id, {**vm.body, "sandbox": {**vm.body["sandbox"], "agent": "not ready"}})
+        guest.keep(world.sandbox.world, vm, {**guest.of(world.sandbox.world, vm), "agent": "not ready"})
         plan = await planned(world, ACTION)
         assert plan.changes == ()
         assert "does not report in" in plan.by_hand[0]
