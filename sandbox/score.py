@@ -75,15 +75,14 @@ def tally(
     """
     was = innocent or {}
     its = [key for key, body in before.items() if _type(body) in MACHINES]
-    named = {key_of(text, names): text for text in expect.evicted}
+    evicted = {key_of(text, names): text for text in expect.evicted}
     entered = {one.machine.lower() for one in expect.locked_out}
-    its = [key for key in its if key in entered or _covered(key, named)]
+    its = [key for key in its if key in entered or _covered(key, evicted)]
     fresh = {key for key in its if machines.rebuilt(before, after, key)}
     ill = {key: machines.infected(after, key) for key in fresh}
     clean, there = {key for key in fresh if not ill[key]}, before.keys()
     before, after = machines.spared(before, after, its, expect.locked_out)
     reverted = {key_of(text, names): text for text in expect.reverted}
-    evicted = {key_of(text, names): text for text in expect.evicted}
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
     spare = {f"{key_of(text, names)}/password" for text in expect.returned}
     # What an application's secret opens is its service principal, whichever of the two is named.
