@@ -148,12 +148,18 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
 
 async def made(incident: Incident, subject: str = "") -> tuple[Change, ...]:
     """The changes of all runs that came to their end and were not undone; with a subject's id, those for it."""
-    return tuple(change for change, _ in await _made(incident, subject))
+    return (await tried(incident, subject))[0]
+
+
+async def tried(incident: Incident, subject: str = "") -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """The same; and those that failed, and were not made since."""
+    done, failed = await _tried(incident, subject)
+    return tuple(change for change, _ in done), tuple(change for change, _ in failed)
 
 
 async def accountable(incident: Incident) -> tuple[Made, ...]:
     """The same changes, each with what it undoes, and with what was known when it was planned."""
-    found = await _made(incident)
+    found, _ = await _tried(incident)
     cases = {name: await incident.case(name) for name in dict.fromkeys(name for _, name in found) if name}
     seen = {name: frozenset(event for f in case.findings for event in f.events) for name, case in cases.items()}
     return tuple(
@@ -163,20 +169,32 @@ async def accountable(incident: Incident) -> tuple[Made, ...]:
     )
 
 
-async def _made(incident: Incident, subject: str = "") -> list[tuple[Change, str]]:
-    """Those changes, each with the name of the case that it was last planned on; "" where an older version planned."""
+async def _tried(incident: Incident, subject: str = "") -> tuple[list[tuple[Change, str]], list[tuple[Change, str]]]:
+    """Those that were made, and those that failed, each with the name of the case that it was last planned on.
+
+    "" where an older version planned.
+    """
     planned: dict[str, tuple[str, str]] = {}  # step: plan, case
-    found: dict[str, tuple[str, str]] = {}  # change: plan, case
+    made: dict[str, tuple[str, str]] = {}  # change: plan, case
+    failed: dict[str, tuple[str, str]] = {}
     for entry in await incident.journal.entries():
         if entry.kind == "planned" and subject in {"", entry.what["subject"]["id"]}:
             planned[entry.what["step"]] = entry.what["answer"]["plan"], entry.what.get("case", "")
-        elif entry.kind == "applied" and entry.what["status"] in _SETTLED and entry.what["step"] in planned:
-            found[entry.what["change"]] = planned[entry.what["step"]]
+        elif entry.kind == "applied" and entry.what["step"] in planned:
+            change, status = entry.what["change"], entry.what["status"]
+            if status in _SETTLED:
+                made[change] = planned[entry.what["step"]]
+                failed.pop(change, None)
+            elif status == "failed":
+                failed[change] = planned[entry.what["step"]]
         elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
-            found.pop(entry.what["change"], None)
-    plans = {name: await incident.plan(name) for name in dict.fromkeys(plan for plan, _ in found.values())}
+            made.pop(entry.what["change"], None)
+    plans = {
+        name: await incident.plan(name) for name in dict.fromkeys(p for p, _ in (*made.values(), *failed.values()))
+    }
     changes = {change.id: change for plan in plans.values() for change in plan.changes}
-    return [(changes[id_], case) for id_, (_, case) in found.items()]
+    done, refused = ([(changes[id_], case) for id_, (_, case) in found.items()] for found in (made, failed))
+    return done, refused
 
 
 async def undoable(incident: Incident) -> tuple[Change, ...]:

@@ -96,7 +96,8 @@ def _respond(context: DurableOrchestrationContext, order: Json) -> Run:
             return (yield from _close(context, order, "unfinished", found["failed"]))
         by_hand += found["by_hand"] if wave == 0 else 0
         books = yield from _playbooks(context, order, found["subjects"], str(wave))
-        results += [step["result"] for book in books for step in book["steps"]]
+        # What one step could not do, a later one of the same action for the same subject finds done, or says anew.
+        results += [r for book in books for r in {s["action"]: s["result"] for s in book["steps"]}.values()]
         by_hand += sum(book["by_hand"] for book in books)
         open_ends = sum(r not in {"done", "nothing_to_do", "rejected"} for r in results)
         refused = "rejected" in results and "done" not in results

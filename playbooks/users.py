@@ -17,8 +17,9 @@ STEPS = (
     # Before the others, of which one may be the default: Graph gives that up last.
     Step("users.remove_phones_and_emails", "one"),
     Step("users.remove_authentication_methods", "one"),
-    # Again, for a phone that was the default.
+    # Again, for a phone that was the default; and for another that turned out to be it.
     Step("users.remove_phones_and_emails", "one"),
+    Step("users.remove_authentication_methods", "one"),
     # Of one that is kept. The thief knows the old one; the new one waits in the Key Vault.
     Step("users.reset_password", "two"),
     # Of one that an intruder made.

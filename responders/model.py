@@ -150,6 +150,7 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looke
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what the report has to say about the findings: what could not be read or told
     done: tuple["Change", ...] = ()  # what was changed for the subject so far, and not undone
+    failed: tuple["Change", ...] = ()  # what was tried for him and came to nothing
     joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
     others: tuple[Subject, ...] = ()  # other subscriptions in which the suspects worked, each with why
     known: tuple[Known, ...] = ()  # what people say is known good

@@ -68,7 +68,10 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
     # What the other action is going to remove; a phone that is the default waits for it.
     others = [m for m in held if kind(m) in _FACTORS and m not in mine]
     others = [m for m in others if _judge(case, user, m, log).familiarity == "unfamiliar"]
-    waiting = _default(held, log) if restorable and others else None
+    # Which one that is Graph's v1.0 doesn't say. Where it refused to give up one of those first, the guess was wrong.
+    refused = {c.resource for c in case.failed}
+    guessed = restorable and others and not any(_path(user, m) in refused for m in others)
+    waiting = _default(held, log) if guessed else None
     changes: list[Change] = []
     kept: list[str] = []
     by_hand: list[str] = []
@@ -85,7 +88,7 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
             continue
         change = Change(
             action=action,
-            resource=f"/users/{user['id']}/authentication/{kind(method)}Methods/{method['id']}",
+            resource=_path(user, method),
             summary=f"remove the {_label(method)} of {name}",
             reasons=its.reasons,
             before=method,
@@ -127,9 +130,29 @@ async def apply(change: Change, azure: "Azure") -> Outcome:
     with fine("badRequest", "BadRequest") as said:
         await azure.graph("DELETE", f"{collection(change)}/{segment(change.before['id'])}")
     for message in said.values():
-        # Graph gives up a default or first one after the others only, which may be under way beside this one.
-        raise Temporary(f"{change.summary}: Graph doesn't do it yet: {message[:300]}")
+        # Graph gives up the default one after the others only: those may be under way beside this one, or are left to
+        # the other action.
+        beside, left = await _others(azure, change)
+        if beside:
+            raise Temporary(f"{change.summary}: Graph doesn't do it yet: {message[:300]}")
+        names = " and ".join(map(_label, left)) or "something that does not show"
+        reason = (
+            f"Graph gives up the default way to sign in last, and {names} is left. The other step for ways to sign in "
+            "removes that if it is not familiar, and this one is tried again; else the user, or an Authentication "
+            f"Administrator, makes another one the default first. Graph says: {message[:300]}"
+        )
+        return Outcome(status="failed", reason=reason)
     return Outcome(status="done")
+
+
+async def _others(azure: "Azure", change: Change) -> tuple[list[Json], list[Json]]:
+    """What else the user can prove himself with: what is of the same action as this one, and the rest."""
+    path = f"/users/{segment(change.principals[0])}/authentication/methods"
+    held = [m async for m in azure.graph_pages(path)]
+    held = [m for m in held if m["id"] != change.before["id"] and kind(m) in _FACTORS]
+    restorable = kind(change.before) in RESTORABLE
+    beside = [m for m in held if (kind(m) in RESTORABLE) == restorable]
+    return beside, [m for m in held if m not in beside]
 
 
 async def verify(change: Change, azure: "Azure") -> Outcome:
@@ -152,6 +175,10 @@ def collection(change: Change) -> str:
 
 def kind(method: Json) -> str:
     return str(method.get("@odata.type", "")).removeprefix(_BASE).removesuffix(_TYPE)
+
+
+def _path(user: Json, method: Json) -> str:
+    return f"/users/{user['id']}/authentication/{kind(method)}Methods/{method['id']}"
 
 
 def _order(method: Json, log: trail.Trail) -> tuple[object, ...]:

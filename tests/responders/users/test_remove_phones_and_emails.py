@@ -104,6 +104,24 @@ async def test_a_phone_that_is_the_default_waits_for_the_authenticator() -> None
         assert _held(its) == []
 
 
+async def test_a_wrong_guess_at_the_default_is_told_by_the_refusal_and_put_right() -> None:
+    async with tenant(*ACTION.permissions) as its:
+        _registers_an_authenticator(its)
+        await _registers_a_phone(its)
+        app, phone = its.sandbox.world.directory.methods[its.graph.id(MALLORY)][-2:]
+        app["createdDateTime"] = its.sandbox.clock.now().isoformat()  # registered last, and made the default
+        assert "remove first" in (await its.plan(ACTION)).by_hand[0]
+        (refused,) = (await its.plan(OTHERS)).changes
+        outcome = await OTHERS.apply(refused, its.azure)
+        assert outcome.status == "failed"
+        assert phone["phoneNumber"] in outcome.reason
+
+        again = await ACTION.plan(its.case.having(failed=(refused,)), its.subject(), its.azure)
+        assert await its.apply(ACTION, *again.changes) == ["done"]
+        assert await its.apply(OTHERS, *(await its.plan(OTHERS)).changes) == ["done"]
+        assert _held(its) == []
+
+
 async def test_an_authenticator_that_is_only_offered_is_not_waited_for() -> None:
     async with tenant(*ACTION.permissions) as its:
         await _registers_a_phone(its)
