@@ -10,6 +10,7 @@
     AKS node              no        yes       no        yes       no
     deallocated, stopped  yes       yes       no        no        yes
     agent not ready       yes       yes       no        no        yes
+    extensions off        yes       yes       no        no        yes
     disk encryption       yes       yes       yes       yes       no (Azure Disk Encryption: its keys are in the disk)
     Trusted Launch        yes       yes       yes       yes       yes
 
@@ -75,6 +76,16 @@ class Machine(Struct, frozen=True, kw_only=True):
         return self.resource.is_type(INSTANCE)
 
     @property
+    def agentless(self) -> bool:
+        """Whether it was set up without an agent: none will ever report in."""
+        kinds = ("linuxConfiguration", "windowsConfiguration")
+        return any((self._profile.get(kind) or {}).get("provisionVMAgent") is False for kind in kinds)
+
+    @property
+    def _profile(self) -> Json:
+        return self.body["properties"].get("osProfile") or {}
+
+    @property
     def disks(self) -> tuple[str, ...]:
         """ARM ids of all managed disks, the OS disk first."""
         return (*((self.os_disk,) if self.os_disk else ()), *self.data_disks)
@@ -123,6 +134,12 @@ class Machine(Struct, frozen=True, kw_only=True):
             return (
                 f"{self.name} is {self.power}: nothing runs in it. Start it when it is isolated, then run the incident "
                 "again (a Virtual Machine Contributor)."
+            )
+        if self._profile.get("allowExtensionOperations") is False:
+            return (
+                f"Extension operations are off in {self.name}: Azure runs nothing in it, and takes nothing away. Set "
+                "osProfile.allowExtensionOperations to true ('az vm update --set'), then run the incident again (a "
+                "Virtual Machine Contributor)."
             )
         if not self.ready:
             return (

@@ -85,10 +85,10 @@ async def reimage(azure: "Azure", vm: "Machine", change: Change) -> None:
 
 
 def up(vm: "Machine", before: str) -> None:
-    """Raise Temporary until a machine runs and its agent reports in; one that was off may stay so."""
+    """Raise Temporary until a machine runs and its agent, if it has one, reports in; one that was off may stay so."""
     if vm.power == before == "deallocated":
         return
-    if vm.power != "running" or not vm.ready:
+    if vm.power != "running" or not (vm.ready or vm.agentless):
         raise Temporary(
             f"{vm.name} is {vm.power}, and its agent {'reports in' if vm.ready else 'does not report in yet'}."
         )

@@ -31,6 +31,13 @@ class ResetPasswords:
     accounts stay locked. Accounts and SSH keys that were made after the suspect came are taken away, each by a change
     of its own; those of which that is not clear are offered by name. The run command is removed when it is over. A
     secret without a password in it, the receipt, then says so. Accounts of a domain are the directory's.
+
+    Where no run command can be run there is no other way: the VMAccess extension is no fallback. It takes the same
+    agent (a managed run command is itself an extension, Microsoft.CPlat.Core.RunCommandHandler…) and the same
+    osProfile.allowExtensionOperations. It sets the password of one account, of whose being there nobody can then
+    know: it makes one that is not there, makes it an administrator, lets passwords in by SSH, and leaves the keys
+    and the other accounts of the intruder. That is left to a person, with these words; a machine like that is
+    better rebuilt.
     """
 
     id = "vms.reset_passwords"
@@ -248,5 +255,6 @@ def _by_hand(vm: "Machine") -> str:
         return ""
     return (
         f"Of {admin} alone the VMAccess extension can set the password, once the agent works ('az vm user update'): it "
-        "makes him an administrator, and in Linux lets passwords in by SSH. Of the others nobody can from outside."
+        "makes him an administrator, even if he was removed, and in Linux lets passwords in by SSH. Of the others "
+        "nobody can from outside."
     )

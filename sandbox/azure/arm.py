@@ -35,6 +35,7 @@ from sandbox.azure import (
     security,
     subscriptions,
     templates,
+    ways_in,
     web_keys,
 )
 from sandbox.azure.errors import ApiError, bad_request, group_not_found, not_built, subscription_not_found
@@ -58,6 +59,8 @@ ROOMS = (
     pim_policies.room,
     locks.room,
     delegations.room,
+    ways_in.just_in_time,
+    ways_in.consoles,
     security.room,
     insights.room,
     resource_graph.room,

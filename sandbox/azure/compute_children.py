@@ -22,6 +22,12 @@ def need_running(vm: Resource) -> None:
     """Raise ApiError 409 for a machine whose agent can't do anything: not even remove what it was told to have."""
     if power(vm) != "running":
         raise not_allowed("Cannot modify extensions in the VM when the VM is not running.")
+    if (vm.properties.get("osProfile") or {}).get("allowExtensionOperations") is False:
+        message = (
+            "This operation cannot be performed when extension operations are disallowed. To allow, please ensure VM "
+            "Agent is installed on the VM and the osProfile.allowExtensionOperations property is true."
+        )
+        raise not_allowed(message)
 
 
 def need_agent(world: World, vm: Resource, name: str) -> None:

@@ -84,8 +84,12 @@ def unprovisioned(system: str) -> Json:
 
 
 def ready(world: World, vm: Resource) -> bool:
-    """Whether the machine's agent reports in: it was provisioned, and nothing is said against it."""
-    inside = of(world, vm)
+    """Whether the machine's agent reports in: it was provisioned, with one, and nothing is said against it."""
+    profile, inside = vm.properties.get("osProfile") or {}, of(world, vm)
+    if any(
+        (profile.get(f"{name}Configuration") or {}).get("provisionVMAgent") is False for name in ("linux", "windows")
+    ):
+        return False
     return inside.get("agent", "ready") == "ready" and bool(inside.get("provisioned", True))
 
 

@@ -113,3 +113,31 @@ async def test_a_vault_says_what_it_protects() -> None:
         ops = Rest(session, azure.endpoints.arm, azure.token(OPS, "arm"))
         _, status = await ops("POST", where + BACKUP, {"resourceType": "VM", "resourceId": VM})
         assert (status["protectionStatus"], status["vaultId"]) == ("Protected", vault)
+
+
+async def test_a_port_is_asked_for_and_a_console_opened_by_whoever_may() -> None:
+    policy = f"{GROUP}/providers/Microsoft.Security/locations/westeurope/jitNetworkAccessPolicies/default"
+    asked = {"virtualMachines": [{"id": VM, "ports": [{"number": 22, "allowedSourceAddressPrefix": "198.51.100.9"}]}]}
+    async with opened() as (azure, _), browser(azure) as session:
+        azure.world.put(policy, {"kind": "Basic", "properties": {"requests": []}})
+        arm = Rest(session, azure.endpoints.arm, azure.token(OPS, "arm"))
+        status, answer = await arm("POST", f"{policy}/initiate?api-version=2020-01-01", asked)
+        assert (status, answer["virtualMachines"][0]["ports"][0]["status"]) == (202, "Initiated")
+        kept = azure.world.get(policy)
+        assert kept
+        assert kept.properties["requests"] == [answer]
+        port = f"{VM}/providers/Microsoft.SerialConsole/serialPorts/0/connect?api-version=2018-05-01"
+        status, answer = await arm("POST", port)
+        assert (status, answer["connectionString"][:6]) == (200, "wss://")
+        assert (await arm("POST", port.replace("/web/", "/none/")))[0] == 404
+
+
+async def test_where_extension_operations_are_off_nothing_runs_and_nothing_goes() -> None:
+    body = model()
+    body["properties"]["osProfile"]["allowExtensionOperations"] = False
+    async with opened(body=body) as (azure, _), browser(azure) as session:
+        arm = Rest(session, azure.endpoints.arm, azure.token(OPS, "arm"))
+        command = {"location": "westeurope", "properties": {"source": {"script": "true"}}}
+        status, answer = await arm("PUT", f"{VM}/runCommands/x?api-version=2024-07-01", command)
+        assert (status, answer["error"]["code"]) == (409, "OperationNotAllowed")
+        assert "extension operations are disallowed" in answer["error"]["message"]

@@ -12,6 +12,7 @@ INSTANCE = f"{BASE}/virtualMachineScaleSets/web/virtualMachines/3"
 CLUSTER = "/subscriptions/x/resourcegroups/rg/providers/Microsoft.ContainerService/managedClusters/aks-prod"
 MANAGED = {"managedDisk": {"id": f"{BASE}/disks/os"}}
 READY = [{"code": "ProvisioningState/succeeded", "displayStatus": "Ready"}]
+_CLOSED = "Extension operations are off in web"
 _OFF = "is {}: nothing runs in it"
 ADE = {"properties": {"publisher": "Microsoft.Azure.Security", "type": "AzureDiskEncryptionForLinux"}}
 
@@ -23,6 +24,7 @@ def body(
     power: str = "running",
     agent: list[dict[str, str]] = READY,
     nics: tuple[str, ...] = ("nic",),
+    extensions: bool = True,
     **top: Any,
 ) -> dict[str, Any]:
     storage = {
@@ -32,7 +34,7 @@ def body(
     properties = {
         "vmId": "1",
         "storageProfile": storage,
-        "osProfile": {"adminUsername": "admin"},
+        "osProfile": {"adminUsername": "admin", "allowExtensionOperations": extensions},
         "networkProfile": {"networkInterfaces": [{"id": nic} for nic in nics]},
         "instanceView": {"statuses": [{"code": f"PowerState/{power}"}], "vmAgent": {"statuses": agent}},
     }
@@ -58,10 +60,23 @@ def body(
         (body(power="deallocated"), "", {"scripts": _OFF.format("deallocated"), "removal": _OFF.format("deallocated")}),
         (body(power="stopped"), "", {"scripts": _OFF.format("stopped"), "removal": _OFF.format("stopped")}),
         (body(agent=[]), "", {"scripts": "does not report in", "removal": "does not report in"}),
+        (body(extensions=False), "", {"scripts": _CLOSED, "removal": _CLOSED}),
         (body(resources=[ADE]), "", {"rebuild": "encrypted by Azure Disk Encryption"}),
         (body(nics=()), "", {"network": "no network interface"}),
     ],
-    ids=["linux", "ephemeral", "blobs", "instance", "node", "deallocated", "stopped", "agent", "encrypted", "no nic"],
+    ids=[
+        "linux",
+        "ephemeral",
+        "blobs",
+        "instance",
+        "node",
+        "deallocated",
+        "stopped",
+        "agent",
+        "extensions off",
+        "encrypted",
+        "no nic",
+    ],
 )
 def test_what_can_not_be_done_says_why(machine: dict[str, Any], cluster: str, hindered: dict[Need, str]) -> None:
     found = described(machine, cluster)

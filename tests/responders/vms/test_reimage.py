@@ -214,3 +214,12 @@ async def test_what_nobody_can_keep_is_another_action_which_nothing_undoes(exerc
         assert (await IN_PLACE.undo(change, world.azure)).status == "failed"
     async with opened(ACTION, exercise) as world:
         assert (await planned(world, ACTION)).reason.startswith("vms.reimage_in_place is for")
+
+
+async def test_a_machine_without_an_agent_is_up_when_it_runs() -> None:
+    async with opened(ACTION, PLATFORM) as world:
+        vm = machine(world, ACTION)
+        profile = {**vm.properties["osProfile"], "linuxConfiguration": {"provisionVMAgent": False}}
+        put(world, vm.id, osProfile={**profile, "allowExtensionOperations": False})
+        (change,) = (await planned(world, ACTION)).changes
+        assert await settled(world, ACTION, change) == ["done", "done"]

@@ -9,7 +9,7 @@ from responders.model import Change, encode
 from responders.vms.reset_passwords import ResetPasswords
 from sandbox.azure import guest, guest_jail, guest_login
 from tests.laws.stage import Attacked
-from tests.responders.vms.attacked import inside, machine, opened, planned, settled
+from tests.responders.vms.attacked import inside, machine, opened, planned, put, settled
 
 Json = dict[str, Any]
 
@@ -183,6 +183,15 @@ async def test_a_machine_whose_agent_is_silent_is_left_to_a_person() -> None:
         assert plan.changes == ()
         assert "does not report in" in plan.by_hand[0]
         assert "Of webadmin alone the VMAccess extension" in plan.by_hand[0]
+
+
+async def test_where_azure_runs_nothing_in_a_machine_it_is_left_to_a_person() -> None:
+    async with opened(ACTION) as world:
+        vm = machine(world, ACTION)
+        put(world, vm.id, osProfile={**vm.properties["osProfile"], "allowExtensionOperations": False})
+        plan = await planned(world, ACTION)
+        assert plan.changes == ()
+        assert "Set osProfile.allowExtensionOperations to true" in plan.by_hand[0]
 
 
 async def test_accounts_of_a_domain_are_the_directorys() -> None:
