@@ -41,7 +41,12 @@ async def serve(file: Path | None, keep: Path) -> int:
             path.touch(mode=0o600)
             path.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in {**settings, **variables}.items()))
             print(_told(scene, path, drill.alert["id"], folder), flush=True)
-            await _interrupted()
+            either = [asyncio.create_task(wait) for wait in (_interrupted(), drill.answering.hurry())]
+            done, waiting = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+            for task in done:
+                task.result()
         finally:
             await host.stop()
     return 0
