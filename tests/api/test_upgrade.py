@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def its(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Responder]:
     async with responder(tmp_path_factory.mktemp("upgrade")) as running:
         yield running
+        await running.host.stop()  # the last one: the first is stopped by whoever started it
 
 
 def upgraded(folder: Path, *, keeping: bool) -> Path:
