@@ -40,11 +40,9 @@ class CaptureEvidence:
     undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=self.id, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=self.id, subject=subject, reason=vm)
         todo = tuple(filter(None, [vm.hindrance("disks")]))
         if vm.disks and not azure.settings.evidence_group:
             how = f"make snapshots of the disks of {vm.name}, then do by hand what changes them"

@@ -27,11 +27,9 @@ class ListAccounts:
     undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=self.id, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=self.id, subject=subject, reason=vm)
         if why := vm.hindrance("scripts"):
             # vms.reset_passwords, for which this is, says what a person must do.
             return Plan(action=self.id, subject=subject, reason=why)

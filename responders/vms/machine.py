@@ -172,6 +172,12 @@ async def read(azure: "Azure", id_: str) -> Machine | None:
     return None if found is None else described(rest(found), await _cluster(azure, at))
 
 
+async def to_clean(case: Case, id_: str, azure: "Azure") -> Machine | str:
+    """The machine with that id, or why it is not to be cleaned: it is gone, or to be deleted."""
+    vm = await read(azure, id_)
+    return f"There is no virtual machine {id_}." if vm is None else doomed(case, vm) or vm
+
+
 def doomed(case: Case, vm: Machine) -> str:
     """Why a machine is not to be cleaned: a suspect made it, and it is to be deleted; "" when it is to be cleaned.
 

@@ -34,11 +34,9 @@ class Kind(NamedTuple):
 
     async def plan(self, action: str, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
         """Remove what suspects put there in the window."""
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=action, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=action, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=action, subject=subject, reason=vm)
         own, changes, kept = await azure.own_id(), list[Change](), list[str]()
         async for item in azure.arm_pages(f"{vm.id}/{self.collection}", commands.VERSION):
             verdict = await self._judge(case, item, vm, own, azure)

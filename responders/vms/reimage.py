@@ -45,11 +45,9 @@ class Reimage:
     undoes = rebuilding.UNDOES
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=self.id, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=self.id, subject=subject, reason=vm)
         if reason := await _not_this(azure, vm, case):
             return Plan(action=self.id, subject=subject, reason=reason)
         if why := await rebuilding.hindrance(azure, case, vm):

@@ -52,11 +52,9 @@ class ResetPasswords:
     undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=self.id, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=self.id, subject=subject, reason=vm)
         why = "" if azure.settings.vault else "COUNTERSIGN_VAULT is not set. "
         why = why or vm.hindrance("scripts") or await snapshots.missing(azure, case.incident, vm)
         listed = None

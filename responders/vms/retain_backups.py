@@ -33,11 +33,9 @@ class RetainBackups:
     undoes = Undoes()
 
     async def plan(self, case: "Case", subject: "Subject", azure: "Azure") -> Plan:
-        vm = await machine.read(azure, subject.id)
-        if vm is None:
-            return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm):
-            return Plan(action=self.id, subject=subject, reason=why)
+        vm = await machine.to_clean(case, subject.id, azure)
+        if isinstance(vm, str):
+            return Plan(action=self.id, subject=subject, reason=vm)
         if vm.instance:
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is in a scale set: there are no backups.")
         id_ = await _item_of(azure, vm)
