@@ -33,6 +33,7 @@ from sandbox.azure import (
     resources,
     role_definitions,
     security,
+    storage,
     subscriptions,
     templates,
     ways_in,
@@ -66,6 +67,7 @@ ROOMS = (
     resource_graph.room,
     recovery.vaults,
     recovery.accounts,
+    storage.room,
     *keys.rooms,
     *handed_out.rooms,
     web_keys.room,
@@ -120,7 +122,9 @@ class Arm:
         self._check_subscription(call)
         if operation := operations.find(call):
             call.require(operations.action(call.parent), f"/subscriptions/{ids.parse(call.path).subscription}")
-            return operations.poll(call, operation)
+            if not (made := operations.written(call, operation)) or made not in call.world:
+                return operations.poll(call, operation)
+            call.path = made
         handler = self._route(call)
         if handler is None:
             raise not_built(call.method, call.path, call.version)
@@ -162,7 +166,7 @@ class Arm:
             later = {k: v for k, v in event.items() if k != "httpRequest"}
             call.world.operations[reply.operation]["event"] = later
         elif reply.status < 400:  # noqa: PLR2004
-            activity_log.record(call, event, "Succeeded", reply.status)
+            activity_log.record(call, event, "Succeeded", reply.logged or reply.status)
         else:
             activity_log.record(call, event, "Failed", reply.status, reply.body)
         return reply

@@ -72,7 +72,9 @@ def with_data_disks(call: Call, storage: Json, old: Resource | None, location: s
     held = {disk_id(disk).lower() for disk in before}
     for disk in wanted:
         if disk_id(disk) and disk_id(disk).lower() not in held:
-            attach(call.world, _free(call, disk_id(disk), call.path), call.path)
+            free = _free(call, disk_id(disk), call.path)
+            disk.setdefault("name", free.name)
+            attach(call.world, free, call.path)
         elif not disk_id(disk):
             name = str(disk.setdefault("name", f"{call.params['vm']}_DataDisk_{disk.get('lun', 0)}"))
             id_ = f"{call.path.rpartition('/virtualMachines/')[0]}/disks/{name}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.azure.directory import USER
+from sandbox.azure.directory import GROUP, SERVICE_PRINCIPAL, USER
 from sandbox.azure.errors import ApiError
 from sandbox.azure.graph_groups import reference, roles_and_groups
 from sandbox.azure.graph_reply import bad, fetch, many, missing, one, payload
@@ -36,15 +36,21 @@ async def transitive_member_of(call: Call) -> Reply:
 
 
 @room.on("POST", "/users/{id}/getMemberGroups", "directory.read")
+@room.on("POST", "/groups/{id}/getMemberGroups", "directory.read")
+@room.on("POST", "/servicePrincipals/{id}/getMemberGroups", "directory.read")
+@room.on("POST", "/directoryObjects/{id}/getMemberGroups", "directory.read")
 async def member_groups(call: Call) -> Reply:
     """Ids of all groups, through groups too."""
-    return _texts(call, sorted(call.world.directory.groups_of(fetch(call, USER)["id"])))
+    return _texts(call, sorted(call.world.directory.groups_of(_anyone(call))))
 
 
 @room.on("POST", "/users/{id}/checkMemberGroups", "directory.read")
+@room.on("POST", "/groups/{id}/checkMemberGroups", "directory.read")
+@room.on("POST", "/servicePrincipals/{id}/checkMemberGroups", "directory.read")
+@room.on("POST", "/directoryObjects/{id}/checkMemberGroups", "directory.read")
 async def check_member_groups(call: Call) -> Reply:
     """Which of the asked groups it is in."""
-    groups = call.world.directory.groups_of(fetch(call, USER)["id"])
+    groups = call.world.directory.groups_of(_anyone(call))
     return _texts(call, [g for g in payload(call).get("groupIds", ()) if g.lower() in groups])
 
 
@@ -90,6 +96,15 @@ async def reports(call: Call) -> Reply:
     oid, directory = fetch(call, USER)["id"], call.world.directory
     found = [directory.objects[u] for u, m in directory.managers.items() if m == oid and u in directory.objects]
     return many(call, found, "directoryObjects")
+
+
+def _anyone(call: Call) -> str:
+    kind = {"users": USER, "groups": GROUP, "servicePrincipals": SERVICE_PRINCIPAL}
+    if wanted := kind.get(call.path.split("/")[2]):
+        return str(fetch(call, wanted)["id"])
+    if found := call.world.directory.find(call.params["id"]):
+        return str(found["id"])
+    raise missing(call.params["id"])
 
 
 def _texts(call: Call, found: list[str]) -> Reply:

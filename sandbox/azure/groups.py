@@ -1,5 +1,6 @@
 """Resource groups, and the tags of anything."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sandbox.azure import deletions, ids, operations
@@ -147,6 +148,25 @@ def _clause(match: "re.Match[str]") -> Any:
     if field == "tagvalue":
         return lambda body: value in {str(v).lower() for v in (body.get("tags") or {}).values()}
     raise invalid(match[0])
+
+
+@room.on("GET", "/subscriptions/{subscription}/tagNames", "Microsoft.Resources/subscriptions/tagNames/read")
+async def tag_names(call: Call) -> Reply:
+    """List the names of tags in a subscription, with their values, and how often each is given."""
+    used: dict[str, Counter[str]] = {}
+    for resource in (call.world.get(call.parent), *call.world.beneath(call.parent)):
+        for name, value in ((resource.body if resource else {}).get("tags") or {}).items():
+            used.setdefault(name, Counter())[str(value)] += 1
+
+    def entry(id_: str, kind: str, name: str, count: int) -> Json:
+        return {"id": id_, kind: name, "count": {"type": "Total", "value": count}}
+
+    found = []
+    for name, values in sorted(used.items()):
+        id_ = f"{call.path}/{name}"
+        own = [entry(f"{id_}/tagValues/{value}", "tagValue", value, count) for value, count in values.items()]
+        found.append({**entry(id_, "tagName", name, values.total()), "values": own})
+    return page(call, found)
 
 
 # -- tags --------------------------------------------------------------------------------------------------------------

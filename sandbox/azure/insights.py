@@ -1,4 +1,4 @@
-"""Microsoft.Insights: reading the Activity Log, with the strict filter that its reference allows.
+"""Microsoft.Insights: reading the Activity Log, with the filter that its tools send.
 
 Diagnostic settings, alert rules and action groups are resources like any other (resources.py).
 """
@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.azure import ids, providers
 from sandbox.azure.errors import ApiError
 from sandbox.azure.lists import decoded, encoded
-from sandbox.azure.resources import rendered
+from sandbox.azure.resources import put, rendered
 from sandbox.azure.router import Call, Reply, Room
 
 Json = dict[str, Any]
@@ -22,20 +22,21 @@ KEPT = timedelta(days=90)
 _VALUES = "/providers/Microsoft.Insights/eventtypes/management/values"
 _SETTINGS = "Microsoft.Insights/diagnosticSettings"
 _ACTION = "Microsoft.Insights/eventtypes/values/read"
-# After the start: an end, and one more property at most.
-_FILTER = re.compile(
-    # The reference writes times in quotes; the Azure CLI leaves them out.
-    r"eventTimestamp\s+ge\s+'?(?P<start>[^'\s]+)'?(?:\s+and\s+eventTimestamp\s+le\s+'?(?P<end>[^'\s]+)'?)?"
-    r"(?:\s+and\s+(?P<field>resourceGroupName|resourceUri|resourceId|resourceProvider|correlationId)\s+eq\s+'(?P<value>[^']*)')?",
-    re.IGNORECASE,
-)
+# The reference knows a start, an end and one more property, in this order and in quotes. Azure takes more, and its own
+# tools use it: several properties, in any order, without quotes, and caller and status among them.
+_TIMES = r"(?P<time>eventTimestamp)\s+(?P<end>ge|le)\s+'?(?P<at>[^'\s]+)'?"
+_EQUALS = r"(?P<field>\w+)\s+eq\s+(?:'(?P<quoted>[^']*)'|(?P<bare>[\w.@/-]+))"
+_CLAUSE = re.compile(f"{_TIMES}|{_EQUALS}", re.IGNORECASE)
 _FIELDS: dict[str, Callable[[Json], str]] = {
     "resourcegroupname": lambda e: e["resourceGroupName"],
     "resourceuri": lambda e: e["resourceId"],
     "resourceid": lambda e: e["resourceId"],
     "resourceprovider": lambda e: e["resourceProviderName"]["value"],
     "correlationid": lambda e: e["correlationId"],
+    "caller": lambda e: e["caller"],
+    "status": lambda e: e["status"]["value"],
 }
+_CATEGORIES = ("Administrative", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy", "Autoscale")
 
 room = Room("Microsoft.Insights", {"eventtypes": providers.PROVIDERS["Microsoft.Insights"]["eventtypes"]})
 
@@ -53,6 +54,22 @@ async def list_settings(call: Call) -> Reply:
     at = call.params["scope"].lower()
     found = [s for s in call.world.list(_SETTINGS, at) if ids.parse(s.id).scope.lower() == at]
     return Reply(200, {"value": [rendered(setting) for setting in found]})
+
+
+@room.on("PUT", f"/{{scope}}/providers/{_SETTINGS}/{{name}}", f"{_SETTINGS}/write")
+async def put_setting(call: Call) -> Reply:
+    """Create or replace one: 200 either way, as the reference has it and clients insist.
+
+    What Azure's log says of one that is new is documented nowhere; here it is Created, as with all others.
+    """
+    made = await put(call)
+    return Reply(200, made.body, logged=made.status)
+
+
+@room.on("GET", "/providers/Microsoft.Insights/eventcategories")
+async def categories(call: Call) -> Reply:  # noqa: ARG001  every handler takes the call
+    """List the categories of events."""
+    return Reply(200, {"value": [{"value": name, "localizedValue": name} for name in _CATEGORIES]})
 
 
 @room.on("GET", "/subscriptions/{subscription}" + _VALUES, _ACTION)
@@ -77,24 +94,31 @@ async def values(call: Call) -> Reply:
 
 
 def _filter(text: str, now: datetime) -> tuple[datetime, datetime, Callable[[Json], bool]]:
-    match = _FILTER.fullmatch(text.strip())
-    if match is None:
-        message = (
-            "$filter searching parameters invalid: it must start with eventTimestamp ge '{time}', may go on with and "
-            "eventTimestamp le '{time}', and then with one of resourceGroupName, resourceUri, resourceProvider and "
-            "correlationId eq '{value}'."
-        )
-        raise Refusal(400, "BadRequest", message)
-    start = _time(match["start"])
-    end = _time(match["end"]) if match["end"] else now
+    times, wanted = dict[str, datetime](), list[tuple[Callable[[Json], str], str]]()
+    for part in re.split(r"\s+and\s+", text.strip(), flags=re.IGNORECASE):
+        match = _CLAUSE.fullmatch(part)
+        if match and match["time"]:
+            times[match["end"].lower()] = _time(match["at"])
+        elif match and (read := _FIELDS.get(match["field"].lower())):
+            wanted.append((read, (match["quoted"] or match["bare"] or "").lower()))
+        else:
+            raise _invalid()
+    if "ge" not in times:
+        raise _invalid()
+    start, end = times["ge"], times.get("le", now)
     if start < now - KEPT:
         raise Refusal(400, "BadRequest", f"The start time cannot be more than {KEPT.days} days in the past.")
     if end < start:
         raise Refusal(400, "BadRequest", "The end time cannot be before the start time.")
-    if not match["field"]:
-        return start, end, lambda _: True
-    read, wanted = _FIELDS[match["field"].lower()], match["value"].lower()
-    return start, end, lambda event: read(event).lower() == wanted
+    return start, end, lambda event: all(read(event).lower() == value for read, value in wanted)
+
+
+def _invalid() -> Refusal:
+    message = (
+        "$filter searching parameters invalid: it must hold eventTimestamp ge '{time}', and may go on with and "
+        f"eventTimestamp le '{{time}}', and with any of {', '.join(_FIELDS)} eq '{{value}}'."
+    )
+    return Refusal(400, "BadRequest", message)
 
 
 def _time(text: str) -> datetime:

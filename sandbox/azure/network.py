@@ -22,7 +22,7 @@ NETWORK = "Microsoft.Network"
 room = Room(NETWORK)
 _BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
 _NIC, _NICS = _BASE + "/networkInterfaces/{name}", f"{NETWORK}/networkInterfaces"
-_GROUP, _GROUPS = _BASE + "/networkSecurityGroups/{name}", f"{NETWORK}/networkSecurityGroups"
+_GROUP, GROUPS = _BASE + "/networkSecurityGroups/{name}", f"{NETWORK}/networkSecurityGroups"
 # What else an interface may be in -> the right that it takes.
 _POOLS = {
     "loadBalancerBackendAddressPools": "loadBalancers/backendAddressPools/join/action",
@@ -39,7 +39,7 @@ async def put_nic(call: Call) -> Reply:
     body = _given(call)
     properties = body.get("properties") or {}
     if group := (properties.get("networkSecurityGroup") or {}).get("id"):
-        need_linked(call, f"{_GROUPS}/join/action", need(call, str(group)).id)
+        need_linked(call, f"{GROUPS}/join/action", need(call, str(group)).id)
     for part in properties.get("ipConfigurations") or ():
         inner = part.get("properties") or {}
         if subnet := (inner.get("subnet") or {}).get("id"):
@@ -66,13 +66,12 @@ async def list_nics(call: Call) -> Reply:
     return page(call, [_nic(call, nic) for nic in call.world.list(_NICS, scope)])
 
 
-@room.on("PUT", _GROUP, f"{_GROUPS}/write")
+@room.on("PUT", _GROUP, f"{GROUPS}/write")
 async def put_group(call: Call) -> Reply:
     """Create or replace a security group with its rules."""
     body = _given(call)
     properties = dict(body.get("properties") or {})
-    given = properties.get("securityRules") or ()
-    rules = [{**rule, "id": f"{call.path}/securityRules/{rule.get('name')}"} for rule in given]
+    rules = named_rules(call.path, properties)
     taken = [((r.get("properties") or {}).get("direction"), (r.get("properties") or {}).get("priority")) for r in rules]
     if len(set(taken)) < len(taken):
         message = "Rules cannot have the same Priority and Direction."
@@ -82,18 +81,24 @@ async def put_group(call: Call) -> Reply:
     return _store(call, {**body, "properties": {**kept, "securityRules": rules}})
 
 
-@room.on("GET", _GROUP, f"{_GROUPS}/read")
+def named_rules(group: str, properties: Json) -> list[Json]:
+    """A security group's own rules, with their ids."""
+    given = properties.get("securityRules") or ()
+    return [{**rule, "id": f"{group}/securityRules/{rule.get('name')}"} for rule in given]
+
+
+@room.on("GET", _GROUP, f"{GROUPS}/read")
 async def get_group(call: Call) -> Reply:
     """Read a security group: its rules, the default ones, and what it is on."""
     return Reply(200, _group(call, need(call)))
 
 
-@room.on("GET", _BASE + "/networkSecurityGroups", f"{_GROUPS}/read")
-@room.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Network/networkSecurityGroups", f"{_GROUPS}/read")
+@room.on("GET", _BASE + "/networkSecurityGroups", f"{GROUPS}/read")
+@room.on("GET", "/subscriptions/{subscription}/providers/Microsoft.Network/networkSecurityGroups", f"{GROUPS}/read")
 async def list_groups(call: Call) -> Reply:
     """List security groups."""
     scope = call.path.partition("/providers/")[0]
-    return page(call, [_group(call, group) for group in call.world.list(_GROUPS, scope)])
+    return page(call, [_group(call, group) for group in call.world.list(GROUPS, scope)])
 
 
 @room.on("POST", _BASTION + "/createShareableLinks", f"{_BASTIONS}/createShareableLinks/action")
@@ -171,7 +176,7 @@ def _owner(call: Call, nic: Resource) -> str:
 
 def _group(call: Call, group: Resource) -> Json:
     body = rendered(group)
-    own = [rendered(rule) for rule in call.world.beneath(group.id, f"{_GROUPS}/securityRules")]
+    own = [rendered(rule) for rule in call.world.beneath(group.id, f"{GROUPS}/securityRules")]
     properties = {**(body.get("properties") or {})}
     properties["securityRules"] = [*(properties.get("securityRules") or ()), *own]
     properties["defaultSecurityRules"] = [

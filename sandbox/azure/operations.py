@@ -71,6 +71,7 @@ def accept(
         "polls": pace.polls,
         "retry_after": pace.retry_after,
         "path": f"{home}/{id_}",
+        "writes": call.path if call.method in {"PUT", "PATCH"} else "",
     }
     version = {"api-version": call.version}
     monitor = version if at else {**version, "monitor": "true"}
@@ -100,6 +101,12 @@ def action(home: str) -> str:
     if "/providers/" not in home.lower():
         return "Microsoft.Resources/subscriptions/operationresults/read"
     return f"{ids.parse(home).type}/read"
+
+
+def written(call: "Call", operation: Json) -> str:
+    """The id of what an operation wrote, when its last answer shows that: Location's, of a PUT or PATCH."""
+    done = operation["status"] == "Succeeded" and "result" not in operation and "monitor" in call.query
+    return str(operation.get("writes", "")) if done else ""
 
 
 def poll(call: "Call", operation: Json) -> Reply:

@@ -2,7 +2,12 @@
 
 A type in this table takes its versions alone, and so do its child types that aren't in it. Any other type may be made
 too, with any version, and is listed from then on with that.
+
+api_versions.json: type -> what the Azure CLI, Cloud Custodian and the SDKs under them ask for besides.
 """
+
+import json
+from pathlib import Path
 
 LOCATIONS = {
     "centralus": "Central US",
@@ -26,7 +31,7 @@ _SQL = ("2023-08-01", "2021-11-01", "2020-11-01-preview")
 _POLICY = ("2026-01-01-preview", "2025-03-01", "2024-05-01", "2023-04-01", "2022-06-01", "2021-06-01", "2020-09-01")
 _WEB = ("2024-04-01", "2023-12-01", "2023-01-01", "2022-09-01", "2022-03-01")
 
-PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
+_KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "Microsoft.ApiManagement": {"service": ("2022-08-01", "2021-08-01")},
     "Microsoft.App": {
         "containerApps": ("2024-03-01", "2023-05-01"),
@@ -177,6 +182,18 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "Microsoft.Web": {"sites": _WEB, "serverfarms": _WEB, "sites/config": _WEB, "connections": ("2016-06-01",)},
+}
+
+
+def _merged(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    more = _MORE.get(kind, ())
+    return tuple(sorted({*known, *more}, reverse=True)) if more else known
+
+
+_MORE: dict[str, list[str]] = json.loads(Path(__file__).with_name("api_versions.json").read_text(encoding="utf-8"))
+PROVIDERS = {
+    namespace: {name: _merged(f"{namespace}/{name}", known) for name, known in types.items()}
+    for namespace, types in _KNOWN.items()
 }
 
 

@@ -13,6 +13,15 @@ from sandbox.azure.world import Resource
 Json = dict[str, Any]
 
 room = Room("")
+# What looks like a resource and is an answer made when asked for: an empty list of it would be a lie.
+_COMPUTED = frozenset(
+    {
+        "microsoft.authorization/provideroperations",
+        "microsoft.insights/metricdefinitions",
+        "microsoft.insights/metrics",
+        "microsoft.resourcehealth/availabilitystatuses",
+    }
+)
 _LISTED = "Microsoft.Resources/subscriptions/resources/read"
 
 
@@ -21,10 +30,13 @@ def generic(call: Call) -> Handler | None:
     parts = ids.parse(call.path)
     if "/" not in parts.type or "/providers/" not in call.path.lower():
         return None
+    known, kind = call.world.get(call.path), parts.type.lower()
+    # So is what a region has.
+    if kind in _COMPUTED or (parts.collection and kind.split("/")[1] == "locations" and not call.world.list(kind)):
+        return None
     if parts.collection:
         call.action = f"{parts.type}/read"
         return list_ if call.method == "GET" else None
-    known = call.world.get(call.path)
     verb, handler = _HANDLERS.get(call.method, ("", None))
     call.action = f"{known.type if known else parts.type}/{verb}"
     return handler

@@ -30,9 +30,11 @@ from sandbox.azure import (
     guest,
     ids,
     locks,
+    network,
     rbac,
     role_definitions,
     roles,
+    storage,
     subscriptions,
 )
 from sandbox.azure.clock import stamp
@@ -176,7 +178,13 @@ def _beneath(world: World, id_: str, management_group: str) -> None:
 def _load_resource(world: World, body: Json, at: datetime) -> None:
     _there(world, _home(body["id"]))
     made = {"createdAt": stamp(at), "lastModifiedAt": stamp(at)}
-    stored = world.put(body["id"], {k: v for k, v in body.items() if k != "systemData"})
+    given = {k: v for k, v in body.items() if k != "systemData"}
+    parts = ids.parse(body["id"])
+    if parts.type.lower() == storage.KIND.lower():
+        given = storage.completed(parts.name, given)
+    elif parts.type.lower() == network.GROUPS.lower() and (inner := given.get("properties")):
+        given["properties"] = {**inner, "securityRules": network.named_rules(body["id"], inner)}
+    stored = world.put(body["id"], given)
     stored.stamps = {**made, **body.get("systemData", {})}
 
 

@@ -1,5 +1,7 @@
 """Calls that foreign clients make, in the shapes that they read: the Azure CLI and Cloud Custodian."""
 
+import pytest
+
 from tests.sandbox.arm import AUTH, MALLORY, MG, NOBODY, OPS, READER_ROLE, STORE, G, S, arm
 
 
@@ -34,3 +36,51 @@ async def test_the_cli_finds_roles_by_name_and_deletes_by_the_newest_version_of_
         assert (await call("DELETE", STORE, version=versions[0], who=NOBODY)).status == 403
         assert (await call("DELETE", STORE, version=versions[0])).status == 200
         assert not (await call("GET", f"{S}/resources", version="2024-11-01", filter="")).ids
+
+
+async def test_a_disk_that_takes_its_time_is_the_last_answer_of_its_location() -> None:
+    async with arm() as call:
+        disk = f"{G}/providers/Microsoft.Compute/disks/spare"
+        body = {"location": "westeurope", "properties": {"creationData": {"createOption": "Empty"}, "diskSizeGB": 4}}
+        begun = await call("PUT", disk, body)
+        made = await call("GET", begun.headers["Location"])
+        assert (begun.status, made.status, made.body["id"]) == (202, 200, disk)
+
+
+async def test_a_storage_account_says_what_it_was_not_told() -> None:
+    async with arm() as call:
+        home, name = f"{S}/providers/Microsoft.Storage", "stmade"
+        asked = {"name": name, "type": "Microsoft.Storage/storageAccounts"}
+        assert (await call("POST", f"{home}/checkNameAvailability", asked)).body == {"nameAvailable": True}
+        account = f"{G}/providers/Microsoft.Storage/storageAccounts/{name}"
+        acls = {"properties": {"networkAcls": {"defaultAction": "Deny"}}}
+        assert (await call("PUT", account, {"location": "westeurope", **acls})).status == 201
+        made = (await call("GET", account)).body
+        assert made["properties"]["encryption"]["keySource"] == "Microsoft.Storage"
+        assert made["properties"]["networkAcls"] == {
+            "bypass": "AzureServices",
+            "defaultAction": "Deny",
+            "ipRules": [],
+            "virtualNetworkRules": [],
+        }
+        taken = (await call("POST", f"{home}/checkNameAvailability", asked)).body
+        assert (taken["nameAvailable"], taken["reason"]) == (False, "AlreadyExists")
+        assert (await call("GET", f"{account}/blobServices/default")).status == 200
+        assert (await call("PUT", f"{account}/blobServices/default/containers/c", {})).status == 201
+        assert (await call("PUT", f"{account}/localUsers/none/keys/c", {})).code == "ParentResourceNotFound"
+
+
+async def test_tags_are_counted_by_name_and_value() -> None:
+    async with arm() as call:
+        await call("PUT", f"{S}/resourceGroups/lab", {"location": "westeurope", "tags": {"stage": "test"}})
+        names = (await call("GET", f"{S}/tagNames", version="2024-11-01")).body["value"]
+        (stage,) = [entry for entry in names if entry["tagName"] == "stage"]
+        assert stage["count"] == {"type": "Total", "value": 1}
+        assert [value["tagValue"] for value in stage["values"]] == ["test"]
+
+
+@pytest.mark.parametrize("path", ["/providers/Microsoft.Insights/metrics", "locations/westeurope/vmSizes"])
+async def test_what_is_computed_when_asked_for_is_not_an_empty_list(path: str) -> None:
+    async with arm() as call:
+        full = f"{STORE}{path}" if path.startswith("/") else f"{S}/providers/Microsoft.Compute/{path}"
+        assert (await call("GET", full)).status == 501

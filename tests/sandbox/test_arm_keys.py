@@ -161,7 +161,7 @@ async def test_diagnostic_settings_are_listed_where_they_are_and_not_above() -> 
         kind = "providers/Microsoft.Insights/diagnosticSettings"
         body = {"properties": {"workspaceId": f"{G}/w", "logs": [{"category": "Administrative", "enabled": True}]}}
         for scope in (S, STORE):
-            assert (await call("PUT", f"{scope}/{kind}/logs", body)).status == 201
+            assert (await call("PUT", f"{scope}/{kind}/logs", body)).status == 200
             assert (await call("GET", f"{scope}/{kind}")).ids == {f"{scope}/{kind}/logs"}
         assert (await call("DELETE", f"{S}/{kind}/logs")).status == 200
         assert (await call("DELETE", f"{S}/{kind}/logs")).status == 204

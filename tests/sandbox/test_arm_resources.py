@@ -163,8 +163,9 @@ async def test_long_lists_come_in_pages_and_survive_deletes_between_them() -> No
 
 async def test_a_group_is_made_listed_tagged_and_deleted_with_its_resources() -> None:
     async with arm() as call:
-        group = f"{S}/resourcegroups/lab"
-        assert (await call("PUT", group, {"location": "East US"})).status == 201
+        group = f"{S}/resourceGroups/lab"
+        # As the Azure CLI writes it; what is made has Azure's spelling.
+        assert (await call("PUT", group.lower(), {"location": "East US"})).status == 201
         assert (await call("PUT", group, {"location": "eastus", "tags": {"a": "b"}})).status == 200
         assert (await call("HEAD", group)).status == 204
         assert (await call("GET", group)).body["type"] == "Microsoft.Resources/resourceGroups"

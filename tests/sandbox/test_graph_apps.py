@@ -164,3 +164,18 @@ async def test_objects_are_resolved_by_id() -> None:
         assert (await graph(RESPONDER, "GET", f"/directoryObjects/{ids[2]}"))[0] == 404
         _, body = await graph(RESPONDER, "GET", "/organization")
         assert body["value"][0]["id"] == graph.azure.world.tenant
+
+
+async def test_whether_somebody_is_in_a_group_is_answered_for_any_object() -> None:
+    async with opened() as graph:
+        graph.grant("Directory.Read.All")
+        directory = graph.azure.world.directory
+        held = directory.groups_of(graph.id(MALLORY))
+        asked = {"groupIds": [*held, str(graph.id(OPS))]}
+        for of in (f"/users/{MALLORY}", f"/directoryObjects/{graph.id(MALLORY)}"):
+            _, body = await graph(RESPONDER, "POST", f"{of}/checkMemberGroups", asked)
+            assert set(body["value"]) == held
+        nested = next(g["id"] for g in directory.of_type("#microsoft.graph.group") if g["displayName"] == "on call")
+        _, body = await graph(RESPONDER, "POST", f"/groups/{nested}/getMemberGroups", {"securityEnabledOnly": False})
+        assert set(body["value"]) == directory.groups_of(nested)
+        assert (await graph(RESPONDER, "POST", "/directoryObjects/none/checkMemberGroups", asked))[0] == 404

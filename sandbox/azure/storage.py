@@ -1,0 +1,75 @@
+"""Storage accounts: what Azure fills in when one is made, and the services that each has from the beginning.
+
+Blobs lie elsewhere (blobs.py), keys too (keys.py).
+"""
+
+import re
+from typing import Any
+
+from sandbox.azure import ids, providers
+from sandbox.azure.resources import merged, need, put, rendered
+from sandbox.azure.router import Call, Reply, Room
+
+Json = dict[str, Any]
+
+KIND = "Microsoft.Storage/storageAccounts"
+room = Room("Microsoft.Storage", providers.PROVIDERS["Microsoft.Storage"])
+_HOME = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{name}"
+_NAME = re.compile(r"[a-z0-9]{3,24}")
+_ENDS = ("blob", "dfs", "file", "queue", "table", "web")
+_OFF = {"enabled": False}
+_DELETED = {"deleteRetentionPolicy": _OFF, "containerDeleteRetentionPolicy": _OFF, "cors": {"corsRules": []}}
+
+
+def completed(name: str, body: Json) -> Json:
+    """An account's body with what Azure fills in where its maker said nothing."""
+    region, key = str(body.get("location") or ""), {"enabled": True, "keyType": "Account"}
+    filled = {
+        "accessTier": "Hot",
+        "encryption": {"keySource": "Microsoft.Storage", "services": {"blob": key, "file": key}},
+        "networkAcls": {"bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []},
+        "primaryEndpoints": {end: f"https://{name}.{end}.core.windows.net/" for end in _ENDS},
+        "primaryLocation": region,
+        "statusOfPrimary": "available",
+        "supportsHttpsTrafficOnly": True,
+    }
+    return merged({"kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": filled}, body)
+
+
+@room.on("PUT", _HOME, f"{KIND}/write")
+async def put_account(call: Call) -> Reply:
+    """Make an account, or replace one."""
+    reply = await put(call)
+    made = need(call)
+    stored = call.world.put(made.id, completed(made.name, made.body), call.author, call.version)
+    return Reply(reply.status, rendered(stored))
+
+
+@room.on(
+    "POST",
+    "/subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability",
+    "Microsoft.Storage/checknameavailability/read",
+)
+async def check_name(call: Call) -> Reply:
+    """Say whether a name can be had; all accounts of the world share them. Body: {name, type}."""
+    name = str(call.body.get("name") or "")
+    if not _NAME.fullmatch(name):
+        message = (
+            f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
+            "length and use numbers and lower-case letters only."
+        )
+        return Reply(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": message})
+    if any(account.name.lower() == name for account in call.world.list(KIND)):
+        message = f"The storage account named {name} is already taken."
+        return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
+    return Reply(200, {"nameAvailable": True})
+
+
+@room.on("GET", _HOME + "/blobServices/default", f"{KIND}/blobServices/read")
+async def blob_service(call: Call) -> Reply:
+    """Read the blob service's settings: those given, or those it has from the beginning."""
+    need(call, ids.parse(call.path).scope + f"/providers/{KIND}/{call.params['name']}")
+    if own := call.world.get(call.path):
+        return Reply(200, rendered(own))
+    body = {"id": call.path, "name": "default", "type": f"{KIND}/blobServices", "properties": _DELETED}
+    return Reply(200, body)
