@@ -43,7 +43,9 @@ class CaptureEvidence:
         vm = await machine.to_clean(case, subject.id, azure)
         if isinstance(vm, str):
             return Plan(action=self.id, subject=subject, reason=vm)
-        todo = tuple(filter(None, [vm.hindrance("disks")]))
+        # Of an ephemeral disk whoever approves the rebuild is told: after it nobody can do anything about that.
+        lost = tuple(filter(None, [vm.hindrance("disks")]))
+        todo, kept = ((), lost) if vm.ephemeral else (lost, ())
         if vm.disks and not azure.settings.evidence_group:
             how = f"make snapshots of the disks of {vm.name}, then do by hand what changes them"
             todo += (f"COUNTERSIGN_EVIDENCE_GROUP is not set: {how} (a Disk Snapshot Contributor).",)
@@ -57,11 +59,9 @@ class CaptureEvidence:
             for (_, id_), body in zip(wanted, bodies, strict=True)
             if body is not None
         ]
-        kept = tuple(f"{s['id']} is kept already" for s in there if s)
+        kept += tuple(f"{s['id']} is kept already" for s in there if s)
         reason = "" if changes else f"{vm.name} has no disk of which no evidence is kept."
-        return Plan(
-            action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=kept, by_hand=tuple(todo)
-        )
+        return Plan(action=self.id, subject=subject, changes=tuple(changes), reason=reason, kept=kept, by_hand=todo)
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         snapshot = await snapshots.read(azure, change.resource)

@@ -14,9 +14,9 @@ class Deallocate:
 
     It is the stronger of two, and comes where vms.isolate can't, and for machines that are to be deleted anyhow: a
     stopped one can be neither scanned nor given new passwords, and what was in its memory and on its temporary disk is
-    lost, as is a dynamic public address. Its disks stay. A machine with an ephemeral OS disk is left alone, since it
-    would lose its system. Starting it again is the undo. Microsoft.Compute/virtualMachines, polled by reading its power
-    state.
+    lost, as is a dynamic public address. Its disks stay. A machine with an ephemeral OS disk, which would lose its
+    system, and an instance of a scale set run on until they are rebuilt. Starting it again is the undo.
+    Microsoft.Compute/virtualMachines, polled by reading its power state.
     """
 
     id = "vms.deallocate"
@@ -39,6 +39,10 @@ class Deallocate:
         why = doomed or await network.hindrance(azure, vm)
         if not why:
             reason = f"{vm.name} can be cut off the network instead, and has to run for what comes next."
+            return Plan(action=self.id, subject=subject, reason=reason)
+        if (vm.instance or vm.ephemeral) and not vm.cluster:
+            # Rebuilt or not, that step tells: there is nothing more for a person to do here.
+            reason = f"{vm.name} is left running until it is rebuilt (vms.reimage_in_place). {why}"
             return Plan(action=self.id, subject=subject, reason=reason)
         if todo := await _by_hand(azure, vm, why):
             left = () if doomed else (todo,)
@@ -88,12 +92,8 @@ class Deallocate:
 
 async def _by_hand(azure: "Azure", vm: machine.Machine, why: str) -> str:
     """What a person must do where it can't be deallocated either; "" where it can."""
-    if vm.instance or vm.cluster:
+    if vm.cluster:
         return why
-    if vm.ephemeral:
-        return (
-            f"{why} And {vm.name} has an ephemeral OS disk, and would lose its system when it is stopped: cut it off."
-        )
     if lock := await network.read_only(azure, vm.id):
         return f"{why} It can't be deallocated either. Take the lock {lock} off, and run the incident again (an Owner)."
     return ""

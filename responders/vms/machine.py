@@ -120,7 +120,7 @@ class Machine(Struct, frozen=True, kw_only=True):
         if self.ephemeral:
             return (
                 f"{self.name} has an ephemeral OS disk, of which there are no snapshots: collect memory and files from "
-                "inside, with the tools of your incident responders, before it is restarted or rebuilt."
+                "inside, with the tools of your incident responders, before its rebuild is approved."
             )
         if self.unmanaged:
             return (

@@ -47,7 +47,7 @@ class ReimageInPlace:
         if source is None:
             todo = rebuilding.by_hand(vm, rejected)
             return Plan(action=self.id, subject=subject, reason="There is no clean source.", by_hand=(todo,))
-        lost = "its OS disk is ephemeral: nothing of it is kept, and no evidence can be" if vm.ephemeral else ""
+        lost = f"nothing of its OS disk is kept: {vm.hindrance('disks')}" if vm.ephemeral else ""
         change = Change(
             action=self.id,
             resource=vm.id,

@@ -72,7 +72,7 @@ async def test_without_a_place_for_evidence_a_person_has_to_do_it_and_passwords_
         assert "nothing of vm-web-1 was kept" in plan.by_hand[0]
 
 
-async def test_an_ephemeral_system_is_left_to_people() -> None:
+async def test_of_an_ephemeral_system_nothing_can_be_kept_and_that_is_said() -> None:
     async with opened(ACTION) as world:
         vm = machine(world, ACTION)
         held = inside(world, ACTION)
@@ -84,4 +84,5 @@ async def test_an_ephemeral_system_is_left_to_people() -> None:
         plan = await planned(world, ACTION)
 
         assert [c.before["disk"].rpartition("/")[2] for c in plan.changes] == ["data-web-1"]
-        assert "ephemeral OS disk" in plan.by_hand[0]
+        assert "ephemeral OS disk" in plan.kept[0]
+        assert plan.by_hand == ()  # after the rebuild, there is nothing that anybody could still do
