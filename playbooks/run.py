@@ -19,8 +19,10 @@ RETRY = RetryOptions(15_000, 20)
 VERIFY = RetryOptions(15_000, 60)
 # What happened must be written down: for a day, if the evidence store is away that long.
 NOTE = RetryOptions(60_000, 24 * 60)
-# A step that may take hours is asked for that often at most, so that its history stays short.
+# A step that may take hours is asked for that often at most, so that its history stays short: often at first, since it
+# may as well be over in a minute (a machine without a scanner), then ever more seldom.
 POLLS = 480
+STAIRS = tuple(RetryOptions(pause, 20) for pause in (15_000, 30_000, 60_000))
 BATCH = 50  # changes an activity makes, so that a thousand changes are not a thousand history entries
 WAVES = 10  # how often an incident looks again because an alert joined it
 REPLANS = 3  # how often a step that met a changed world plans and asks anew
@@ -150,7 +152,7 @@ def undo(context: DurableOrchestrationContext) -> Run:
     if plan.get("changes"):
         result, chosen = yield from _countersign(context, order, plan)
         if result == "approved":
-            done = yield from _in_batches(context, "undo_changes", {**order, **chosen}, VERIFY)
+            done = yield from _in_batches(context, "undo_changes", {**order, **chosen}, (VERIFY,))
             result = "done" if all(s in {"done", "already_so"} for s in done) else "unfinished"
     yield from _call(context, "close_undo", {**order, "result": result, "reason": plan.get("failed", "")})
     return {"result": result}
@@ -185,13 +187,15 @@ def _step(context: DurableOrchestrationContext, order: Json) -> Run:
     return {"result": result, "by_hand": plan.get("by_hand", 0), "settles": plan.get("settles", "")}
 
 
-def _patience(order: Json, usual: RetryOptions) -> RetryOptions:
+def _patience(order: Json, usual: RetryOptions) -> tuple[RetryOptions, ...]:
     """How often a step's changes are asked for, and for how long: as is usual, or for the hours that it may take."""
     if not order.get("hours"):
-        return usual
-    whole = order["hours"] * 3_600_000
-    pause = max(15_000, whole // POLLS)
-    return RetryOptions(pause, whole // pause)
+        return (usual,)
+    left = order["hours"] * 3_600_000
+    left -= sum(s.first_retry_interval_in_milliseconds * s.max_number_of_attempts for s in STAIRS)
+    polls = POLLS - sum(s.max_number_of_attempts for s in STAIRS)
+    pause = max(STAIRS[-1].first_retry_interval_in_milliseconds, left // polls)
+    return (*STAIRS, RetryOptions(pause, left // pause))
 
 
 def _countersign(
@@ -237,28 +241,32 @@ def _wait(context: DurableOrchestrationContext, event: str, expires: str) -> Gen
 
 
 def _in_batches(
-    context: DurableOrchestrationContext, activity: str, order: Json, retry: RetryOptions
+    context: DurableOrchestrationContext, activity: str, order: Json, retries: tuple[RetryOptions, ...]
 ) -> Generator[Any, Any, list[str]]:
     """One activity over all changes of a plan. Returns their statuses; `failed` for a batch that came to nothing."""
     statuses: list[str] = []
     for start in range(0, order["changes"], BATCH):
-        done = yield from _call(context, activity, {**order, "start": start, "stop": start + BATCH}, retry)
+        done = yield from _call(context, activity, {**order, "start": start, "stop": start + BATCH}, *retries)
         statuses += done.get("statuses", ["failed"])
     return statuses
 
 
 def _call(
-    context: DurableOrchestrationContext, activity: str, order: Json, retry: RetryOptions = RETRY
+    context: DurableOrchestrationContext, activity: str, order: Json, *retries: RetryOptions
 ) -> Generator[Any, Any, Json]:
-    """One activity, which the engine retries. When it comes to nothing, {"failed": the sentence}.
+    """One activity, which the engine retries: as RETRY says, or as these say one after the other.
 
-    Other steps must still run when one is broken, so a failure is a value here.
+    When it comes to nothing, {"failed": the sentence}. Other steps must still run when one is broken, so a failure is a
+    value here.
     """
     order = {**order, "at": context.current_utc_datetime.isoformat()}
-    try:
-        result: Json = yield context.call_activity_with_retry(activity, retry, order)
-    except Exception as error:  # noqa: BLE001  Durable raises nothing narrower for an activity that failed
-        result = {"failed": " ".join(str(error).split())[:1000]}
+    result: Json = {}
+    for retry in retries or (RETRY,):
+        try:
+            result = yield context.call_activity_with_retry(activity, retry, order)
+            break
+        except Exception as error:  # noqa: BLE001  Durable raises nothing narrower for an activity that failed
+            result = {"failed": " ".join(str(error).split())[:1000]}
     if "failed" in result:
         failure = {**order, "activity": activity, "text": result["failed"]}
         yield context.call_activity_with_retry("record_failure", NOTE, failure)
