@@ -3,12 +3,13 @@
 Microsoft.Network, api-version 2024-05-01.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from responders.azure import absent_is_fine
-from responders.ids import ResourceId
+from responders.ids import ResourceId, within
 from responders.model import Json
 from responders.vms.machine import Machine
 
@@ -36,9 +37,12 @@ async def hindrance(azure: "Azure", machine: Machine) -> str:
     """Why its interfaces can't be given another security group; "" when they can."""
     if why := machine.hindrance("network"):
         return why
+    # The security group is made in the machine's resource group; what holds there shows at each interface in it too.
     group = machine.id[: machine.id.lower().index("/providers/")]
-    for scope in (group, *machine.interfaces):
-        if lock := await read_only(azure, scope):
+    own = any(within(card, group) for card in machine.interfaces)
+    scopes = machine.interfaces if own else (group, *machine.interfaces)
+    for lock in await asyncio.gather(*(read_only(azure, scope) for scope in scopes)):
+        if lock:
             return f"The lock {lock} forbids to give {machine.name} another security group."
     return ""
 

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -5,6 +6,7 @@ from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
+from responders.memo import Memo
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import machine
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 _BASTIONS, _VERSION = "Microsoft.Network/bastionHosts", "2024-05-01"
 _CREATE = f"{_BASTIONS}/createShareableLinks/action"
+
+# The machines of an incident are looked at side by side.
+_bastions = Memo[list[str]](60)
 
 
 class RemoveShareableLinks:
@@ -38,14 +43,13 @@ class RemoveShareableLinks:
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
         changes, kept = [], []
-        scope = f"/subscriptions/{vm.resource.subscription}/providers/{_BASTIONS}"
-        async for bastion in azure.arm_pages(scope, _VERSION):
-            link = await _link(azure, bastion["id"], vm.id)
+        bastions = await _all(azure, vm.resource.subscription)
+        for id_, link in zip(bastions, await asyncio.gather(*(_link(azure, b, vm.id) for b in bastions)), strict=True):
             if link is None:
                 continue
-            label = f"the shareable link of the bastion {ResourceId.parse(bastion['id']).name} to {vm.name}"
+            label = f"the shareable link of the bastion {ResourceId.parse(id_).name} to {vm.name}"
             made = datetime.fromisoformat(link["createdAt"]) if link.get("createdAt") else None
-            deed = case.did(_CREATE, bastion["id"])
+            deed = case.did(_CREATE, id_)
             verdict = familiarity.judge(case, deed.caller if deed else None, made, deed)
             if verdict.familiarity == "familiar":
                 kept.append(f"{label}: {'; '.join(verdict.reasons)}")
@@ -53,7 +57,7 @@ class RemoveShareableLinks:
             changes.append(
                 Change(
                     action=self.id,
-                    resource=bastion["id"],
+                    resource=id_,
                     summary=f"take back {label}",
                     reasons=verdict.reasons,
                     before={"machine": vm.id, "createdAt": link.get("createdAt")},
@@ -80,6 +84,16 @@ class RemoveShareableLinks:
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         return Outcome(status="failed", reason=change.lasting)
+
+
+async def _all(azure: "Azure", subscription: str) -> list[str]:
+    """The ids of all Bastions of a subscription."""
+
+    async def read() -> list[str]:
+        scope = f"/subscriptions/{subscription}/providers/{_BASTIONS}"
+        return [str(bastion["id"]) async for bastion in azure.arm_pages(scope, _VERSION)]
+
+    return await _bastions.get(azure, subscription, read)
 
 
 async def _link(azure: "Azure", bastion: str, vm: str) -> Json | None:

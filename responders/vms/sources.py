@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from responders.azure import absent_is_fine, odata
 from responders.ids import ResourceId, within
+from responders.memo import Memo
 from responders.model import Json
 from responders.utc import utc
 
@@ -40,6 +41,8 @@ IMAGE_PERMISSIONS = (
 )
 POINT_PERMISSIONS = ("Microsoft.Compute/restorePointCollections/read",)
 _WORD = re.compile(r"[\w.-]+")
+# The machines of an incident were often made from one image.
+_published = Memo[tuple[bool, str]](600)
 
 
 class Source(NamedTuple):
@@ -91,15 +94,23 @@ async def _image(azure: "Azure", case: "Case", vm: "Machine", since: datetime, r
         f"/subscriptions/{vm.resource.subscription}/providers/Microsoft.Compute/locations/{vm.location}/publishers/"
         f"{words[0]}/artifacttypes/vmimage/offers/{words[1]}/skus/{words[2]}/versions"
     )
+    offered, version = await _published.get(azure, f"{path}/{version}".lower(), lambda: _offer(azure, path, version))
+    if offered:
+        why = "its publisher still offers it, and nobody in your subscriptions can write there"
+        return Source(what=f"version {version} of the image {name}", why=why, version=version)
+    rejected.append(f"the publisher of {name} does not offer version {version} any more")
+    return None
+
+
+async def _offer(azure: "Azure", path: str, version: str) -> tuple[bool, str]:
+    """Whether a publisher's list has a version, and which that is: of "latest" the newest."""
     if version == "latest":
         listed: Any = await azure.arm("GET", path, _VERSION, {"$top": "1", "$orderby": "name desc"})  # a bare list
         version = str(listed[0]["name"]) if listed else version
     with absent_is_fine():
         await azure.arm("GET", f"{path}/{version}", _VERSION)
-        why = "its publisher still offers it, and nobody in your subscriptions can write there"
-        return Source(what=f"version {version} of the image {name}", why=why, version=version)
-    rejected.append(f"the publisher of {name} does not offer version {version} any more")
-    return None
+        return True, version
+    return False, version
 
 
 async def _gallery(
