@@ -6,6 +6,7 @@ A machine made from an image gets its OS disk as a resource of its own, provisio
 from typing import Any
 
 from sandbox.azure import (
+    compute_catalog,
     compute_disks,
     compute_extensions,
     compute_images,
@@ -44,6 +45,7 @@ from sandbox.azure.router import Call, Reply
 from sandbox.azure.world import World
 
 __all__ = [
+    "compute_catalog",
     "compute_disks",
     "compute_extensions",
     "compute_images",

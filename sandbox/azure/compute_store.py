@@ -8,7 +8,7 @@ is a record, not a part of them: `world.state["compute"]["ran"]`.
 
 from typing import Any
 
-from sandbox.azure import operations
+from sandbox.azure import operations, providers
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Reply, Room
@@ -50,9 +50,17 @@ _DISK_VERSIONS = (
 room = Room(
     "Microsoft.Compute",
     {
-        "virtualMachines": (*_VM_VERSIONS, *_OLDER, "2019-12-01", "2019-07-01", "2018-06-01"),
-        "disks": (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
-        "snapshots": (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
+        "virtualMachines": providers.merged(
+            "Microsoft.Compute/virtualMachines", (*_VM_VERSIONS, *_OLDER, "2019-12-01", "2019-07-01", "2018-06-01")
+        ),
+        "disks": providers.merged(
+            "Microsoft.Compute/disks",
+            (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
+        ),
+        "snapshots": providers.merged(
+            "Microsoft.Compute/snapshots",
+            (*_DISK_VERSIONS, "2021-12-01", "2021-04-01", "2020-12-01", "2020-09-30", "2019-07-01"),
+        ),
     },
 )
 

@@ -54,7 +54,9 @@ ACCESS = {
     "apps.create": Access("Application.ReadWrite.All", _APPS, members=True),
     "apps.write": Access("Application.ReadWrite.All", _APPS, own=True),
     "app_roles.write": Access("AppRoleAssignment.ReadWrite.All", ("Privileged Role Administrator",)),
-    "consents.read": Access("Directory.Read.All DelegatedPermissionGrant.ReadWrite.All", members=True),
+    "consents.read": Access(
+        "Directory.Read.All Directory.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All", members=True
+    ),
     "consents.write": Access("DelegatedPermissionGrant.ReadWrite.All", _APPS),
     "roles.read": Access("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory" + _DIRECTORY, members=True),
     "roles.write": Access("RoleManagement.ReadWrite.Directory", ("Privileged Role Administrator",)),

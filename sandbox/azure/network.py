@@ -23,6 +23,7 @@ room = Room(NETWORK)
 _BASE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Network"
 _NIC, _NICS = _BASE + "/networkInterfaces/{name}", f"{NETWORK}/networkInterfaces"
 _GROUP, GROUPS = _BASE + "/networkSecurityGroups/{name}", f"{NETWORK}/networkSecurityGroups"
+_SUBNETS, _SUBNET = _BASE + "/virtualNetworks/{network}/subnets", f"{NETWORK}/virtualNetworks/subnets"
 # What else an interface may be in -> the right that it takes.
 _POOLS = {
     "loadBalancerBackendAddressPools": "loadBalancers/backendAddressPools/join/action",
@@ -99,6 +100,29 @@ async def list_groups(call: Call) -> Reply:
     """List security groups."""
     scope = call.path.partition("/providers/")[0]
     return page(call, [_group(call, group) for group in call.world.list(GROUPS, scope)])
+
+
+@room.on("GET", _SUBNETS, f"{NETWORK}/virtualNetworks/subnets/read")
+async def list_subnets(call: Call) -> Reply:
+    """List a network's subnets: those made with it, and those made in it."""
+    return page(call, subnets(call, need(call, call.parent)))
+
+
+@room.on("GET", _SUBNETS + "/{subnet}", f"{NETWORK}/virtualNetworks/subnets/read")
+async def get_subnet(call: Call) -> Reply:
+    """Read one subnet."""
+    network = call.world.get(call.parent.rpartition("/")[0])
+    own = subnets(call, network) if network else []
+    found = next((subnet for subnet in own if subnet["name"].lower() == call.params["subnet"].lower()), None)
+    return Reply(200, found or rendered(need(call)))
+
+
+def subnets(call: Call, network: Resource) -> list[Json]:
+    """A network's subnets, with their ids."""
+    apart = {subnet.name.lower(): rendered(subnet) for subnet in call.world.beneath(network.id, _SUBNET)}
+    inline = [s for s in network.properties.get("subnets") or () if str(s.get("name")).lower() not in apart]
+    named = [{**s, "id": f"{network.id}/subnets/{s.get('name')}", "type": _SUBNET} for s in inline]
+    return [*named, *apart.values()]
 
 
 @room.on("POST", _BASTION + "/createShareableLinks", f"{_BASTIONS}/createShareableLinks/action")

@@ -105,7 +105,11 @@ def action(home: str) -> str:
 
 def written(call: "Call", operation: Json) -> str:
     """The id of what an operation wrote, when its last answer shows that: Location's, of a PUT or PATCH."""
-    done = operation["status"] == "Succeeded" and "result" not in operation and "monitor" in call.query
+    done = (
+        operation["status"] == "Succeeded"
+        and "result" not in operation
+        and ("monitor" in call.query or "/operations/" not in operation["path"])
+    )
     return str(operation.get("writes", "")) if done else ""
 
 

@@ -185,14 +185,15 @@ _KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def _merged(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def merged(kind: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The api-versions of a type, with those that foreign clients ask for."""
     more = _MORE.get(kind, ())
     return tuple(sorted({*known, *more}, reverse=True)) if more else known
 
 
 _MORE: dict[str, list[str]] = json.loads(Path(__file__).with_name("api_versions.json").read_text(encoding="utf-8"))
 PROVIDERS = {
-    namespace: {name: _merged(f"{namespace}/{name}", known) for name, known in types.items()}
+    namespace: {name: merged(f"{namespace}/{name}", known) for name, known in types.items()}
     for namespace, types in _KNOWN.items()
 }
 

@@ -81,7 +81,15 @@ async def put_vault(call: Call) -> Reply:
     if old and old.properties.get("enablePurgeProtection") and given.get("enablePurgeProtection") is False:
         message = 'The property "enablePurgeProtection" cannot be set to false.'
         raise bad_request("BadRequest", message)
-    return await resources.put(call)
+    reply = await resources.put(call)
+    made = resources.need(call)
+    stored = call.world.put(made.id, with_policies(made.body), call.author, call.version)
+    return Reply(reply.status, resources.rendered(stored))
+
+
+def with_policies(body: Json) -> Json:
+    """A vault's body with its access policies: a list in any case."""
+    return {**body, "properties": {"accessPolicies": [], **(body.get("properties") or {})}}
 
 
 @vaults.on("GET", _VAULT_HOME + "/deletedVaults", "Microsoft.KeyVault/deletedVaults/read")

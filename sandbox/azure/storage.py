@@ -6,9 +6,11 @@ Blobs lie elsewhere (blobs.py), keys too (keys.py).
 import re
 from typing import Any
 
-from sandbox.azure import ids, providers
+from sandbox.azure import ids, operations, providers
+from sandbox.azure.clock import Clock
 from sandbox.azure.resources import merged, need, put, rendered
 from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.world import World
 
 Json = dict[str, Any]
 
@@ -38,11 +40,19 @@ def completed(name: str, body: Json) -> Json:
 
 @room.on("PUT", _HOME, f"{KIND}/write")
 async def put_account(call: Call) -> Reply:
-    """Make an account, or replace one."""
+    """Make an account, which takes its time, or replace one."""
     reply = await put(call)
     made = need(call)
     stored = call.world.put(made.id, completed(made.name, made.body), call.author, call.version)
-    return Reply(reply.status, rendered(stored))
+    if reply.status == 200:  # noqa: PLR2004
+        return Reply(200, rendered(stored))
+    at = f"/subscriptions/{call.params['subscription']}/providers/Microsoft.Storage/locations"
+    return operations.accept(call, "storage.made", {}, at=f"{at}/{stored.body['location']}/asyncoperations")
+
+
+@operations.effect("storage.made")
+def _made(world: World, clock: Clock, args: Json) -> None:
+    """Nothing is left to do."""
 
 
 @room.on(

@@ -32,8 +32,10 @@ from sandbox.azure import (
     locks,
     network,
     rbac,
+    recovery,
     role_definitions,
     roles,
+    soft_delete,
     storage,
     subscriptions,
 )
@@ -182,6 +184,8 @@ def _load_resource(world: World, body: Json, at: datetime) -> None:
     parts = ids.parse(body["id"])
     if parts.type.lower() == storage.KIND.lower():
         given = storage.completed(parts.name, given)
+    elif parts.type.lower() == soft_delete.VAULTS.lower():
+        given = recovery.with_policies(given)
     elif parts.type.lower() == network.GROUPS.lower() and (inner := given.get("properties")):
         given["properties"] = {**inner, "securityRules": network.named_rules(body["id"], inner)}
     stored = world.put(body["id"], given)

@@ -54,7 +54,7 @@ async def test_a_storage_account_says_what_it_was_not_told() -> None:
         assert (await call("POST", f"{home}/checkNameAvailability", asked)).body == {"nameAvailable": True}
         account = f"{G}/providers/Microsoft.Storage/storageAccounts/{name}"
         acls = {"properties": {"networkAcls": {"defaultAction": "Deny"}}}
-        assert (await call("PUT", account, {"location": "westeurope", **acls})).status == 201
+        assert (await call("PUT", account, {"location": "westeurope", **acls})).status == 202
         made = (await call("GET", account)).body
         assert made["properties"]["encryption"]["keySource"] == "Microsoft.Storage"
         assert made["properties"]["networkAcls"] == {
@@ -84,3 +84,55 @@ async def test_what_is_computed_when_asked_for_is_not_an_empty_list(path: str) -
     async with arm() as call:
         full = f"{STORE}{path}" if path.startswith("/") else f"{S}/providers/Microsoft.Compute/{path}"
         assert (await call("GET", full)).status == 501
+
+
+async def test_a_storage_account_is_made_in_the_end() -> None:
+    async with arm() as call:
+        account = f"{G}/providers/Microsoft.Storage/storageAccounts/stlate"
+        begun = await call("PUT", account, {"location": "westeurope"})
+        made = await call("GET", begun.headers["Location"])
+        assert (begun.status, made.status, made.body["id"]) == (202, 200, account)
+
+
+async def test_a_networks_subnets_are_read_one_by_one_wherever_they_were_made() -> None:
+    async with arm() as call:
+        network = f"{G}/providers/Microsoft.Network/virtualNetworks/net"
+        inline = {"subnets": [{"name": "a", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
+        await call("PUT", network, {"location": "westeurope", "properties": inline})
+        await call("PUT", f"{network}/subnets/b", {"properties": {"addressPrefix": "10.0.1.0/24"}})
+        assert (await call("GET", f"{network}/subnets")).ids == {f"{network}/subnets/a", f"{network}/subnets/b"}
+        for name in "ab":
+            assert (await call("GET", f"{network}/subnets/{name}")).body["id"] == f"{network}/subnets/{name}"
+        assert (await call("GET", f"{network}/subnets/c")).code == "ResourceNotFound"
+
+
+async def test_a_vault_has_access_policies_even_if_none() -> None:
+    async with arm() as call:
+        vault = f"{G}/providers/Microsoft.KeyVault/vaults/kv-bare"
+        properties = {"sku": {"family": "A", "name": "standard"}, "tenantId": call.azure.world.tenant}
+        made = await call("PUT", vault, {"location": "westeurope", "properties": properties})
+        assert (made.status, made.body["properties"]["accessPolicies"]) == (201, [])
+
+
+async def test_no_template_is_said_to_be_deployed() -> None:
+    async with arm() as call:
+        body = {"properties": {"mode": "Incremental", "template": {"resources": []}}}
+        answer = await call("PUT", f"{G}/providers/Microsoft.Resources/deployments/d", body)
+        assert (answer.status, answer.code) == (501, "NotImplemented")
+
+
+async def test_the_newest_version_of_an_extension_is_looked_up() -> None:
+    async with arm() as call:
+        path = (
+            f"{S}/providers/Microsoft.Compute/locations/westeurope/publishers/Microsoft.Azure.Extensions/artifacttypes"
+        )
+        types = (await call("GET", f"{path}/vmextension/types")).body
+        assert [one["name"] for one in types] == ["CustomScript"]
+        assert (await call("GET", f"{path}/vmextension/types/CustomScript/versions")).body[0]["name"] == "2.1.13"
+        assert (await call("GET", f"{path}/vmextension/types/Other/versions")).status == 404
+
+
+async def test_a_policy_definition_that_azure_does_not_ship_is_not_found() -> None:
+    async with arm() as call:
+        answer = await call("GET", "/providers/Microsoft.Authorization/policyDefinitions/none", who=NOBODY)
+        assert (answer.status, answer.code) == (404, "PolicyDefinitionNotFound")
