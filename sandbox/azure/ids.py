@@ -1,5 +1,6 @@
 """Resource Manager ids taken apart, as text: any spelling, any provider, any scope."""
 
+import re
 from typing import NamedTuple
 
 _GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
@@ -58,3 +59,8 @@ def within(child: str, scope: str) -> bool:
     """Whether the id `child` is `scope` or lies beneath it."""
     child, scope = child.lower(), scope.lower().rstrip("/")
     return child == scope or child.startswith(scope + "/")
+
+
+def spelled(id_: str) -> str:
+    """An id as Azure spells it, whatever its maker wrote: the Azure CLI writes resourcegroups."""
+    return re.sub("/resourcegroups/", "/resourceGroups/", id_.rstrip("/"), flags=re.IGNORECASE)

@@ -5,7 +5,6 @@ dict, keyed by lower-cased id. Rooms keep what has no id of its own in `world.st
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -119,8 +118,7 @@ class World:
     def put(self, id_: str, body: Json, author: Author | None = None, version: str = "") -> Resource:
         """Create or replace. An id's spelling, its creator and creation time stay those of its first write."""
         old = self.get(id_)
-        # Whatever its maker wrote, Azure spells this part its own way; the Azure CLI writes it small.
-        id_ = old.id if old else re.sub("/resourcegroups/", "/resourceGroups/", id_.rstrip("/"), flags=re.IGNORECASE)
+        id_ = old.id if old else ids.spelled(id_)
         kind = old.type if old else str(body.get("type") or ids.parse(id_).type)
         stamps = dict(old.stamps) if old else {}
         if author:
