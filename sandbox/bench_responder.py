@@ -96,8 +96,9 @@ async def measure(order: Order) -> Figures:
     """Plan, make and verify all that an action proposes."""
     azure, its, idle = Azure(Settings.load()), action(order.action), _megabytes()
     try:
-        # As a worker is after its first activity: signed in, and with the SDKs loaded.
+        # As a worker is that has read the alert and found the owner: signed in to both, and with the SDKs loaded.
         await azure.own_id()
+        await azure.credential.get_token(f"{azure.settings.graph}/.default")
         _ = azure.authorization(order.subscription).role_assignments, azure.automation(order.subscription).runbook
         run, times, busy = _Run(azure), [time.perf_counter()], time.process_time()
         plan = await its.plan(order.case, Subject(kind="subscription", id=order.subscription), azure)

@@ -43,9 +43,9 @@ class Needs(NamedTuple):
 ACTIONS = {
     # The list; names, roles, locks, denials and schedules; each again, deleted, looked for.
     "subscriptions.strip_role_assignments": Needs(5, ("/roleAssignments",), 1),
-    # Accounts; runbooks; what hangs on them; scripts; what hangs on them again, deleted; runbooks deleted, looked for.
+    # Accounts; runbooks; their scripts and what hangs on them, which again, deleted; runbooks deleted, looked for.
     "subscriptions.remove_runbooks": Needs(
-        8, ("/runbooks", "/webhooks", "/webhooks"), 2, ("/webhooks", "/jobSchedules", "/jobs", "/jobs")
+        7, ("/runbooks", "/webhooks", "/webhooks"), 2, ("/webhooks", "/jobSchedules", "/jobs", "/jobs")
     ),
     # The list; api-versions; definitions; templates, which are waited for; each again, deleted, looked for.
     "subscriptions.delete_resources": Needs(8, ("/resources",), 2, pause=0.1),

@@ -56,13 +56,16 @@ async def judge(case: Case, subject: Subject, azure: "Azure", *, above: bool = F
             continue
         maker, made, deed = _origin(case, item, deeds.get(item["id"].lower()))
         holder = item["properties"]["principalId"]
+        theirs = case.suspect(holder) or case.suspect(maker, made)
+        perhaps = theirs or deed or made is None or made >= case.since
         said = familiarity.vouched(case, item["id"])
+        if not perhaps and not said:
+            continue  # as most are, of thousands
         own = said and said.by and await _through(azure, said.by, item["properties"])
         verdict = familiarity.judge(case, maker, made, deed, thing=item["id"], holder=said.by if said and own else "")
-        theirs = case.suspect(holder) or case.suspect(maker, made)
         if deed and made and made < case.since and not said:
             verdict = _rewritten(verdict, deed)
-        if verdict.familiarity != "familiar" and (theirs or deed or made is None or made >= case.since):
+        if verdict.familiarity != "familiar" and perhaps:
             doubtful.append((item, verdict))
         elif theirs or said:
             kept.append((item, verdict))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
-AT_ONCE = 20  # runbooks that are read at a time
+AT_ONCE = 25  # runbooks that are read at a time; their calls wait for Azure's tokens by themselves
 _LISTS = ("jobSchedules", "webhooks")
 # The lists of an account, with what hangs on all its runbooks: as long as changes are made or checked side by side.
 _before = Memo[tuple[list[Json], list[Json], list[Json]]](3)
@@ -70,9 +70,6 @@ class RemoveRunbooks:
                 kept.append(f"runbook {runbook['name']}: changed by the suspect, but {'; '.join(verdict.reasons)}")
         if not doubtful:
             return [], kept
-        links, hooks, clocks, jobs = await asyncio.gather(
-            account.job_schedules(), account.webhooks(), account.schedules(), account.jobs()
-        )
         room = asyncio.Semaphore(AT_ONCE)
 
         async def evidence(name: str) -> tuple[Json | None, str | None, str | None]:
@@ -81,7 +78,11 @@ class RemoveRunbooks:
                 return await asyncio.gather(account.runbook(name), account.content(name), account.draft(name))
 
         changes, names = [], sorted(doubtful)
-        for name, (whole, content, draft) in zip(names, await asyncio.gather(*map(evidence, names)), strict=True):
+        (links, hooks, clocks, jobs), scripts = await asyncio.gather(
+            asyncio.gather(account.job_schedules(), account.webhooks(), account.schedules(), account.jobs()),
+            asyncio.gather(*map(evidence, names)),
+        )
+        for name, (whole, content, draft) in zip(names, scripts, strict=True):
             if whole is None:
                 continue  # gone since the list was made
             mine = [link for link in links if belongs(link, name)]

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from responders.azure import absent_is_fine, rest
 from responders.errors import Temporary
-from responders.ids import ResourceId, within
+from responders.ids import within
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import assignments, locks, pim
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
 
+_VERSION = "2022-04-01"
 _DELETE = "Microsoft.Authorization/roleAssignments/delete"
 _EVERYONE = "00000000-0000-0000-0000-000000000000"
 # What makes an assignment the one that was approved, and what a PUT can bring back.
@@ -102,9 +103,8 @@ class StripRoleAssignments:
             return Outcome(status="drifted", reason="Another assignment has its name now.", after=now)
         if other := await locks.changed(azure, held):
             return Outcome(status="drifted", reason="A lock in the way is another one now.", after=other)
-        client = azure.authorization(ResourceId.parse(change.resource).subscription)
         async with locks.lifted(azure, held, []):
-            await client.role_assignments.delete_by_id(change.resource)
+            await azure.arm("DELETE", change.resource, _VERSION)
         if _essence(now) != _essence(change.before):
             return Outcome(
                 status="done", reason="Its condition or description was rewritten after the plan.", after=now
@@ -125,7 +125,7 @@ class StripRoleAssignments:
             return Outcome(status="already_so" if same else "failed", reason=reason)
         body = {"properties": _essence(change.before)}
         async with locks.lifted(azure, [lock for lock in held if lock["properties"]["level"] == "ReadOnly"], []):
-            await azure.arm("PUT", change.resource, "2022-04-01", body=body)
+            await azure.arm("PUT", change.resource, _VERSION, body=body)
         return Outcome(status="done", reason="Who first made it, and when, is in the evidence only.")
 
 
@@ -144,9 +144,8 @@ async def _nothing() -> _Obstacles:
 
 
 async def _read(azure: "Azure", change: Change) -> Json | None:
-    client = azure.authorization(ResourceId.parse(change.resource).subscription)
     with absent_is_fine():
-        return rest(await client.role_assignments.get_by_id(change.resource))
+        return await azure.arm("GET", change.resource, _VERSION)
     return None
 
 
