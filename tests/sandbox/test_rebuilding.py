@@ -29,12 +29,12 @@ class Response(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the response on, everything that Azure does takes forty seconds: the engine asks several times."""
+    """From the response on, everything that Azure does takes twenty seconds: the engine asks several times."""
     attack = Drill.attack
 
     async def attacked(drill: Drill) -> None:
         await attack(drill)
-        drill.sandbox.world.pace = Pace(seconds=40)
+        drill.sandbox.world.pace = Pace(seconds=20)
 
     monkeypatch.setattr(Drill, "attack", attacked)
 
