@@ -24,6 +24,16 @@ async def _plan(its: Tenant, action: Action, id_: str) -> Plan:
     return await action.plan(case, Subject(kind="service_principal", id=id_), its.azure)
 
 
+async def _mail_is_given(its: Tenant) -> dict[str, Any]:
+    """Mallory lets the deployer send mail as anybody; the assignment."""
+    directory, id_, graph = its.sandbox.world.directory, its.graph.id(DEPLOYER), its.graph.id(GRAPH)
+    directory.assign_role(its.graph.id(MALLORY), "Global Administrator")
+    role = next(r["id"] for r in directory.objects[graph]["appRoles"] if r["value"] == "Mail.Send")
+    its.later(minutes=1)
+    body = {"principalId": id_, "resourceId": graph, "appRoleId": role}
+    return dict(await its.does(MALLORY, "POST", f"/servicePrincipals/{id_}/appRoleAssignments", body))
+
+
 async def _makes(its: Tenant, by: str = MALLORY) -> dict[str, Any]:
     """Somebody registers an application. Returns its service principal."""
     its.later(minutes=1)
@@ -103,15 +113,14 @@ async def test_microsofts_own_are_neither_disabled_nor_deleted() -> None:
 
 async def test_permissions_consents_and_owners_given_by_a_suspect_go_and_come_back() -> None:
     async with tenant(*RIGHTS) as its:
-        its.sandbox.world.directory.assign_role(its.graph.id(MALLORY), "Global Administrator")
         id_, graph = its.graph.id(DEPLOYER), its.graph.id(GRAPH)
-        role = next(
-            r["id"] for r in its.sandbox.world.directory.objects[graph]["appRoles"] if r["value"] == "Mail.Send"
-        )
-        its.later(minutes=1)
-        body: dict[str, Any] = {"principalId": id_, "resourceId": graph, "appRoleId": role}
-        await its.does(MALLORY, "POST", f"/servicePrincipals/{id_}/appRoleAssignments", body)
-        body = {"clientId": id_, "consentType": "AllPrincipals", "resourceId": graph, "scope": "Mail.Read"}
+        await _mail_is_given(its)
+        body: dict[str, Any] = {
+            "clientId": id_,
+            "consentType": "AllPrincipals",
+            "resourceId": graph,
+            "scope": "Mail.Read",
+        }
         await its.does(MALLORY, "POST", "/oauth2PermissionGrants", body)
         body = {"@odata.id": f"{its.sandbox.endpoints.graph}/v1.0/directoryObjects/{its.graph.id(OPS)}"}
         await its.does(MALLORY, "POST", f"/servicePrincipals/{id_}/owners/$ref", body)
@@ -130,14 +139,7 @@ async def test_permissions_consents_and_owners_given_by_a_suspect_go_and_come_ba
 
 async def test_what_is_given_anew_after_the_plan_and_what_has_no_date_goes_too() -> None:
     async with tenant(*RIGHTS) as its:
-        its.sandbox.world.directory.assign_role(its.graph.id(MALLORY), "Global Administrator")
-        id_, graph = its.graph.id(DEPLOYER), its.graph.id(GRAPH)
-        role = next(
-            r["id"] for r in its.sandbox.world.directory.objects[graph]["appRoles"] if r["value"] == "Mail.Send"
-        )
-        its.later(minutes=1)
-        body: dict[str, Any] = {"principalId": id_, "resourceId": graph, "appRoleId": role}
-        given = await its.does(MALLORY, "POST", f"/servicePrincipals/{id_}/appRoleAssignments", body)
+        id_, given = its.graph.id(DEPLOYER), await _mail_is_given(its)
         roles = its.sandbox.world.directory.app_roles
         roles[given["id"]].pop("createdDateTime")
 

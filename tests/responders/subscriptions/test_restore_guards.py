@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from responders.model import Change, Known, Plan
+from responders.model import Known
 from responders.subscriptions.restore_guards import RestoreGuards
 from sandbox.scene import EXERCISES
 from tests.laws.stage import Attacked, attacked
-from tests.responders.subscriptions.rehearsal import PROD, applied, planned, plant
+from tests.responders.subscriptions.rehearsal import PROD, applied, of, planned, plant
 
 ACTION = RestoreGuards()
 BLINDED, OPENED = EXERCISES / "diagnostics-off-and-suppressed.yaml", EXERCISES / "nsg-and-storage-opened.yaml"
@@ -32,10 +32,6 @@ async def blinded() -> AsyncIterator[Attacked]:
 async def opened() -> AsyncIterator[Attacked]:
     async with attacked(OPENED, ACTION.permissions) as there:
         yield there
-
-
-def of(plan: Plan, resource: str) -> Change:
-    return next(c for c in plan.changes if c.resource.lower() == resource.lower())
 
 
 def forget(there: Attacked, resource: str, before: str) -> None:

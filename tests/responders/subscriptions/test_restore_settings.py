@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from responders.model import Change, Finding, Plan
+from responders.model import Finding
 from responders.subscriptions import whole
 from responders.subscriptions.former import Former
 from responders.subscriptions.restore_settings import RestoreSettings
 from sandbox.scene import EXERCISES
 from tests.laws.stage import Attacked, attacked
-from tests.responders.subscriptions.rehearsal import PROD, applied, planned, plant
+from tests.responders.subscriptions.rehearsal import PROD, applied, of, planned, plant
 
 ACTION = RestoreSettings()
 DATA, WEB = f"{PROD}/resourceGroups/rg-data/providers", f"{PROD}/resourceGroups/rg-web/providers"
@@ -25,10 +25,6 @@ FLOWS = f"{WEB}/Microsoft.Logic/workflows/approve-orders"
 async def opened() -> AsyncIterator[Attacked]:
     async with attacked(EXERCISES / "nsg-and-storage-opened.yaml", ACTION.permissions) as there:
         yield there
-
-
-def of(plan: Plan, resource: str) -> Change:
-    return next(c for c in plan.changes if c.resource.lower() == resource.lower())
 
 
 def stand(there: Attacked, resource: str) -> dict[str, Any]:
