@@ -52,6 +52,8 @@ def demo() -> str:
     printed = re.sub(r"\b[0-9a-f]{20}\b", "<incident>", printed)
     printed = re.sub(r"\b[0-9a-f]{12}…", "<digest>", printed)
     printed = re.sub(r"\b\d+\.\d s\b", "<seconds>", printed)
+    # Graph tells the end of sessions in seconds: of two within one, the later is asked for once more.
+    printed = re.sub(r"\b\d+ calls to Azure", "<count> calls to Azure", printed)
     printed = re.sub(r"(\b\d{4}-\d\d-\d\d )?\b\d\d:\d\d\b( UTC)?", "<time>", printed)
     return f"```text\n{printed.strip()}\n```"
 
@@ -82,8 +84,12 @@ def current(text: str) -> str:
     for name in re.findall(r"<!-- made: (\w+) -->", text):
         start, end = f"<!-- made: {name} -->", f"<!-- end: {name} -->"
         before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
-        text = f"{before}{start}\n{PARTS[name]()}\n{end}{after}"
+        old, _, after = rest.partition(end)
+        new = PARTS[name]()
+        # What the demo does side by side ends in either order: the same lines are no news.
+        if name == "demo" and sorted(old.split("\n")) == sorted(f"\n{new}\n".split("\n")):
+            continue
+        text = f"{before}{start}\n{new}\n{end}{after}"
     return text
 
 

@@ -189,7 +189,7 @@ class _Search:
         above = [g for g in held if not g["scope"].lower().startswith("/subscriptions/")]
         for level, where in ((here, "on the subscription"), (above, "above the subscription")):
             users = [g["principalId"] for g in level if g.get("principalType") == "User"]
-            found = await people.with_ids(self._azure, users[: people.AT_ONCE])
+            found = [p for p in (await people.with_ids(self._azure, users[: people.AT_ONCE])).values() if p]
             groups = [g["principalId"] for g in level if g.get("principalType") == "Group"][:_GROUPS]
             for group in groups if len(found) < MOST else ():
                 found += await people.members(self._azure, group, _SHOWN)

@@ -39,12 +39,13 @@ async def named(azure: "Azure", name: str) -> Person | None:
     return next(_enabled(found), None) if len(found) == 1 else None
 
 
-async def with_ids(azure: "Azure", ids: Collection[str]) -> list[Person]:
-    """The users among up to AT_ONCE object ids whose accounts are enabled."""
+async def with_ids(azure: "Azure", ids: Collection[str]) -> dict[str, Person | None]:
+    """The users among up to AT_ONCE object ids, by id in lower case; None where the account is disabled."""
     if not ids:
-        return []
+        return {}
     query = _PERSON | {"$filter": f"id in ({','.join(odata(id_) for id_ in sorted(ids))})"}
-    return list(_enabled((await azure.graph("GET", "/users", query))["value"]))
+    users = (await azure.graph("GET", "/users", query))["value"]
+    return {user["id"].lower(): next(_enabled([user]), None) for user in users}
 
 
 async def members(azure: "Azure", group: str, most: int = 0) -> list[Person]:

@@ -18,6 +18,7 @@ from responders.model import Case, Change, Plan
 
 if TYPE_CHECKING:
     from responders.azure import Azure
+    from responders.people import Person
 
 PERMISSIONS = ("Directory.Read.All", "User.Read.All", "Microsoft.Authorization/roleAssignments/read")
 
@@ -181,9 +182,11 @@ async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
 
 async def _enabled(azure: "Azure", ids: set[str]) -> frozenset[str]:
     """The enabled users among these ids, and in the groups among them."""
-    wanted, found = sorted(ids), set[str]()
+    wanted = sorted(id_.lower() for id_ in ids)
+    users: dict[str, Person | None] = {}
     for start in range(0, len(wanted), people.AT_ONCE):
-        found |= {p.id for p in await people.with_ids(azure, wanted[start : start + people.AT_ONCE])}
-    for group in ids - found:
+        users |= await people.with_ids(azure, wanted[start : start + people.AT_ONCE])
+    found = {id_ for id_, person in users.items() if person}
+    for group in set(wanted) - set(users):
         found |= {p.id for p in await people.members(azure, group)}
     return frozenset(found)

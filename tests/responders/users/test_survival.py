@@ -105,6 +105,17 @@ async def test_one_that_is_disabled_is_not() -> None:
         assert "Global Administrator" in await _last(its, _disables(its, CHIEF))
 
 
+async def test_one_that_is_disabled_is_known_for_a_user_and_not_asked_for_as_a_group() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+        its.sandbox.world.directory.assign_role(its.graph.id(READER), GLOBAL)
+        _enabled(its, READER, yes=False)
+
+        await _last(its, _disables(its, CHIEF))
+
+        assert [request.path for request in its.sandbox.requests if "/groups/" in request.path] == []
+
+
 async def test_of_suspects_alone_one_keeps_it_whatever_the_order() -> None:
     async with _readable() as its:
         its.suspects = [CHIEF, MALLORY]
