@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox.azure.world import Pace
 from sandbox.drill import Drill, perform
-from sandbox.scene import EXERCISES, load
+from sandbox.scene import EXERCISES, Scene, load
 from sandbox.score import Score
 from sandbox.stage import identity
 
@@ -39,8 +40,14 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Drill, "attack", attacked)
 
 
+def scanned_soon(scene: Scene) -> Scene:
+    """With no hours of scans, which would be most of what is asked of Azure: what dies here is a rebuild."""
+    machines = tuple(replace(machine, scan_seconds=20) for machine in scene.world.machines)
+    return replace(scene, world=replace(scene.world, machines=machines))
+
+
 async def respond(name: str, folder: Path, kill_at_call: int | None = None) -> Response:
-    scene, told = load(EXERCISES / f"{name}.yaml"), list[str]()
+    scene, told = scanned_soon(load(EXERCISES / f"{name}.yaml")), list[str]()
     score = await perform(scene, kill_at_call=kill_at_call, keep=folder, tell=lambda event, _: told.append(event))
     requests = json.loads((folder / name / "requests.json").read_text())
     return Response(score, [r for r in requests if r["caller"] == identity(scene)], "died" in told)
