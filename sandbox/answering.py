@@ -1,6 +1,7 @@
 """The people around an incident: the owner who answers or doesn't, the approvers, and whoever asks for the undo."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -128,14 +129,28 @@ class Answering:
             self._done.add(gate["gate"])
             answered = True
             reject = isinstance(approvals, dict) and approvals.get(gate["action"]) == "reject"
-            # Of what is not known to be unfamiliar nobody here names anything.
-            reject |= not undo and all(c["familiarity"] == "unknown" for c in gate["plan"]["changes"])
-            await self._vote(gate, "reject" if reject else "approve")
+            chosen = [] if reject or undo else self._chosen(gate["plan"]["changes"])
+            reject |= not undo and chosen == []
+            await self._vote(gate, "reject" if reject else "approve", chosen or [])
         return answered
 
-    async def _vote(self, gate: Json, decision: str) -> None:
-        """As many approvers as it takes answer a gate; those who may not are passed over."""
+    def _chosen(self, changes: list[Json]) -> list[str] | None:
+        """The changes that the approvers approve by id; None: those that the plan proposes.
+
+        Of what is not known to be unfamiliar they name what the exercise names.
+        """
+        names = {name.lower() for name in self._answers.named}
+        proposed = [c["id"] for c in changes if c["familiarity"] != "unknown"]
+        named = [c["id"] for c in changes if c["familiarity"] == "unknown" and c["resource"].lower() in names]
+        return proposed + named if named or not proposed else None
+
+    async def _vote(self, gate: Json, decision: str, chosen: list[str]) -> None:
+        """As many approvers as it takes answer a gate, by naming changes or not; those who may not are passed over."""
         body = {"gate": gate["gate"], "digest": gate["digest"], "decision": decision, "reason": "As the exercise says."}
+        if chosen:
+            lines = (gate["digest"], *sorted(set(chosen)))
+            digest = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+            body |= {"digest": digest, "changes": chosen}
         path, refusals = f"/api/incidents/{self.incident['incident']}/approvals", []
         wanted = gate["needs"] if decision == "approve" else 1
         for approver in self._approvers:

@@ -52,6 +52,11 @@ def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, s
     yield from of_calls("history", exercise.history, identities)
     yield from of_calls("attack", exercise.attack, identities)
     yield from _of_expect(exercise.expect)
+    for index, text in enumerate(exercise.answers.named):
+        try:
+            ResourceId.parse(text)
+        except Permanent as error:
+            yield ("answers", "named", index), str(error)
     held = {role for person in (*world.users, *world.service_principals) for role in person.app_roles}
     for field, role, needed in (
         (("alert", "via"), "Sender", exercise.alert.via == "logicapp"),

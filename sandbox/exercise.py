@@ -70,6 +70,13 @@ class Answers(Part, frozen=True, kw_only=True):
         Literal["all", "none"] | dict[str, Literal["reject"]],
         Meta(description="Approvers grant all, leave all unanswered, or grant all but the steps they reject by name."),
     ] = "all"
+    named: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="ARM ids of what is not known to be unfamiliar and is offered by name only: the approvers name "
+            "these, and no others."
+        ),
+    ] = ()
 
 
 class LogIn(Part, frozen=True, kw_only=True):

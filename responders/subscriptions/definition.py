@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from responders.ids import ResourceId
@@ -52,6 +53,12 @@ def born(body: Json) -> Json:
     marks = {name: properties[name] for name in _BORN if properties.get(name)}
     made = (body.get("systemData") or {}).get("createdAt")
     return {**marks, "createdAt": made} if made else marks
+
+
+def made_at(body: Json) -> datetime | None:
+    """When Azure says that it was made; None where it does not, as many types don't."""
+    said = (body.get("systemData") or {}).get("createdAt")
+    return datetime.fromisoformat(said) if said else None
 
 
 def taken_along(body: Json) -> set[str]:

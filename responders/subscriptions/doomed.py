@@ -11,9 +11,9 @@ from responders import familiarity
 from responders.ids import ResourceId, within
 from responders.model import Case, Json, Verdict
 from responders.subscriptions import definition, inventory, locks, unlisted
+from responders.subscriptions.guards import ADDED
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
-from responders.subscriptions.restore_guards import ADDED
 from responders.utc import utc
 
 if TYPE_CHECKING:

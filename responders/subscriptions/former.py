@@ -1,11 +1,12 @@
 """What a thing was before suspects wrote or deleted it: by the bodies that the Activity Log has of what was written."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from responders import familiarity
+from responders.investigation import azure_monitor
 from responders.model import Case, Finding, Json, Verdict
 from responders.subscriptions import written
 from responders.utc import utc
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PERMISSIONS = written.PERMISSIONS
 _MASK = "******"  # what the log has in place of secrets
+_CLOCKS = timedelta(minutes=1)  # by which those of a provider and of the log may differ
 
 
 class Former(Struct, frozen=True, kw_only=True):
@@ -28,11 +30,26 @@ class Former(Struct, frozen=True, kw_only=True):
     source: str = ""  # where that is known from
     theirs: Json = {}  # what the suspects last wrote to it
     since: str = ""  # who else wrote it after the suspects
-    before: bool = False  # whether somebody wrote it before them
+    before: bool = False  # whether it was there before them
+    reach: int = 0  # to how many days before their first deed the log goes back
 
 
-async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: datetime) -> Former:
-    """What a thing was before the suspects' first deed to it in the window. One read of the log."""
+async def of(
+    case: Case,
+    azure: "Azure",
+    subscription: str,
+    resource: str,
+    now: datetime,
+    made: datetime | None = None,
+    *,
+    told_new: bool = False,
+) -> Former:
+    """What a thing was before the suspects' first deed to it in the window. One read of the log.
+
+    Where the log has no write before that, only a time of creation proves that they made it: `made`, when Azure says
+    that what is there now was made. Many types answer 200 or 201 to every write; `told_new`: this one, by its
+    reference, answers 201 (Created) only to what makes something.
+    """
     own = await azure.own_id()
     deeds = [
         one
@@ -44,15 +61,20 @@ async def of(case: Case, azure: "Azure", subscription: str, resource: str, now: 
         return Former(known=False)
     after = [one for one in deeds[first:] if not _theirs(case, one)]
     theirs: list[Json] = [one.request for one in deeds if _theirs(case, one) and one.request]
-    told = _told(deeds[:first], deeds[first])
-    last = theirs[-1] if theirs else {}
-    since = f"{_who(after[-1])} at {utc(after[-1].at)}" if after else ""
-    if told is None:
-        return Former(known=False, theirs=last, since=since, before=first > 0)
-    return Former(known=True, body=told[0], source=told[1], theirs=last, since=since, before=first > 0)
+    told = _told(deeds[:first], deeds[first], made, told_new=told_new)
+    found = Former(
+        known=told is not None,
+        theirs=theirs[-1] if theirs else {},
+        since=f"{_who(after[-1])} at {utc(after[-1].at)}" if after else "",
+        before=first > 0 or (made is not None and made < deeds[first].at - _CLOCKS),
+        reach=max((deeds[first].at - azure_monitor.reach(now)).days, 0),
+    )
+    return structs.replace(found, body=told[0], source=told[1]) if told else found
 
 
-def _told(earlier: "Sequence[Activity]", first: "Activity") -> tuple[Json | None, str] | None:
+def _told(
+    earlier: "Sequence[Activity]", first: "Activity", made: datetime | None, *, told_new: bool
+) -> tuple[Json | None, str] | None:
     """What it was, and where that is known from; None where the log does not tell."""
     if earlier:
         last = earlier[-1]
@@ -62,9 +84,18 @@ def _told(earlier: "Sequence[Activity]", first: "Activity") -> tuple[Json | None
         if not last.request or _MASK in str({k: v for k, v in last.request.items() if k != "tags"}):
             return None
         return {k: v for k, v in last.request.items() if k != "tags" or _MASK not in str(v)}, what.format("wrote")
-    if first.operation.endswith("/write") and first.status.lower() == "created":
-        return None, "by Azure's log, it was made then"
-    return None
+    new = _new(first, made, told_new=told_new)
+    return (None, new) if new else None
+
+
+def _new(first: "Activity", made: datetime | None, *, told_new: bool) -> str:
+    """By what it is known that a first deed made the thing; "" where that is not known."""
+    if first.operation.endswith("/write"):
+        if made is not None and made >= first.at - _CLOCKS:
+            return f"by Azure, it was made at {utc(made)}"
+        if made is None and told_new and first.status.lower() == "created":
+            return "by Azure's log, it was made then"
+    return ""
 
 
 def _theirs(case: Case, one: "Activity") -> bool:

@@ -7,59 +7,21 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from responders.errors import Temporary
-from responders.ids import ResourceId
+from responders.ids import ResourceId, within
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import bodies, definition, former, inventory, locks
 from responders.subscriptions.former import Former
+from responders.subscriptions.guards import BY_TYPE, KINDS, LOCK, Kind
 from responders.utc import utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Subject
 
-_LOCK = "Microsoft.Authorization/locks"
-
-
-class _Kind(Struct, frozen=True):
-    """A kind of guard."""
-
-    version: str  # of its API
-    word: str
-    listed: bool = False  # whether it is a resource of its own: then one that a suspect made is not our business
-    lasting: bool = False  # whether it can't be deleted
-
-
-# What watches over a subscription and what shuts it, each small enough to be written again as a whole.
-_KINDS = {
-    _LOCK: _Kind("2020-05-01", "lock"),
-    "Microsoft.Authorization/policyAssignments": _Kind("2022-06-01", "policy assignment"),
-    "Microsoft.Authorization/policyDefinitions": _Kind("2021-06-01", "policy definition"),
-    "Microsoft.Authorization/policyExemptions": _Kind("2022-07-01-preview", "policy exemption"),
-    "Microsoft.Authorization/policySetDefinitions": _Kind("2021-06-01", "policy initiative"),
-    "Microsoft.Consumption/budgets": _Kind("2023-05-01", "budget"),
-    "Microsoft.ContainerRegistry/registries/tokens": _Kind("2023-07-01", "registry token"),
-    "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": _Kind("2022-12-01", "firewall rule"),
-    "Microsoft.Insights/actionGroups": _Kind("2023-01-01", "action group", listed=True),
-    "Microsoft.Insights/activityLogAlerts": _Kind("2020-10-01", "alert rule", listed=True),
-    "Microsoft.Insights/diagnosticSettings": _Kind("2021-05-01-preview", "diagnostic setting"),
-    "Microsoft.Network/networkSecurityGroups/securityRules": _Kind("2024-05-01", "security rule"),
-    "Microsoft.Security/alertsSuppressionRules": _Kind("2019-01-01-preview", "suppression rule"),
-    "Microsoft.Security/automations": _Kind("2019-01-01-preview", "workflow automation", listed=True),
-    "Microsoft.Security/pricings": _Kind("2024-01-01", "Defender plan", lasting=True),
-    "Microsoft.Security/securityContacts": _Kind("2020-01-01-preview", "security contact"),
-    "Microsoft.SecurityInsights/alertRules": _Kind("2024-09-01", "rule of Sentinel"),
-    "Microsoft.SecurityInsights/automationRules": _Kind("2024-09-01", "automation rule of Sentinel"),
-    "Microsoft.Sql/servers/administrators": _Kind("2021-11-01", "administrator"),
-    "Microsoft.Sql/servers/auditingSettings": _Kind("2021-11-01", "audit setting", lasting=True),
-    "Microsoft.Sql/servers/firewallRules": _Kind("2021-11-01", "firewall rule"),
-}
-_BY_TYPE = {name.lower(): kind for name, kind in _KINDS.items()}
-# What a suspect added of these goes by this step, and by no other.
-ADDED = frozenset(name for name, kind in _BY_TYPE.items() if not kind.listed)
 # When each kind has its turn: what is to be deleted, and what is to be written. Others: 0. Locks of the suspects are in
 # the way, and those that come back would be; a definition is there for as long as anything uses it.
 _TURNS = {
-    _LOCK: (-3, 3),
+    LOCK: (-3, 3),
     "Microsoft.Authorization/policyDefinitions": (2, -2),
     "Microsoft.Authorization/policySetDefinitions": (1, -1),
 }
@@ -69,16 +31,23 @@ class _Guard(Struct, frozen=True, kw_only=True):
     """One guard to which a suspect did something."""
 
     id: ResourceId
-    kind: _Kind
+    kind: Kind
     deed: Finding
     verdict: Verdict
     now: Json | None
     was: Former
+    swept: bool  # whether it went with a resource that this incident deleted
 
     @property
     def label(self) -> str:
         of = self.id.names[-2] if len(self.id.names) > 1 else ResourceId.parse(self.id.scope).name
         return f"the {self.kind.word} {self.id.name} of {of}"
+
+    @property
+    def perhaps_planted(self) -> bool:
+        """Whether nobody can tell if the suspects made it, or changed one that is older than the log."""
+        unknown = self.now is not None and not self.was.known and not self.was.before
+        return unknown and not self.kind.listed and not self.kind.lasting
 
 
 class RestoreGuards:
@@ -86,17 +55,18 @@ class RestoreGuards:
 
     One that was deleted is made anew, one that was changed gets its former body, and one that was added (an exemption,
     a suppression, a rule that opens a network) is deleted. What it was before is what the Activity Log has of its last
-    write before the suspects' first; where the log has none, a person is told.
+    write before the suspects' first. Where the log has none, and nobody can tell whether the suspects made it, its
+    deletion is offered by name; of what was there before for certain, a person is told.
     """
 
     id = "subscriptions.restore_guards"
     permissions = (
         *former.PERMISSIONS,
-        *(f"{name}/{verb}" for name in _KINDS for verb in ("read", "write")),
-        *(f"{name}/delete" for name, kind in _KINDS.items() if not kind.lasting),
+        *(f"{name}/{verb}" for name in KINDS for verb in ("read", "write")),
+        *(f"{name}/delete" for name, kind in KINDS.items() if not kind.lasting),
     )
     reversible = True
-    undoes = Undoes(operations=tuple(f"{name}/{verb}" for name in _KINDS for verb in ("write", "delete")))
+    undoes = Undoes(operations=tuple(f"{name}/{verb}" for name in KINDS for verb in ("write", "delete")))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         guards, odd = await _guards(case, azure, subject.id)
@@ -157,27 +127,39 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
     for finding in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = finding.operation.lower().rpartition("/")
         ours = finding.resource.lower().startswith(f"/subscriptions/{subscription.lower()}/")
-        if (
-            finding.suspect
-            and finding.outcome != "failed"
-            and kind in _BY_TYPE
-            and verb in {"write", "delete"}
-            and ours
-        ):
+        if finding.suspect and finding.outcome != "failed" and kind in BY_TYPE and verb in {"write", "delete"} and ours:
             first.setdefault(finding.resource.lower(), finding)
     room, at = asyncio.Semaphore(inventory.AT_ONCE), datetime.now(UTC)
 
     read = [(ResourceId.read(deed.resource), deed) for deed in first.values()]
+    deleted = [p["id"] for c in case.done if c.action == "subscriptions.delete_resources" for p in c.before["parts"]]
 
     async def one(id_: ResourceId, deed: Finding) -> _Guard:
-        kind = _BY_TYPE[deed.operation.lower().rpartition("/")[0]]
+        kind = BY_TYPE[deed.operation.lower().rpartition("/")[0]]
         async with room:
             now = await inventory.read(azure, id_.text, kind.version)
-            was = await former.of(case, azure, subscription, id_.text, at)
-        return _Guard(id=id_, kind=kind, deed=deed, verdict=former.judge(case, deed), now=now, was=was)
+            made = definition.made_at(now) if now else None
+            was = await former.of(case, azure, subscription, id_.text, at, made, told_new=kind.told_new)
+        verdict = former.judge(case, deed)
+        swept = now is None and any(within(id_.text, thing) for thing in deleted)
+        guard = _Guard(id=id_, kind=kind, deed=deed, verdict=verdict, now=now, was=was, swept=swept)
+        return structs.replace(guard, verdict=_doubted(guard)) if guard.perhaps_planted else guard
 
     guards = await asyncio.gather(*(one(id_, deed) for id_, deed in read if id_))
     return list(guards), [deed for id_, deed in read if id_ is None]
+
+
+def _doubted(guard: _Guard) -> Verdict:
+    """The verdict on one that is perhaps older: never that it is unfamiliar."""
+    why = (
+        f"no write of it is in the {guard.was.reach} days before that the log keeps, and Azure does not tell when it "
+        "was made: it may be older"
+    )
+    if guard.verdict.familiarity == "familiar":
+        return guard.verdict
+    first = guard.deed.operation.lower().endswith("/delete")
+    lost = ("they had deleted it before: what it was then, nobody knows",) if first else ()
+    return Verdict(familiarity="unknown", reasons=(*guard.verdict.reasons, why, *lost))
 
 
 def _unread(deed: Finding) -> str:
@@ -195,7 +177,7 @@ def _left_alone(guard: _Guard) -> str:
     now, was = guard.now, guard.was
     if guard.verdict.familiarity == "familiar":
         return "; ".join(guard.verdict.reasons)
-    if now is None and was.known and was.body is None:
+    if now is None and (guard.swept or (was.known and was.body is None)):
         return _NOTHING
     if was.since:
         return f"{was.since} wrote it again after the suspect: look whether it is as it should be"
@@ -207,9 +189,12 @@ def _left_alone(guard: _Guard) -> str:
 
 def _only_by_hand(guard: _Guard) -> str:
     who, when = guard.deed.name or guard.deed.caller, utc(guard.deed.at)
-    if not guard.was.known:
-        did = "deleted" if guard.now is None else "changed"
+    if not guard.was.known and not guard.perhaps_planted:
+        wrote = "changed" if guard.now is not None else "written, is gone since,"
+        did = "deleted" if guard.now is None and guard.deed.operation.lower().endswith("/delete") else wrote
         there = "" if guard.now is None else f" Now it is {bodies.shown(definition.evidence(_properties(guard.now)))}."
+        if guard.kind.listed and guard.now is not None and not guard.was.before:
+            there += " If it was made in the window, subscriptions.delete_resources proposes to delete it."
         return (
             f"{guard.label} ({guard.id.text}) was {did} by {who} at {when}, and Azure's log has nothing of what it was "
             f"before.{there} Whoever answers for it puts it back by hand, if it was to stay."
@@ -238,7 +223,7 @@ def _change(guard: _Guard) -> Change:
         action=RestoreGuards.id,
         resource=guard.id.text,
         summary=f"{how}: {guard.label}",
-        reasons=(guard.deed.reason, *guard.verdict.reasons, shown, was.source),
+        reasons=tuple(filter(None, (guard.deed.reason, *guard.verdict.reasons, shown, was.source))),
         before={"version": guard.kind.version, "now": now, "wanted": wanted, "locks": []},
         familiarity=guard.verdict.familiarity,
     )
@@ -249,7 +234,7 @@ def _through(change: Change, held: Iterable[Json]) -> Change:
     _, above = locks.in_the_way(held, [change.resource])
     both = change.before["wanted"] is None or change.before["now"] is None  # one way or back it deletes
     above = [lock for lock in above if both or lock["properties"]["level"] == "ReadOnly"]
-    if not above or ResourceId.parse(change.resource).is_type(_LOCK):
+    if not above or ResourceId.parse(change.resource).is_type(LOCK):
         return change
     names = ", ".join(locks.label(lock) for lock in above)
     summary = f"{change.summary}; {names}: taken off for that, and put back"

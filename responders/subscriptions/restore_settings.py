@@ -184,7 +184,7 @@ def _by_record(case: Case, found: _Written, recorded: list[Recorded]) -> _Writte
 
 async def _by_log(case: Case, azure: "Azure", found: _Written, at: datetime) -> _Written | None:
     """What the Activity Log tells, by the bodies of the writes."""
-    was = await former.of(case, azure, found.id.subscription, found.id.text, at)
+    was = await former.of(case, azure, found.id.subscription, found.id.text, at, definition.made_at(found.now))
     if was.known and was.body is None:
         return None  # the suspect made it
     wrote = [path for path in found.settings.paths if _at(was.theirs, path) is not None]

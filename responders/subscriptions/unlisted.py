@@ -15,7 +15,7 @@ from responders.azure import explained
 from responders.errors import Permanent
 from responders.ids import ResourceId, within
 from responders.model import Case, Finding, Json
-from responders.subscriptions import former, inventory
+from responders.subscriptions import definition, former, inventory
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
 
@@ -83,8 +83,7 @@ def _written(case: Case, subscription: str, others: frozenset[str]) -> Iterator[
 
 async def _made(case: Case, azure: "Azure", id_: ResourceId, deed: Finding, body: Json, at: datetime) -> _Made | None:
     """When it was made; None where it was there before the window."""
-    if said := (body.get("systemData") or {}).get("createdAt"):
-        made = datetime.fromisoformat(said)
+    if made := definition.made_at(body):
         return _Made(made) if made >= case.since else None
     was = await former.of(case, azure, id_.subscription, id_.text, at)
     if not was.known:

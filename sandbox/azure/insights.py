@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.azure import ids, providers
 from sandbox.azure.errors import ApiError
 from sandbox.azure.lists import decoded, encoded
-from sandbox.azure.resources import put, rendered
+from sandbox.azure.resources import rendered
 from sandbox.azure.router import Call, Reply, Room
 
 Json = dict[str, Any]
@@ -54,16 +54,6 @@ async def list_settings(call: Call) -> Reply:
     at = call.params["scope"].lower()
     found = [s for s in call.world.list(_SETTINGS, at) if ids.parse(s.id).scope.lower() == at]
     return Reply(200, {"value": [rendered(setting) for setting in found]})
-
-
-@room.on("PUT", f"/{{scope}}/providers/{_SETTINGS}/{{name}}", f"{_SETTINGS}/write")
-async def put_setting(call: Call) -> Reply:
-    """Create or replace one: 200 either way, as the reference has it and clients insist.
-
-    What Azure's log says of one that is new is documented nowhere; here it is Created, as with all others.
-    """
-    made = await put(call)
-    return Reply(200, made.body, logged=made.status)
 
 
 @room.on("GET", "/providers/Microsoft.Insights/eventcategories")

@@ -23,6 +23,27 @@ _COMPUTED = frozenset(
     }
 )
 _LISTED = "Microsoft.Resources/subscriptions/resources/read"
+# Types that answer every PUT alike, whether it makes something or writes what was there, by their reference.
+_ALIKE = {
+    "microsoft.authorization/policyassignments": 201,
+    "microsoft.authorization/policydefinitions": 201,
+    "microsoft.eventhub/namespaces/authorizationrules": 200,
+    "microsoft.insights/diagnosticsettings": 200,
+    "microsoft.security/alertssuppressionrules": 200,
+    "microsoft.servicebus/namespaces/authorizationrules": 200,
+}
+# Types whose answers have no systemData: of these Azure tells nobody who made them, nor when.
+_DATELESS = frozenset(
+    {
+        "microsoft.consumption/budgets",
+        "microsoft.insights/diagnosticsettings",
+        "microsoft.network/dnszones/a",
+        "microsoft.network/networksecuritygroups/securityrules",
+        "microsoft.network/virtualnetworks/virtualnetworkpeerings",
+        "microsoft.security/alertssuppressionrules",
+        "microsoft.sql/servers/firewallrules",
+    }
+)
 
 
 def generic(call: Call) -> Handler | None:
@@ -48,7 +69,8 @@ def rendered(resource: Resource) -> Json:
     Without "sandbox": there rooms keep what Azure knows of a resource and never shows.
     """
     body = {k: v for k, v in resource.body.items() if k != "sandbox"}
-    return {**body, "systemData": resource.stamps} if resource.stamps else body
+    dated = resource.stamps and resource.type.lower() not in _DATELESS
+    return {**body, "systemData": resource.stamps} if dated else body
 
 
 async def list_(call: Call) -> Reply:
@@ -83,7 +105,8 @@ async def put(call: Call) -> Reply:
             f"'{body['location']}'. Please select a new resource name."
         )
         raise ApiError(409, "InvalidResourceLocation", message)
-    return Reply(200 if old else 201, rendered(_store(call, body, old)))
+    status = _ALIKE.get(ids.parse(call.path).type.lower(), 200 if old else 201)
+    return Reply(status, rendered(_store(call, body, old)))
 
 
 async def patch(call: Call) -> Reply:

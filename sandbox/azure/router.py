@@ -91,7 +91,6 @@ class Reply:
     status: int
     body: Json | list[Any] | str | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    logged: int = 0  # the status that the activity log has, where it is another
     operation: str = ""  # id of the long-running operation that goes on after this answer
 
 

@@ -19,6 +19,8 @@ KEEP = f"{PROD}/resourceGroups/rg-data/{AUTHORIZATION}/locks/keep"
 MINE = f"{PROD}/resourceGroups/rg-ops/{AUTHORIZATION}/locks/mine"
 NOISE = f"{PROD}/providers/Microsoft.Security/alertsSuppressionRules/noise"
 PLAN = f"{PROD}/providers/Microsoft.Security/pricings/Arm"
+COPY = f"{PROD}/resourceGroups/rg-data/providers/Microsoft.Storage/storageAccounts/stcontosoprod/providers/Microsoft.Insights/diagnosticSettings/copy"  # noqa: E501
+AGENTS = f"{PROD}/{AUTHORIZATION}/policyAssignments/agents"
 RULES = f"{PROD}/resourceGroups/rg-web/providers/Microsoft.Network/networkSecurityGroups/nsg-web/securityRules"
 
 
@@ -71,6 +73,54 @@ async def test_a_guard_of_which_the_log_has_nothing_from_before_is_for_a_person(
     [told] = plan.by_hand
     assert KEEP in told
     assert "sam@contoso.example" in told
+
+
+async def test_what_the_suspect_perhaps_only_changed_is_deleted_where_an_approver_names_it(blinded: Attacked) -> None:
+    change = of(await planned(blinded, ACTION), COPY)
+    was = stand(blinded, COPY)
+
+    await applied(blinded, ACTION, change)
+    gone = stand(blinded, COPY)
+    await ACTION.undo(change, blinded.azure)
+
+    assert (change.summary, change.familiarity) == ("delete: the diagnostic setting copy of stcontosoprod", "unknown")
+    assert "no write of it is in the 89 days before that the log keeps" in " ".join(change.reasons)
+    assert gone is None
+    assert stand(blinded, COPY) == was
+
+
+async def test_an_answer_201_is_no_proof_that_the_suspect_made_what_azure_says_is_older(blinded: Attacked) -> None:
+    agents = blinded.sandbox.world.get(AGENTS)
+    assert agents is not None
+    agents.stamps["createdAt"] = "2020-01-01T00:00:00Z"
+
+    plan = await planned(blinded, ACTION)
+
+    assert AGENTS not in {c.resource for c in plan.changes}
+    assert [line for line in plan.by_hand if AGENTS in line]
+
+
+async def test_what_went_with_a_resource_that_was_deleted_is_nobodys_business(blinded: Attacked) -> None:
+    swept = of(await planned(blinded, ACTION), COPY)
+    store = COPY.partition("/providers/Microsoft.Insights")[0]
+    blinded.sandbox.world.delete(COPY)
+    change = replace(swept, action="subscriptions.delete_resources", before={"parts": [{"id": store}]})
+
+    plan = await planned(blinded, ACTION, done=(change,))
+    alone = await planned(blinded, ACTION, done=())
+
+    assert not [line for line in (*plan.by_hand, *plan.kept) if COPY in line]
+    assert [line for line in alone.by_hand if COPY in line]
+
+
+async def test_what_azure_gives_no_time_and_the_log_no_other_write_is_perhaps_older(blinded: Attacked) -> None:
+    agents = blinded.sandbox.world.get(AGENTS)
+    assert agents is not None
+    agents.stamps.clear()
+
+    change = of(await planned(blinded, ACTION), AGENTS)
+
+    assert change.familiarity == "unknown"
 
 
 async def test_a_guard_that_somebody_else_wrote_after_the_suspect_is_left_and_shown(blinded: Attacked) -> None:

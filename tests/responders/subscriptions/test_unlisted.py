@@ -41,17 +41,23 @@ async def test_what_was_made_beneath_goes_with_what_is_in_it(there: Attacked) ->
 
 async def test_when_it_was_made_the_log_tells_where_azure_does_not(there: Attacked) -> None:
     nobody_made(there, MONITOR)
+    log = there.sandbox.world.activity
+    deed = next(e for held in log.events.values() for e in held if str(e["resourceId"]).lower() == MONITOR.lower())
+    action, at = "Microsoft.EventHub/namespaces/authorizationRules/delete", f"{there.case.since:%Y-%m-%dT%H:%M:%S}Z"
+    gone = {"operationName": {"value": action}, "status": {"value": "Succeeded"}, "caller": "owner@contoso.example"}
+    log.add({**deed, **gone, "claims": {}, "eventTimestamp": at, "correlationId": "x", "eventDataId": "x"})
 
     plan = await planned(there, ACTION)
 
     assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == ["unfamiliar"]
 
 
-async def test_what_perhaps_was_there_before_is_offered_alone(there: Attacked) -> None:
+@pytest.mark.parametrize("status", ["OK", "Created"])
+async def test_what_perhaps_was_there_before_is_offered_alone(there: Attacked, status: str) -> None:
     nobody_made(there, MONITOR)
     for event in (one for held in there.sandbox.world.activity.events.values() for one in held):
         if str(event["resourceId"]).lower() == MONITOR.lower():
-            event["subStatus"] = {"value": "OK", "localizedValue": "OK (HTTP Status Code: 200)"}
+            event["subStatus"] = {"value": status}
 
     plan = await planned(there, ACTION)
 
