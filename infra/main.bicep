@@ -8,11 +8,7 @@ targetScope = 'subscription'
 param environmentName string
 
 @minLength(1)
-@metadata({
-  azd: {
-    type: 'location'
-  }
-})
+@metadata({ azd: { type: 'location' } })
 @description('Region of all that is made. It has to offer Flex Consumption: az functionapp list-flexconsumption-locations.')
 param location string
 
@@ -63,9 +59,9 @@ param heartbeat string = ''
 @description('Log Analytics workspace that the Activity Log of the protected subscriptions is streamed to: "own" for the one that is made here, the resource id of another, or empty for none.')
 param activityLog string = ''
 
-@minValue(1)
+@minValue(0)
 @maxValue(146000)
-@description('Days for which evidence and journal can neither be changed nor deleted.')
+@description('Days for which evidence and journal can neither be changed nor deleted. 0 leaves the policy as it is: once it is locked (step 9), Azure lets no deployment write it.')
 param evidenceDays int = 365
 
 @minValue(30)
@@ -73,19 +69,11 @@ param evidenceDays int = 365
 @description('Days for which the responder\'s own logs are kept.')
 param logDays int = 90
 
-@allowed([
-  '3.11'
-  '3.12'
-  '3.13'
-])
+@allowed(['3.11', '3.12', '3.13'])
 @description('Version of Python. The tests run the app in Azure\'s own worker for 3.13.')
 param pythonVersion string = '3.13'
 
-@allowed([
-  512
-  2048
-  4096
-])
+@allowed([512, 2048, 4096])
 @description('Memory of an instance in MB.')
 param instanceMemory int = 2048
 
@@ -112,12 +100,7 @@ param addressRanges object = {
   endpoints: '10.90.0.64/26'
 }
 
-@allowed([
-  'Standard_LRS'
-  'Standard_ZRS'
-  'Standard_GRS'
-  'Standard_GZRS'
-])
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 @description('How often storage and evidence are kept: ZRS in three zones of the region, LRS where it has none, GRS and GZRS in a second region too.')
 param redundancy string = 'Standard_ZRS'
 
@@ -135,8 +118,7 @@ var allTags = union(tags, {
   'azd-env-name': environmentName
 })
 var ownWorkspace = activityLog == 'own'
-var otherWorkspace = !empty(activityLog) && !ownWorkspace
-var workspaceParts = split(otherWorkspace ? activityLog : '/subscriptions/-/resourceGroups/-/providers/-/-/-', '/')
+var workspaceHome = split(ownWorkspace || empty(activityLog) ? group.id : activityLog, '/')
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: resourceGroupName
@@ -144,10 +126,11 @@ resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   tags: allTags
 }
 
+// Without the tag of azd, which deploys the code to the one group that has it, and fails where two have.
 resource evidenceGroup 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: evidenceGroupName
   location: location
-  tags: allTags
+  tags: tags
 }
 
 module identities 'modules/identities.bicep' = {
@@ -169,15 +152,14 @@ module monitoring 'modules/monitoring.bicep' = {
     tags: allTags
     days: logDays
     principalId: identities.outputs.responderPrincipalId
-    readsActivityLog: ownWorkspace
   }
 }
 
-module workspace 'modules/workspace.bicep' = if (otherWorkspace) {
+module workspace 'modules/workspace.bicep' = if (!empty(activityLog)) {
   name: 'workspace-${token}'
-  scope: resourceGroup(otherWorkspace ? workspaceParts[2] : subscription().subscriptionId, otherWorkspace ? workspaceParts[4] : resourceGroupName)
+  scope: resourceGroup(workspaceHome[2], workspaceHome[4])
   params: {
-    name: workspaceParts[8]
+    name: last(split(ownWorkspace ? monitoring.outputs.workspaceId : activityLog, '/'))
     principalId: identities.outputs.responderPrincipalId
   }
 }
@@ -264,12 +246,15 @@ module app 'modules/app.bicep' = {
     instanceMemory: instanceMemory
     maximumInstances: maximumInstances
     alwaysReady: alwaysReady
+    #disable-next-line BCP318
     subnetId: privateNetwork ? network.outputs.appSubnetId : ''
     storageName: storage.outputs.name
     packages: storage.outputs.packages
     insightsConnection: monitoring.outputs.insightsConnection
     workspaceId: monitoring.outputs.workspaceId
+    #disable-next-line BCP318
     schedulerEndpoint: durableTaskScheduler ? scheduler.outputs.endpoint : ''
+    #disable-next-line BCP318
     schedulerHub: durableTaskScheduler ? scheduler.outputs.hub : ''
     identityId: identities.outputs.responderId
     identityClientId: identities.outputs.responderClientId
@@ -286,7 +271,8 @@ module app 'modules/app.bicep' = {
       COUNTERSIGN_ARM_AUDIENCE: cloud.arm
       COUNTERSIGN_GRAPH: cloud.graph
       COUNTERSIGN_LOGS: cloud.logs
-      COUNTERSIGN_WORKSPACE: ownWorkspace ? monitoring.outputs.workspaceGuid : (otherWorkspace ? workspace.outputs.guid : '')
+      #disable-next-line BCP318
+      COUNTERSIGN_WORKSPACE: empty(activityLog) ? '' : workspace.outputs.guid
       COUNTERSIGN_OWNERS: join(owners, ',')
       COUNTERSIGN_APPROVERS: join(approvers, ',')
       COUNTERSIGN_PROTECTED: join(concat(identities.outputs.principalIds, [group.id, evidenceGroup.id], protectedIds), ',')
@@ -334,17 +320,13 @@ module failures 'modules/failures.bicep' = {
 module lock 'modules/lock.bicep' = if (locked) {
   name: 'lock'
   scope: group
-  dependsOn: [
-    failures
-  ]
+  dependsOn: [failures]
 }
 
 module evidenceLock 'modules/lock.bicep' = if (locked) {
   name: 'evidence-lock'
   scope: evidenceGroup
-  dependsOn: [
-    evidence
-  ]
+  dependsOn: [evidence]
 }
 
 @description('Where people reach the API.')

@@ -14,7 +14,7 @@ param private bool
 @description('How often it is kept.')
 param redundancy string
 
-@description('Days for which what is written can neither be changed nor deleted.')
+@description('Days for which what is written can neither be changed nor deleted; 0 leaves the policy as it is.')
 param days int
 
 @description('Resource id of the workspace that reads and writes are logged to.')
@@ -80,8 +80,9 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   }
 }
 
-// Not locked yet: so it can be taken back until somebody locks it for good, as docs/deploy.md says.
-resource immutable 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-01-01' = {
+// Not locked yet: so it can be taken back until somebody locks it for good, as docs/deploy.md says. One that is locked
+// Azure only lets be extended: written again, even as it is, it fails the deployment.
+resource immutable 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-01-01' = if (days > 0) {
   parent: container
   name: 'default'
   properties: {

@@ -180,6 +180,8 @@ resource asked 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for one in
     ]
     evaluationFrequency: 'PT15M'
     windowSize: 'PT15M'
+    // Nothing has been logged yet when this is deployed first.
+    skipQueryValidation: true
     criteria: {
       allOf: [
         {

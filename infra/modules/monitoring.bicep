@@ -14,9 +14,6 @@ param days int
 @description('Object id of the responder, which writes its telemetry.')
 param principalId string
 
-@description('Whether the Activity Log of the protected subscriptions is streamed here, so that the responder reads it.')
-param readsActivityLog bool
-
 var publisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
@@ -57,15 +54,6 @@ resource publishes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-module reads 'workspace.bicep' = if (readsActivityLog) {
-  name: 'reads-activity-log'
-  params: {
-    name: workspace.name
-    principalId: principalId
-  }
-}
-
 output workspaceId string = workspace.id
-output workspaceGuid string = workspace.properties.customerId
 output insightsId string = insights.id
 output insightsConnection string = insights.properties.ConnectionString

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -218,8 +219,42 @@ def test_azd_finds_what_it_deploys() -> None:
     hooks = "".join(hook["run"] for hook in said["hooks"].values())
     assert all((ROOT / path).is_file() for path in re.findall(r"infra/[\w.-]+", hooks))
     assert set(re.findall(r"(\w+)=\"\$", hooks)) == set(read(INFRA / "eventgrid.bicep")["parameters"])
-    known = {*read(MAIN)["outputs"], "AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID"}
+    known = {*read(MAIN)["outputs"], "AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID", "client"}
     assert set(re.findall(r"\$(\w+)", hooks)) <= known
+
+
+def test_azd_finds_one_group_to_deploy_the_code_to() -> None:
+    """Of two groups with its tag it takes neither: azd deploy fails."""
+    groups = re.findall(
+        r"^resource \w+ 'Microsoft\.Resources/resourceGroups@[^}]*\n  tags: (\w+)", code(MAIN), re.MULTILINE
+    )
+    assert sorted(groups) == ["allTags", "tags"]
+    assert re.search(r"^var allTags = union\(tags, \{\s+'azd-env-name': environmentName\s", code(MAIN), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("code_", "kept"), [(0, ["env set COUNTERSIGN_SIGN_IN_CLIENT_ID an-id"]), (1, [])])
+def test_an_application_that_could_not_be_made_does_not_take_the_place_of_one(
+    tmp_path: Path, code_: int, kept: list[str]
+) -> None:
+    hook = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))["hooks"]["preup"]["run"]
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "consent.sh").write_text(f"echo an-id; exit {code_}\n")
+    (tmp_path / "azd").write_text('#!/bin/sh\necho "$*" >>azd.log\n')
+    (tmp_path / "azd").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "AZURE_ENV_NAME": "prod"}
+
+    done = subprocess.run(["/bin/sh", "-c", hook], cwd=tmp_path, env=environment, check=False)  # noqa: S603
+
+    log = tmp_path / "azd.log"
+    assert (done.returncode, log.read_text().splitlines() if log.exists() else []) == (code_, kept)
+
+
+def test_a_policy_that_is_locked_can_be_left_alone() -> None:
+    """Azure lets a locked one only be extended: a deployment that writes it fails."""
+    assert re.search(
+        r"^resource immutable '[^']+' = if \(days > 0\) \{", code(INFRA / "modules/evidence.bicep"), re.MULTILINE
+    )
+    assert re.search(r"^@minValue\(0\)\n@maxValue\(146000\)\nparam evidenceDays int = \d+$", code(MAIN), re.MULTILINE)
 
 
 def test_all_files_speak_of_the_same_trigger_function_and_container() -> None:
