@@ -120,6 +120,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     awaits: str = ""  # the unknown thing of which Entra's audit log, which lags, may still tell
     spared: bool = False  # whether it is left alone until then, since it is most likely old
 
+    @property
+    def left_alone(self) -> bool:
+        """Whether no plan offers to change it."""
+        return self.familiarity == "familiar" or self.spared
+
 
 class Known(Struct, frozen=True, kw_only=True):
     """Something that people say is known good."""

@@ -88,6 +88,11 @@ def awaited(case: Case, log: Trail, thing: str, verdict: Verdict) -> Verdict:
     return verdict if over else replace(verdict, awaits=thing)
 
 
+def awaits(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """What a plan awaits that made these verdicts."""
+    return tuple(verdict.awaits for verdict in verdicts if verdict.awaits)
+
+
 def still(case: Case, log: Trail, things: str) -> tuple[str, ...]:
     """What a plan awaits that looks only at what the log has: more of these things."""
     return () if case.late or log.unread else (things,)

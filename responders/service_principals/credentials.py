@@ -83,10 +83,10 @@ def removal(action: str, kind: Kind, subject: Subject, held: Held | None, lastin
     name, notes = held.registration.name, []
     if all(c.verdict.familiarity == "unfamiliar" for c in held.credentials):
         notes.append(f"nothing is left then that {name} signs in with: {held.owners} must give it a new credential")
-    changes, kept, awaits = list[Change](), list[str](), list[str]()
-    for one in (c for c in held.credentials if c.kind == kind):
-        awaits += filter(None, [one.verdict.awaits])
-        if one.verdict.familiarity == "familiar" or one.verdict.spared or one.holder in held.doomed:
+    changes, kept = list[Change](), list[str]()
+    mine = [one for one in held.credentials if one.kind == kind]
+    for one in mine:
+        if one.verdict.left_alone or one.holder in held.doomed:
             why = "it goes with the application" if one.holder in held.doomed else "; ".join(one.verdict.reasons)
             kept.append(f"{one.label} of {name}: {why}")
             continue
@@ -103,9 +103,8 @@ def removal(action: str, kind: Kind, subject: Subject, held: Held | None, lastin
         )
         changes.append(change)
     reason = "" if changes else f"{name} has no {kind} that a suspect gave it."
-    return Plan(
-        action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept), awaits=tuple(awaits)
-    )
+    awaits = trail.awaits(one.verdict for one in mine)
+    return Plan(action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept), awaits=awaits)
 
 
 async def _listed(azure: "Azure", found: Registration) -> AsyncIterator[tuple[Kind, str, Json]]:

@@ -37,10 +37,8 @@ class Delete:
         if why := spared(found.principal):
             return Plan(action=self.id, subject=subject, reason="It is no application of yours to delete.", kept=(why,))
         made = await registration.made(azure, case, found)
-        verdicts = {
-            p: verdict for p, verdict in made.items() if verdict.familiarity != "familiar" and not verdict.spared
-        }
-        awaits = tuple(verdict.awaits for verdict in made.values() if verdict.awaits)
+        verdicts = {path: verdict for path, verdict in made.items() if not verdict.left_alone}
+        awaits = trail.awaits(made.values())
         if not verdicts:
             reason = f"{found.name} is not one that an intruder made."
             left = tuple(f"{found.name}: {'; '.join(v.reasons)}" for v in list(made.values())[:1])

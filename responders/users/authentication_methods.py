@@ -72,14 +72,10 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
     refused = {c.resource for c in case.failed}
     guessed = restorable and others and not any(_path(user, m) in refused for m in others)
     waiting = _default(held, log) if guessed else None
-    changes: list[Change] = []
-    kept: list[str] = []
-    by_hand: list[str] = []
-    awaits: list[str] = []
-    for method in sorted(mine, key=lambda m: _order(m, log)):
-        its = _judge(case, user, method, log)
-        awaits += filter(None, [its.awaits])
-        if its.familiarity == "familiar" or its.spared:
+    changes, kept, by_hand = list[Change](), list[str](), list[str]()
+    judged = [(method, _judge(case, user, method, log)) for method in sorted(mine, key=lambda m: _order(m, log))]
+    for method, its in judged:
+        if its.left_alone:
             kept.append(f"{_label(method)}: {'; '.join(its.reasons)}")
             continue
         if method is waiting:
@@ -107,7 +103,7 @@ async def removal(action: str, case: Case, subject: Subject, azure: "Azure", *, 
         reason=reason,
         kept=tuple(kept),
         by_hand=tuple(by_hand),
-        awaits=tuple(awaits),
+        awaits=trail.awaits(its for _, its in judged),
     )
 
 

@@ -1,6 +1,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from responders import trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
@@ -63,9 +64,7 @@ class Delete:
             lasting="Entra restores it for 30 days; after that it is gone.",
             familiarity=verdict.familiarity,
         )
-        return Plan(
-            action=self.id, subject=subject, changes=(change,), awaits=(verdict.awaits,) if verdict.awaits else ()
-        )
+        return Plan(action=self.id, subject=subject, changes=(change,), awaits=trail.awaits([verdict]))
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         user = await account.read(azure, change.principals[0])

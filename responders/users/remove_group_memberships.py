@@ -4,7 +4,7 @@ from responders import memberships, trail
 from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
 from responders.memo import Memo
-from responders.model import Change, Json, Outcome, Plan, Undoes
+from responders.model import Change, Json, Outcome, Plan, Undoes, Verdict
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -40,15 +40,15 @@ class RemoveGroupMemberships:
             return Plan(action=self.id, subject=subject, reason="The user is in no group, and owns none.")
         log = await trail.of_target(azure, case, subject.id)
         name = subject.name or subject.id
-        changes, kept, by_hand, awaits = list[Change](), list[str](), list[str](), list[str]()
+        changes, kept, by_hand, verdicts = list[Change](), list[str](), list[str](), list[Verdict]()
         for group in held:
             entry = log.last(["Add member to group"], subject.id, group["id"])
             resource, title = f"/groups/{group['id']}/members/{subject.id}", group.get("displayName") or group["id"]
             verdict = trail.absent(case, log, resource)
             if entry is not None:
                 verdict = trail.verdict(case, entry, thing=resource, holder=subject.id)
-            awaits += filter(None, [verdict.awaits])
-            if verdict.familiarity == "familiar" or verdict.spared:
+            verdicts.append(verdict)
+            if verdict.left_alone:
                 kept.append(f"{name} in the group {title}: {'; '.join(verdict.reasons)}")
             elif why := memberships.filled_elsewhere(group):
                 by_hand.append(f"{name} came into the group {title} ({'; '.join(verdict.reasons)}). {why}")
@@ -67,8 +67,8 @@ class RemoveGroupMemberships:
             entry = log.last(["Add owner to group"], subject.id, group["id"])
             verdict = trail.absent(case, log, f"/groups/{group['id']}/owners/{subject.id}")
             verdict = trail.verdict(case, entry) if entry else verdict
-            awaits += filter(None, [verdict.awaits])
-            if verdict.familiarity != "familiar" and not verdict.spared:
+            verdicts.append(verdict)
+            if not verdict.left_alone:
                 by_hand.append(
                     f"{name} became an owner of the group {group.get('displayName') or group['id']} "
                     f"({'; '.join(verdict.reasons)}), and can add himself to it again: a Groups Administrator has to "
@@ -82,7 +82,7 @@ class RemoveGroupMemberships:
             reason=reason,
             kept=tuple(kept),
             by_hand=tuple(by_hand),
-            awaits=tuple(awaits),
+            awaits=trail.awaits(verdicts),
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:

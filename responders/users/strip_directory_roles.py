@@ -43,14 +43,14 @@ class StripDirectoryRoles:
             )
         schedules = await _list(azure, "roleAssignmentSchedules", query) if held[0][0] == "active" else []
         log = await trail.of_target(azure, case, subject.id)
-        changes, kept, awaits = list[Change](), list[str](), list[str]()
+        changes, kept, verdicts = list[Change](), list[str](), list[Verdict]()
         for kind, role in sorted(held, key=lambda pair: (pair[0] != "eligible", str(pair[1]["id"]))):
             schedule = role if kind == "eligible" else next((s for s in schedules if _ends(s) == _ends(role)), None)
             resource = f"{_ROLES}/{_LISTS[kind]}/{role['id']}"
             verdict = _judge(case, kind, role, schedule, log, resource)
             title = _title(kind, role, schedule, subject.name or subject.id)
-            awaits += filter(None, [verdict.awaits])
-            if verdict.familiarity == "familiar" or verdict.spared:
+            verdicts.append(verdict)
+            if verdict.left_alone:
                 kept.append(f"{title}: {'; '.join(verdict.reasons)}")
                 continue
             activated = schedule is not None and schedule.get("assignmentType") == "Activated"
@@ -77,7 +77,7 @@ class StripDirectoryRoles:
             changes=tuple(changes),
             reason=reason,
             kept=tuple(kept),
-            awaits=tuple(awaits),
+            awaits=trail.awaits(verdicts),
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
