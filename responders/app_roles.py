@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from responders import familiarity, trail
 from responders.azure import absent_is_fine, segment
 from responders.model import Case, Change, Json, Outcome, Verdict
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -81,8 +82,7 @@ def _path(assignment: Json) -> str:
 
 
 def _made(assignment: Json) -> datetime | None:
-    made = assignment.get("createdDateTime")
-    return datetime.fromisoformat(made) if made else None
+    return time_of(assignment.get("createdDateTime"))
 
 
 def _judge(case: Case, assignment: Json, log: trail.Trail, given: str) -> Verdict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from responders.azure import absent_is_fine, odata, segment
 from responders.ids import is_guid
 from responders.model import Actor, Json, Principal, PrincipalKind
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -52,15 +53,18 @@ async def principal(azure: "Azure", id_: str) -> Principal | None:
     return None
 
 
-async def audits(azure: "Azure", who: Principal, since: datetime) -> AsyncIterator[Json]:
-    """What somebody changed in the directory since then (GET /auditLogs/directoryAudits)."""
+def audits(azure: "Azure", since: datetime, clause: str) -> AsyncIterator[Json]:
+    """Entries of Entra's audit log since then that an OData clause picks (GET /auditLogs/directoryAudits)."""
+    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return azure.graph_pages("/auditLogs/directoryAudits", {"$filter": f"activityDateTime ge {at} and {clause}"})
+
+
+async def audits_by(azure: "Azure", who: Principal, since: datetime) -> AsyncIterator[Json]:
+    """What somebody changed in the directory since then."""
     # Entries of the live log have no appId, and can be asked for by an application's name; its object id they have.
     app = bool(who.app_id)
     by = f"initiatedBy/app/displayName eq {odata(who.name)}" if app else f"initiatedBy/user/id eq {odata(who.id)}"
-    at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    async for entry in azure.graph_pages(
-        "/auditLogs/directoryAudits", {"$filter": f"activityDateTime ge {at} and {by}"}
-    ):
+    async for entry in audits(azure, since, by):
         if not app or str(entry["initiatedBy"]["app"].get("servicePrincipalId") or "").lower() == who.id.lower():
             yield entry
 
@@ -83,12 +87,11 @@ def _principal(entry: Json) -> Principal:
             kind = "managed_identity" if entry.get("servicePrincipalType") == "ManagedIdentity" else "service_principal"
         case "group":
             kind = "group"
-    made = entry.get("createdDateTime")
     return Principal(
         id=entry["id"],
         kind=kind,
         name=entry.get("displayName") or "",
         upn=entry.get("userPrincipalName") or "",
         app_id=entry.get("appId") or "",
-        created=datetime.fromisoformat(made) if made else None,
+        created=time_of(entry.get("createdDateTime")),
     )

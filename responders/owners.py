@@ -19,6 +19,7 @@ from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json
 from responders.people import Person
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -227,17 +228,15 @@ class _Search:
         for suspect in self._case.suspects:
             if not suspect.id or suspect.kind == "foreign":
                 continue
-            async for entry in directory.audits(self._azure, suspect, self._case.since):
+            async for entry in directory.audits_by(self._azure, suspect, self._case.since):
                 what = str(entry.get("activityDisplayName") or "").strip().lower()
                 if what in _HELPING and entry.get("result") == "success":
                     self._helped |= {str(t.get("id") or "").lower() for t in entry.get("targetResources") or ()}
 
     def _theirs(self, grant: Json) -> bool:
         """Whether a suspect made that assignment in the window."""
-        made = grant.get("createdOn")
-        return bool(
-            made and self._case.suspect(grant.get("createdBy")) and datetime.fromisoformat(made) >= self._case.since
-        )
+        made = time_of(grant.get("createdOn"))
+        return made is not None and made >= self._case.since and self._case.suspect(grant.get("createdBy")) is not None
 
     async def _doubt(self, scope: str) -> str:
         """Why the tags of that scope can't be believed: what suspects wrote, as far as the log shows it by now."""

@@ -8,13 +8,13 @@ is looked at again, by a plan of its own.
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from responders import familiarity
+from responders import directory, familiarity
 from responders.azure import fine, odata
 from responders.memo import Memo
 from responders.model import Case, Finding, Json, Verdict
@@ -121,19 +121,17 @@ _memo = Memo[Trail](_FRESH)
 
 
 async def _read(azure: "Azure", case: Case, clause: str, *, ours: bool = False) -> Trail:
-    clause = f"activityDateTime ge {_stamp(case.since)} and {clause}"
-
     async def read() -> Trail:
-        pages, found = azure.graph_pages("/auditLogs/directoryAudits", {"$filter": clause}), list[Entry]()
+        found: list[Entry] = []
         with fine(_UNLICENSED) as said:
-            found += [entry async for raw in pages if (entry := _entry(raw))]
+            found += [entry async for raw in directory.audits(azure, case.since, clause) if (entry := _entry(raw))]
         why = (
             "Entra's audit log can't be read, for want of a license (Entra ID P1): who added it, and when, is not known"
         )
         return Trail(tuple(sorted(found, key=lambda entry: entry.at, reverse=True)), unread=why if said else "")
 
     own = "" if ours else await azure.own_id()
-    log = await _memo.get(azure, f"{case.late} {clause}", read)
+    log = await _memo.get(azure, f"{case.late} {case.since} {clause}", read)
     return replace(log, entries=tuple(entry for entry in log.entries if not own or entry.by != own))
 
 
@@ -171,7 +169,3 @@ def _plain(text: str | None) -> str:
     except ValueError:
         return str(text)
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json, Principal, Subject
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -79,8 +79,8 @@ class Reach:
             if not verb and operation != f"{_IDENTITY}/write".lower():
                 continue
             body = await self._identity(str(event.get("resourceId") or ""))
-            made = str((body.get("systemData") or {}).get("createdAt") or "")
-            if not verb and made and datetime.fromisoformat(made) >= self._case.since:
+            made = time_of((body.get("systemData") or {}).get("createdAt"))
+            if not verb and made and made >= self._case.since:
                 verb = "made it"
             id_ = str((body.get("properties") or {}).get("principalId") or "")
             found = await directory.principal(self._azure, id_) if verb and id_ else None

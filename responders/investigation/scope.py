@@ -140,7 +140,7 @@ class _Widening:
             try:
                 with explained("reading Entra's audit log"):
                     since = suspect.since or self._case.since
-                    entries = [e async for e in directory.audits(self._azure, suspect, since)]
+                    entries = [e async for e in directory.audits_by(self._azure, suspect, since)]
             except Permanent as error:
                 self._unknown.append(f"{error} Whether the suspects made or took over other identities is unknown.")
                 return

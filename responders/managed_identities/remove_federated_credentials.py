@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import familiarity
@@ -7,6 +6,7 @@ from responders.azure import absent_is_fine, segment
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Json, Outcome, Plan, Subject, Undoes, Verdict
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -113,8 +113,7 @@ def _trusted(item: Json) -> str:
 def _judge(case: Case, item: Json) -> Verdict:
     """By what Azure has of its making; else by the Activity Log, which has every write of the window."""
     deed, logged = case.did(f"{_IDENTITY}/{_TRUSTS}/write", item["id"]), case.makers.get(item["id"].lower())
-    stamps = item.get("systemData") or {}
-    made = datetime.fromisoformat(stamps["createdAt"]) if stamps.get("createdAt") else None
+    made = time_of((item.get("systemData") or {}).get("createdAt"))
     if made is None and deed is None and logged is None and (gap := case.gap(item["id"])):
         return Verdict(familiarity="unknown", reasons=(f"Azure does not say when it was made, and {gap}",))
     if made is None and deed is None and logged is None and (case.findings or case.makers):

@@ -17,7 +17,7 @@ from responders.model import Case, Change, Json, Plan, Subject, Verdict
 from responders.service_principals import registration
 from responders.service_principals.registration import Registration
 from responders.trail import Trail
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -123,7 +123,7 @@ def _judged(case: Case, log: Trail, kind: Kind, path: str, entry: Json) -> Crede
     deed = next((e for e in log.entries if identity in _named(kind, e.new) - _named(kind, e.old)), None)
     thing = f"{path}/{kind} {' '.join(identity) if isinstance(identity, tuple) else identity}"
     verdict = trail.verdict(case, deed) if deed else trail.absent(case, log, thing)
-    valid = datetime.fromisoformat(entry["startDateTime"]) if entry.get("startDateTime") else None
+    valid = time_of(entry.get("startDateTime"))
     if deed is None and valid and valid >= case.since:
         reason = f"valid since {utc(valid)}, in the window, though Entra's audit log has nobody adding it"
         verdict = trail.awaited(case, log, thing, Verdict(familiarity="unknown", reasons=(reason,)))

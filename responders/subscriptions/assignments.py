@@ -15,7 +15,7 @@ from responders import directory, familiarity
 from responders.azure import rest, segment
 from responders.ids import within
 from responders.model import Case, Change, Finding, Json, Subject, Verdict
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -147,7 +147,7 @@ def _matches(pattern: str, action: str) -> bool:
 def _origin(case: Case, item: Json, deed: Finding | None) -> tuple[str | None, datetime | None, Finding | None]:
     """Who made an assignment, when, and the deed in the log; `deed`: a suspect's write of it."""
     properties = item["properties"]
-    made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
+    made = time_of(properties.get("createdOn"))
     maker = properties.get("createdBy")
     deed = deed or min(_elevations(case, item), key=lambda f: f.at, default=None)
     # What an undo put back has our mark on it: the log still knows who first made it. An older one only was changed.

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from responders import familiarity
@@ -8,6 +7,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import pim
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -41,7 +41,7 @@ class CancelRoleRequests:
         ):
             p = request["properties"]
             asked, whom = p.get("requestorId"), str(p.get("principalId") or "")
-            at = datetime.fromisoformat(p["createdOn"]) if p.get("createdOn") else None
+            at = time_of(p.get("createdOn"))
             deed = case.did(f"{request['type']}/write", request["id"])
             verdict = familiarity.judge(case, asked, at, deed, thing=request["id"], holder=whom)
             theirs = case.suspect(asked) or case.suspect(whom)

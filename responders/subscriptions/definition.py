@@ -9,6 +9,7 @@ from typing import Any
 from responders.ids import ResourceId
 from responders.model import Json
 from responders.subscriptions.resource_types import RECOVERABLE, made_by_azure
+from responders.utc import time_of
 
 VM = "microsoft.compute/virtualmachines"
 # Names under which secrets stand, by their ends: passwordSecretRef or secretUri only say where one is.
@@ -57,8 +58,7 @@ def born(body: Json) -> Json:
 
 def made_at(body: Json) -> datetime | None:
     """When Azure says that it was made; None where it does not, as many types don't."""
-    said = (body.get("systemData") or {}).get("createdAt")
-    return datetime.fromisoformat(said) if said else None
+    return time_of((body.get("systemData") or {}).get("createdAt"))
 
 
 def taken_along(body: Json) -> set[str]:

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import familiarity
@@ -12,6 +11,7 @@ from responders.subscriptions import definition, deletion_order, doomed, invento
 from responders.subscriptions.doomed import Unit
 from responders.subscriptions.redeploy import current, state_of
 from responders.subscriptions.resource_types import LOST, NEVER_AGAIN, RECOVERABLE
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -170,7 +170,7 @@ def _with_locks(case: Case, verdict: Verdict, own: list[Json]) -> Verdict:
     """The verdict on something, with regard to locks on it that no suspect made: perhaps it is to stay as evidence."""
     for lock in own:
         stamps = lock.get("systemData") or {}
-        made = datetime.fromisoformat(stamps["createdAt"]) if stamps.get("createdAt") else None
+        made = time_of(stamps.get("createdAt"))
         deed = case.did("Microsoft.Authorization/locks/write", lock["id"])
         origin = familiarity.judge(case, stamps.get("createdBy"), made, deed, thing=lock["id"])
         if verdict.familiarity == "unfamiliar" and origin.familiarity != "unfamiliar":

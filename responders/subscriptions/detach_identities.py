@@ -1,5 +1,4 @@
 import asyncio
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
 from responders.subscriptions import former, identities, resource_graph, whole
 from responders.subscriptions.identities import Held
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -186,8 +185,9 @@ async def _now(azure: "Azure", id_: ResourceId) -> Held | None:
 
 def _made(body: Json, case: Case) -> bool:
     """Whether the resource itself was made in the window: then it is for `subscriptions.delete_resources`."""
-    made = (body.get("properties") or {}).get("timeCreated") or (body.get("systemData") or {}).get("createdAt")
-    return datetime.fromisoformat(made) >= case.since if made else False
+    properties, stamps = body.get("properties") or {}, body.get("systemData") or {}
+    made = time_of(properties.get("timeCreated") or stamps.get("createdAt"))
+    return made is not None and made >= case.since
 
 
 def _plain(held: Held) -> Json:

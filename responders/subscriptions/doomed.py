@@ -14,7 +14,7 @@ from responders.subscriptions import definition, inventory, locks, unlisted
 from responders.subscriptions.guards import ADDED
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -99,7 +99,7 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
 def _unread(case: Case, odd: Iterable[Json]) -> Iterator[str]:
     """What a person has to look at: what was made or written in the window, and has a name that we don't handle."""
     for entry in odd:
-        made, changed = inventory.moment(entry, "createdTime"), inventory.moment(entry, "changedTime")
+        made, changed = time_of(entry.get("createdTime")), time_of(entry.get("changedTime"))
         if inventory.of_window(case, entry["id"], made, changed):
             when = f"made {utc(made)}" if made else "made at a time that Azure does not tell"
             yield (

@@ -19,6 +19,7 @@ from responders.ids import ResourceId
 from responders.memo import Memo
 from responders.model import Case, Json, Verdict
 from responders.subscriptions import resource_graph
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -64,14 +65,9 @@ async def resources(azure: "Azure", subscription: str) -> tuple[list[Found], lis
         if (id_ := ResourceId.read(entry["id"])) is None:
             odd.append(entry)
             continue
-        made, changed = moment(entry, "createdTime"), moment(entry, "changedTime")
+        made, changed = time_of(entry.get("createdTime")), time_of(entry.get("changedTime"))
         found.append(Found(id=id_, type=entry["type"], made=made, changed=changed, tags=entry.get("tags") or {}))
     return found, odd
-
-
-def moment(entry: Json, name: str) -> datetime | None:
-    """A time of the list, if it has it."""
-    return datetime.fromisoformat(entry[name]) if entry.get(name) else None
 
 
 def of_window(case: Case, id_: str, made: datetime | None, changed: datetime | None) -> bool:

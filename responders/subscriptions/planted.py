@@ -7,6 +7,7 @@ from responders import familiarity
 from responders.ids import within
 from responders.model import Json, Verdict
 from responders.subscriptions.automation import ACCOUNT
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,8 +62,7 @@ def verdict_on(case: "Case", thing: str, found: "Iterable[Finding]") -> Verdict:
 def made_at(item: Json) -> datetime | None:
     """When it was made, if Azure says so."""
     properties, system = item.get("properties") or {}, item.get("systemData") or {}
-    said = next((properties[name] for name in _MOMENTS if properties.get(name)), system.get("createdAt"))
-    return datetime.fromisoformat(said) if said else None
+    return time_of(next((properties[name] for name in _MOMENTS if properties.get(name)), system.get("createdAt")))
 
 
 def deeds(case: "Case", resource: str, *operations: str) -> "list[Finding]":

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import familiarity
@@ -8,7 +7,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Principal, Undoes, Verdict
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -191,9 +190,8 @@ def _groups(case: Case, subscription: str, strangers: list[Principal]) -> list[s
 
 def _judged(case: Case, item: Json, kind: str) -> Verdict:
     stamps = item.get("systemData") or {}
-    maker, made = stamps.get("createdBy"), stamps.get("createdAt")
+    maker, at = stamps.get("createdBy"), time_of(stamps.get("createdAt"))
     deed = case.did(f"{kind}/write", item["id"])
-    at = datetime.fromisoformat(made) if made else None
     # What an undo put back has our mark on it; an older one only was written again.
     if deed and not case.suspect(maker) and (at is None or at >= case.since):
         maker, at = deed.caller, deed.at

@@ -11,7 +11,7 @@ from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import locks, pim
 from responders.subscriptions.pim import Kind
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -126,12 +126,12 @@ def _judge(case: Case, kind: Kind, schedule: Json, requests: Iterable[Json], own
     giving = [r for r in requests if pim.ends(r) == pim.ends(schedule) and _kind(r) in _GIVING and _granted(r)]
     giving.sort(key=lambda r: str(r["properties"].get("createdOn") or ""), reverse=True)
     request = next((r for r in giving if str(r["properties"].get("requestorId")).lower() != own), None)
-    made = datetime.fromisoformat(properties["createdOn"]) if properties.get("createdOn") else None
+    made = time_of(properties.get("createdOn"))
     if request is None or made is None or made < case.since:
         maker = giving[0]["properties"].get("requestorId") if giving else None
         return familiarity.judge(case, maker, made, thing=schedule["id"], holder=properties["principalId"])
     maker = request["properties"].get("requestorId")
-    at = _moment(request) or made
+    at = time_of(request["properties"].get("createdOn")) or made
     deed = case.did(f"{pim.TYPES[kind]}/write", request["id"])
     return familiarity.judge(case, maker, at, deed, thing=schedule["id"], holder=properties["principalId"])
 
@@ -141,7 +141,7 @@ def _extended(case: Case, schedule: Json, requests: Iterable[Json]) -> str:
     for request in requests:
         if _kind(request) not in _LONGER or not _granted(request) or pim.ends(request) != pim.ends(schedule):
             continue
-        at, asked = _moment(request), request["properties"].get("requestorId")
+        at, asked = time_of(request["properties"].get("createdOn")), request["properties"].get("requestorId")
         if at is None or not asked:
             return (
                 "it was made to last longer, and Azure does not say when, or who asked: an Owner has to look at that."
@@ -240,11 +240,6 @@ def _title(kind: Kind, schedule: Json, whom: str = "") -> str:
 
 def _essence(schedule: Json) -> Json:
     return {name: schedule["properties"][name] for name in _KEPT if schedule["properties"].get(name) is not None}
-
-
-def _moment(request: Json) -> datetime | None:
-    at = request["properties"].get("createdOn")
-    return datetime.fromisoformat(at) if at else None
 
 
 def _kind(request: Json) -> str:

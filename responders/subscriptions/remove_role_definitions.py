@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
 from responders.subscriptions import written
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -58,7 +58,7 @@ class RemoveRoleDefinitions:
         roles = [role for role in listed if role["properties"].get("type") == "CustomRole"]
         changes, widened, kept, own = list[Change](), list[_Widened](), list[str](), await azure.own_id()
         for role in roles:
-            made, deed = _moment(role["properties"].get("createdOn")), _deed(case, role)
+            made, deed = time_of(role["properties"].get("createdOn")), _deed(case, role)
             older = made is not None and made < case.since
             since = _changed(case, role, deed) if older else None
             if older and since is None:
@@ -163,7 +163,7 @@ def _at(deed: Finding) -> datetime:
 
 def _changed(case: Case, role: Json, deed: Finding | None) -> datetime | None:
     """Since when an older role is as a suspect wrote it; None where none did."""
-    at = _moment(role["properties"].get("updatedOn"))
+    at = time_of(role["properties"].get("updatedOn"))
     theirs = at and at >= case.since and case.suspect(role["properties"].get("updatedBy"), at)
     return deed.at if deed else at if theirs else None
 
@@ -236,8 +236,3 @@ async def _read(azure: "Azure", path: str) -> Json | None:
     with absent_is_fine():
         return await azure.arm("GET", ResourceId.parse(path).text, _VERSION)
     return None
-
-
-def _moment(text: str | None) -> datetime | None:
-    at = datetime.fromisoformat(text) if text else None
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)

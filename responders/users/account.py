@@ -1,6 +1,5 @@
 """A user's account as Microsoft Graph has it: what it is, whether it is known good, and who alone may change it."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -8,7 +7,7 @@ from msgspec import Struct
 from responders import trail
 from responders.azure import absent_is_fine, segment
 from responders.model import Case, Change, Json, Verdict
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -69,7 +68,7 @@ def by_hand(user: Json, its: Standing, doing: str) -> str:
 
 async def judge(azure: "Azure", case: Case, user: Json) -> Verdict:
     """Whether an account is known good: by when it was made and, if in the window, by whom, as Entra's log has it."""
-    made = moment(user, "createdDateTime")
+    made = time_of(user.get("createdDateTime"))
     if made is None:
         return Verdict(familiarity="unknown", reasons=("Entra does not say when the account was made",))
     when = f"the account was made {utc(made)}"
@@ -87,11 +86,6 @@ async def judge(azure: "Azure", case: Case, user: Json) -> Verdict:
 def external(user: Json) -> bool:
     """Whether it signs in at its home, another tenant: password, methods and sessions are that tenant's."""
     return "#ext#" in str(user["userPrincipalName"]).lower()
-
-
-def moment(user: Json, name: str) -> datetime | None:
-    """A moment among an object's properties."""
-    return datetime.fromisoformat(user[name]) if user.get(name) else None
 
 
 def path(change: Change) -> str:

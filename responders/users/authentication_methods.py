@@ -11,7 +11,7 @@ from responders.azure import absent_is_fine, fine, segment
 from responders.errors import Temporary
 from responders.model import Case, Change, Json, Outcome, Plan, Subject, Verdict
 from responders.users import account
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -190,7 +190,7 @@ def _default(methods: list[Json], log: trail.Trail) -> Json | None:
 
 def _since(method: Json, log: trail.Trail) -> float:
     """When it was registered, as a timestamp; 0 where neither Graph nor the log tells."""
-    made = account.moment(method, "createdDateTime") or next((e.at for e in _of_kind(method, log)), None)
+    made = time_of(method.get("createdDateTime")) or next((e.at for e in _of_kind(method, log)), None)
     return made.timestamp() if made else 0.0
 
 
@@ -206,7 +206,7 @@ def _registered(log: trail.Trail) -> list[trail.Entry]:
 
 def _judge(case: Case, user: Json, method: Json, log: trail.Trail) -> Verdict:
     """By when Graph says that it was registered; else by what the log says of its kind in the window."""
-    made = account.moment(method, "createdDateTime")
+    made = time_of(method.get("createdDateTime"))
     entries = _registered(log)
     if made is None:
         if of_kind := _of_kind(method, log):

@@ -6,6 +6,7 @@ from responders.azure import absent_is_fine, segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -44,7 +45,7 @@ class Delete:
         user = await account.read(azure, subject.id)
         if user is None:
             return Plan(action=self.id, subject=subject, reason=f"The directory has no user {subject.id}.")
-        name, made = account.label(user), account.moment(user, "createdDateTime")
+        name, made = account.label(user), time_of(user.get("createdDateTime"))
         verdict = await account.judge(azure, case, user)
         why = "; ".join(verdict.reasons)
         if verdict.familiarity == "familiar" or made is None:

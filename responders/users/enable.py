@@ -5,7 +5,7 @@ from responders import trail
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account, authentication_methods
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -114,7 +114,7 @@ async def _not_ours(azure: "Azure", case: "Case", log: trail.Trail, last: trail.
 
 async def _way_in(azure: "Azure", case: "Case", user: Json, log: trail.Trail) -> str:
     """Until or while what an intruder could still sign in; "" where he could not."""
-    changed = account.moment(user, "lastPasswordChangeDateTime")
+    changed = time_of(user.get("lastPasswordChangeDateTime"))
     if changed is None or changed < case.until.replace(microsecond=0):  # Entra counts in seconds
         return "until its password is changed"
     last = log.last(_PASSWORDS, user["id"])

@@ -8,6 +8,7 @@ from responders.azure import absent_is_fine, explained, segment
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -124,7 +125,7 @@ def _secret(change: Change) -> str:
 
 
 def _changed(user: Json, change: Change) -> bool:
-    now, then = account.moment(user, "lastPasswordChangeDateTime"), change.before["lastPasswordChangeDateTime"]
+    now, then = time_of(user.get("lastPasswordChangeDateTime")), change.before["lastPasswordChangeDateTime"]
     return now is not None and (not then or now > datetime.fromisoformat(then))
 
 
@@ -133,7 +134,7 @@ def _is_set(user: Json, tries: list[Json]) -> bool:
 
     Of several nobody can tell which was set, and of one that was kept long before, whether it was: it is done anew.
     """
-    changed = account.moment(user, "lastPasswordChangeDateTime")
+    changed = time_of(user.get("lastPasswordChangeDateTime"))
     kept = datetime.fromtimestamp(tries[0]["attributes"]["created"], UTC)
     return len(tries) == 1 and changed is not None and kept <= changed <= kept + _AT_ONCE
 

@@ -1,10 +1,10 @@
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import familiarity, trail
 from responders.azure import fine, odata, segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes, Verdict
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -132,8 +132,7 @@ async def _request(azure: "Azure", change: Change, doing: str, **more: Json) -> 
 
 
 def _judge(case: "Case", kind: str, role: Json, schedule: Json | None, log: trail.Trail, resource: str) -> Verdict:
-    made = schedule and schedule.get("createdDateTime")
-    at = datetime.fromisoformat(made) if made else None
+    at = time_of(schedule.get("createdDateTime")) if schedule else None
     if at and at < case.since:
         return Verdict(familiarity="familiar", reasons=(f"given {at:%Y-%m-%d}, before the window",))
     ids = {role["principalId"], role["roleDefinitionId"]}
