@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def load(path: Path, now: datetime | None = None) -> Scene:
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     document = _with_moments(Document.read(path), now)
     exercise = document.convert(Exercise)  # its shape, before anything is looked up
-    base_document = _with_moments(Document.read(_world_path(document, path, exercise.world)), now)
+    base_document = _with_moments(_world_document(document, path, exercise.world), now)
     base = base_document.convert(WorldFile)
     world = _with_ids(_merge(base, exercise), now)
     names = {**base.names, **exercise.extend.names}
@@ -73,14 +74,19 @@ def load(path: Path, now: datetime | None = None) -> Scene:
     return scene
 
 
-def _world_path(document: Document, path: Path, world: str) -> Path:
-    found = path.parent / world if world.endswith(".yaml") else WORLDS / f"{world}.yaml"
+# A world that comes with the sandbox is read once a process: that takes longer than all else of loading an exercise.
+_shipped = cache(Document.read)
+
+
+def _world_document(document: Document, path: Path, world: str) -> Document:
+    own = world.endswith(".yaml")
+    found = path.parent / world if own else WORLDS / f"{world}.yaml"
     if not found.is_file():
         known = ", ".join(sorted(p.stem for p in WORLDS.glob("*.yaml")))
         raise BadFile(
             document.mistake(("world",), f"no world {world!r}; there are {known}, or a .yaml beside this file")
         )
-    return found
+    return Document.read(found) if own else _shipped(found)
 
 
 def _merge(base: WorldFile, exercise: Exercise) -> WorldFile:

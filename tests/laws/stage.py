@@ -49,10 +49,13 @@ AFTER = {
 _TRIES = 20
 
 
+_scene = cache(load)
+
+
 @cache
 def attacks() -> tuple[Path, ...]:
     """The exercises in which something has to be evicted, or to be as it was before."""
-    expected = ((file, load(file).exercise.expect) for file in sorted(EXERCISES.glob("*.yaml")))
+    expected = ((file, _scene(file).exercise.expect) for file in sorted(EXERCISES.glob("*.yaml")))
     return tuple(file for file, expect in expected if expect.evicted or expect.reverted)
 
 
@@ -180,7 +183,7 @@ async def _prepare(file: Path, steps: tuple[str, ...]) -> _Kept:
             attacked.sandbox.clock.advance(timedelta(minutes=5))
             kept = _kept(attacked.scene, attacked.sandbox, attacked.case)
     else:
-        scene = load(file)
+        scene = _scene(file)
         world, clock = stage.build(scene), Clock(scene.now)
         async with Sandbox(world, clock=clock) as sandbox, People(sandbox, scene) as people:
             await play(scene, sandbox, people)
