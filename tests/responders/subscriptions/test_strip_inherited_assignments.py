@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from docs.rights import CONDITION
 from responders import survival
 from responders.subscriptions.strip_inherited_assignments import StripInheritedAssignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
@@ -104,6 +105,23 @@ async def test_without_rights_what_is_only_unknown_is_no_ones_duty(there: Attack
 
     assert not any("legacy-backup" in said for said in plan.by_hand)
     assert any("legacy-backup" in said and "az role assignment delete" in said for said in plan.kept)
+
+
+async def test_an_answer_that_was_lost_is_no_refusal_though_the_condition_of_our_role_asks_for_what_is_gone(
+    there: Attacked,
+) -> None:
+    me = stage.identity(there.scene, LAW)
+    for grant in there.sandbox.world.list("Microsoft.Authorization/roleAssignments"):
+        if grant.properties["principalId"] == me:
+            plant(there, grant.id, condition=CONDITION.replace("<principal>", me), conditionVersion="2.0")
+    change = next(c for c in (await planned(there, ACTION)).changes if c.resource == AT_ROOT)
+    there.sandbox.faults.on("DELETE", AT_ROOT, "reply_lost")
+
+    outcome = await applied(there, ACTION, change)
+
+    assert outcome.status == "done"
+    assert [hit[0] for hit in there.sandbox.faults.hits] == ["reply_lost"]
+    assert AT_ROOT not in there.sandbox.world
 
 
 async def test_the_break_glass_account_keeps_what_it_has(there: Attacked) -> None:
