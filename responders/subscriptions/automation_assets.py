@@ -99,12 +99,13 @@ class _Look(Struct):
     async def _kind(self, kind: Kind) -> None:
         items = await listed(self.azure, f"{self.account.id}/{kind.collection}")
         await asyncio.gather(*(self._item(kind, item) for item in items if not _builtin(item)))
-        for deed in planted.deleted(self.case, self.account.id, kind.collection):
-            if bool(kind.hidden) != self.shown:
-                self.found.by_hand.append(
-                    f"The suspect deleted the {kind.name} {called(deed.resource)} of {self.account.name}, which was "
-                    "there before. Azure keeps nothing of it: an operator makes it anew."
-                )
+        if bool(kind.hidden) == self.shown:
+            return
+        for loss in await planted.deleted(self.case, self.azure, self.account.id, kind.collection):
+            self.found.by_hand.append(
+                f"The suspect deleted the {kind.name} {called(loss.deed.resource)} of {self.account.name}, {loss.was}. "
+                "Azure keeps nothing of it: if it is missing, an operator makes it anew."
+            )
 
     async def _item(self, kind: Kind, item: Json) -> None:
         verdict = planted.judge(self.case, item, kind.collection)

@@ -58,7 +58,7 @@ async def of(
     ]
     first = next((n for n, one in enumerate(deeds) if _theirs(case, one)), None)
     if first is None:
-        return Former(known=False)
+        return Former(known=False, before=bool(deeds))  # the log lags: what it has are others' deeds
     after = [one for one in deeds[first:] if not _theirs(case, one)]
     theirs: list[Json] = [one.request for one in deeds if _theirs(case, one) and one.request]
     told = _told(deeds[:first], deeds[first], made, told_new=told_new)

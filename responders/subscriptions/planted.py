@@ -1,26 +1,32 @@
 """What of an Automation account a suspect made in the window, what he changed, and what nobody can tell."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from responders import familiarity
-from responders.ids import within
-from responders.model import Json, Verdict
+from responders.ids import ResourceId, within
+from responders.model import Case, Finding, Json, Verdict
+from responders.subscriptions import former
 from responders.subscriptions.automation import ACCOUNT
 from responders.utc import time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from responders.model import Case, Finding
+    from responders.azure import Azure
 
 # What changes a runbook, or what it runs.
 RUNBOOK_WRITES = ("runbooks/write", "runbooks/draft/write", "runbooks/draft/content/write", "runbooks/publish/action")
 # The moments of Automation's kinds, each of which has one of them or none.
 _MOMENTS = ("creationTime", "registeredDateTime")
 
+_BEFORE = "which was there before"
+PERMISSIONS = former.PERMISSIONS  # of `deleted`
 
-def judge(case: "Case", item: Json, collection: str) -> Verdict:
+
+def judge(case: Case, item: Json, collection: str) -> Verdict:
     """Whether something in an Automation account is known good: it is, if it was there before and no suspect wrote it.
 
     `collection`: its kind, as it is spelled in ids. Of what has no time of its own the log tells when it was made; what
@@ -43,13 +49,13 @@ def judge(case: "Case", item: Json, collection: str) -> Verdict:
     return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})
 
 
-def doubtful(case: "Case", runbooks: "Iterable[Json]") -> set[str]:
+def doubtful(case: Case, runbooks: "Iterable[Json]") -> set[str]:
     """The names, in lower case, of the runbooks that `subscriptions.remove_runbooks` proposes or offers."""
     judged = ((runbook["name"].lower(), judge(case, runbook, "runbooks")) for runbook in runbooks)
     return {name for name, verdict in judged if verdict.familiarity != "familiar"}
 
 
-def verdict_on(case: "Case", thing: str, found: "Iterable[Finding]") -> Verdict:
+def verdict_on(case: Case, thing: str, found: "Iterable[Finding]") -> Verdict:
     """What is to be thought of what suspects did to something that was there before: the worst of it."""
     verdicts = [familiarity.judge(case, deed.caller, deed.at, deed, thing=thing) for deed in found]
     for worst in ("unfamiliar", "unknown"):
@@ -65,19 +71,48 @@ def made_at(item: Json) -> datetime | None:
     return time_of(next((properties[name] for name in _MOMENTS if properties.get(name)), system.get("createdAt")))
 
 
-def deeds(case: "Case", resource: str, *operations: str) -> "list[Finding]":
+def deeds(case: Case, resource: str, *operations: str) -> list[Finding]:
     """What suspects did to a resource or to what lies beneath it, by operation beneath the account's type; in order."""
     wanted = {f"{ACCOUNT}/{operation}".lower() for operation in operations}
     found = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.operation.lower() in wanted)
     return sorted((f for f in found if within(f.resource, resource)), key=lambda f: f.at)
 
 
-def deleted(case: "Case", account: str, collection: str) -> "Iterator[Finding]":
-    """What was there before, and suspects deleted. What they made themselves is no loss."""
+class Loss(Struct, frozen=True, kw_only=True):
+    """Something that suspects deleted."""
+
+    deed: Finding
+    was: str  # that it was there before, or why it perhaps was
+
+
+async def deleted(case: Case, azure: "Azure", account: str, collection: str) -> list[Loss]:
+    """What was there before, or perhaps was, and suspects deleted. What they made themselves is no loss.
+
+    That they wrote it first does not make it theirs: that the log has of it no other's write, and that Automation
+    answered 201, which it does only to what makes something.
+    """
+    found: dict[str, Loss] = {}
     for deed in deeds(case, account, f"{collection}/delete"):
+        if deed.resource.lower() in found:
+            continue
         made = case.did(f"{ACCOUNT}/{collection}/write", deed.resource)
-        if made is None or made.at > deed.at:
-            yield deed
+        was = _BEFORE if made is None or made.at > deed.at else await _perhaps(case, azure, deed.resource)
+        if was:
+            found[deed.resource.lower()] = Loss(deed=deed, was=was)
+    return list(found.values())
+
+
+async def _perhaps(case: Case, azure: "Azure", resource: str) -> str:
+    """That something was there before suspects wrote it, or perhaps was; "" where they made it."""
+    id_ = ResourceId.read(resource)
+    if id_ is None:
+        return "which the suspect had written before, and which may be his own"
+    was = await former.of(case, azure, id_.subscription, id_.text, datetime.now(UTC), told_new=True)
+    if was.known and was.body is None:
+        return ""
+    if was.known or was.before:
+        return _BEFORE
+    return f"which the suspect had written before, and of which the log of the {was.reach} days before that has nothing"
 
 
 def same(now: Json, before: Json) -> bool:

@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING
 
 from responders.model import Case, Change, Outcome, Plan, Undoes
-from responders.subscriptions import automation_assets
+from responders.subscriptions import automation_assets, planted
 from responders.subscriptions.automation import ACCOUNT
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class PurgeAutomationAssets:
     id = "subscriptions.purge_automation_assets"
     # The provider's list of operations names no right for PowerShell 7.2 modules and runtime environments, so that a
     # role can have those by a pattern alone. It reaches nothing but what is in accounts.
-    permissions = (f"{ACCOUNT}/read", f"{ACCOUNT}/*/read", f"{ACCOUNT}/*/delete")
+    permissions = (f"{ACCOUNT}/read", f"{ACCOUNT}/*/read", f"{ACCOUNT}/*/delete", *planted.PERMISSIONS)
     reversible = False
     undoes = Undoes(gone=True)
 

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.model import Case, Change, Json, Outcome, Plan, Undoes
-from responders.subscriptions import automation_assets
+from responders.subscriptions import automation_assets, planted
 from responders.subscriptions.automation import ACCOUNT, VERSION
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class RemoveAutomationAssets:
             for collection in ("variables", "connections", "connectionTypes", *automation_assets.HYBRID)
             for right in ("read", "write", "delete")
         ),
+        *planted.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes(gone=True, along=("workers",))

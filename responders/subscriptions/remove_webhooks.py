@@ -34,13 +34,14 @@ class RemoveWebhooks:
         f"{ACCOUNT}/schedules/read",
         f"{ACCOUNT}/schedules/delete",
         *recreate_runbook.TRIGGER_PERMISSIONS,
+        *planted.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes(gone=True, along=("jobSchedules",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)
-        found = await asyncio.gather(*(self._look(case, account) for account in accounts))
+        found = await asyncio.gather(*(self._look(case, azure, account) for account in accounts))
         changes = tuple(change for made, _, _ in found for change in made)
         reason = f"In {len(accounts)} accounts a suspect made nothing that starts a familiar runbook."
         return Plan(
@@ -52,7 +53,7 @@ class RemoveWebhooks:
             by_hand=tuple(line for _, _, lines in found for line in lines),
         )
 
-    async def _look(self, case: Case, account: Account) -> tuple[list[Change], list[str], list[str]]:
+    async def _look(self, case: Case, azure: "Azure", account: Account) -> tuple[list[Change], list[str], list[str]]:
         runbooks, links, hooks, clocks = await asyncio.gather(
             account.runbooks(), account.job_schedules(), account.webhooks(), account.schedules()
         )
@@ -80,7 +81,7 @@ class RemoveWebhooks:
             ):
                 changes.append(self._change("jobSchedules", link, [], verdict))
         for collection in _CALLED:
-            by_hand += [_deleted(collection, deed.resource) for deed in planted.deleted(case, account.id, collection)]
+            by_hand += [_deleted(collection, one) for one in await planted.deleted(case, azure, account.id, collection)]
         return changes, kept, by_hand
 
     def _change(self, collection: str, item: Json, links: list[Json], verdict: Verdict) -> Change:
@@ -164,6 +165,9 @@ def _changed(collection: str, item: Json, because: str) -> str:
     )
 
 
-def _deleted(collection: str, resource: str) -> str:
-    what = f"the {_CALLED[collection]} {called(resource)} of {account_name(resource)}"
-    return f"The suspect deleted {what}, which was there before. Azure keeps nothing of it: an operator makes it anew."
+def _deleted(collection: str, loss: planted.Loss) -> str:
+    what = f"the {_CALLED[collection]} {called(loss.deed.resource)} of {account_name(loss.deed.resource)}"
+    return (
+        f"The suspect deleted {what}, {loss.was}. Azure keeps nothing of it: if it is missing, an operator makes it "
+        "anew."
+    )

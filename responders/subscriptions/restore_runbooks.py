@@ -45,13 +45,14 @@ class RestoreRunbooks:
         f"{ACCOUNT}/jobs/read",
         f"{ACCOUNT}/jobs/runbookContent/action",
         *runbook_content.PERMISSIONS,
+        *planted.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes(operations=tuple(f"{ACCOUNT}/{what}" for what in _UNDONE), along=("jobs",))
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)
-        found = await asyncio.gather(*(self._look(case, account) for account in accounts))
+        found = await asyncio.gather(*(self._look(case, azure, account) for account in accounts))
         changes = tuple(change for one in found for change in one.changes)
         reason = f"No familiar runbook of {len(accounts)} accounts has a script of a suspect's that can be replaced."
         return Plan(
@@ -63,8 +64,9 @@ class RestoreRunbooks:
             by_hand=tuple(line for one in found for line in one.by_hand),
         )
 
-    async def _look(self, case: Case, account: Account) -> Found:
-        found = Found([], [], [_deleted(deed) for deed in planted.deleted(case, account.id, "runbooks")])
+    async def _look(self, case: Case, azure: "Azure", account: Account) -> Found:
+        lost = await planted.deleted(case, azure, account.id, "runbooks")
+        found = Found([], [], [_deleted(one) for one in lost])
         runbooks = await account.runbooks()
         going = planted.doubtful(case, runbooks)
         changed = []
@@ -191,9 +193,10 @@ def _never_published(runbook: str, draft: str, deed: Finding) -> str:
     )
 
 
-def _deleted(deed: Finding) -> str:
-    name = f"{called(deed.resource)} of {account_name(deed.resource)}"
+def _deleted(loss: planted.Loss) -> str:
+    name = f"{called(loss.deed.resource)} of {account_name(loss.deed.resource)}"
     return (
-        f"The suspect deleted the runbook {name} ({utc(deed.at)}), which was there before. Azure keeps it for 29 days: "
-        "an operator restores it (listDeletedRunbooks, and Microsoft's script)."
+        f"The suspect deleted the runbook {name} ({utc(loss.deed.at)}), {loss.was}. Azure keeps it for 29 days: if it "
+        "is no work of the suspect's, an operator restores it (listDeletedRunbooks, and Microsoft's script), and looks "
+        "through its script."
     )

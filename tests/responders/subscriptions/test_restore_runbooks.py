@@ -13,6 +13,7 @@ from tests.laws.stage import Attacked, attacked
 from tests.responders.subscriptions.rehearsal import PROD, applied, planned
 
 ACTION = RestoreRunbooks()
+RUNBOOKS = "Microsoft.Automation/automationAccounts/runbooks"
 ACCOUNT = f"{PROD}/resourceGroups/rg-ops/providers/Microsoft.Automation/automationAccounts/aa-ops"
 NIGHTLY, COSTS = f"{ACCOUNT}/runbooks/Restart-WebNightly", f"{ACCOUNT}/runbooks/Report-Costs"
 HONEST_JOB = f"{ACCOUNT}/jobs/4b1e7c90-5d2a-4f83-9a6c-1e0d7b3f5a01"
@@ -101,3 +102,35 @@ async def test_a_deleted_one_is_for_a_person(there: Attacked) -> None:
     )
     plan = await planned(there, ACTION, findings=(*there.case.findings, gone))
     assert any("deleted the runbook Backup" in line for line in plan.by_hand)
+
+
+async def test_one_that_he_changed_before_he_deleted_it_is_told_all_the_same(there: Attacked) -> None:
+    deeds = [
+        msgspec.structs.replace(there.case.findings[0], suspect=True, operation=f"{RUNBOOKS}/{verb}", resource=COSTS)
+        for verb in ("write", "delete")
+    ]
+
+    plan = await planned(there, ACTION, findings=tuple(deeds))
+
+    [line] = [line for line in plan.by_hand if "deleted the runbook Report-Costs" in line]
+    assert "which was there before" in line
+
+
+async def test_one_that_he_made_himself_before_he_deleted_it_is_no_loss() -> None:
+    async with attacked(EXERCISES / "planted-automation-assets.yaml", ACTION.permissions) as there:
+        plan = await planned(there, ACTION)
+
+        assert [f for f in there.case.findings if f.resource.endswith("/runbooks/Try")]
+        assert plan.by_hand == ()
+
+
+async def test_of_one_that_nobody_knows_the_beginning_of_it_is_said_so() -> None:
+    async with attacked(EXERCISES / "planted-automation-assets.yaml", ACTION.permissions) as there:
+        for event in (one for held in there.sandbox.world.activity.events.values() for one in held):
+            if str(event["resourceId"]).endswith("/runbooks/Try"):
+                event["subStatus"] = {"value": "OK"}
+
+        [line] = (await planned(there, ACTION)).by_hand
+
+        assert "deleted the runbook Try" in line
+        assert "of which the log of the 89 days before that has nothing" in line
