@@ -12,12 +12,13 @@ from msgspec import Struct
 from responders import defender, notify, samples
 from responders.azure import explained
 from responders.errors import CountersignError
+from responders.evidence import Evidence
 from responders.incident import Incident, incident_of
 from responders.services import Services
 from responders.utc import utc
 
 PATIENCE = timedelta(hours=2)  # from Defender's yes to the incident
-_FOLDER = "heartbeats"
+_FOLDER, _HEARD = "heartbeats", "-heard.json"
 
 
 class Beat(Struct, frozen=True, kw_only=True):
@@ -46,6 +47,12 @@ async def tick(its: Services, at: datetime) -> None:
         await _ask(its, at)
 
 
+async def last_heard(evidence: Evidence) -> Heard | None:
+    """What came of the last day that was heard out; None before the first."""
+    days = [path for path in await evidence.list(_FOLDER) if path.endswith(_HEARD)]
+    return await evidence.read(max(days), Heard) if days else None
+
+
 async def _ask(its: Services, at: datetime) -> None:
     """Ask for sample alerts in each subscription, unless that has been done today."""
     location = its.settings.heartbeat
@@ -68,7 +75,7 @@ async def _ask(its: Services, at: datetime) -> None:
 async def _listen(its: Services, path: str, at: datetime) -> None:
     """Say once whether the alerts of a day have arrived, when there was time enough."""
     beat = await its.evidence.read(path, Beat)
-    told = path.replace(".json", "-heard.json")
+    told = path.replace(".json", _HEARD)
     if beat is None or at < beat.at + PATIENCE or await its.evidence.read_bytes(told) is not None:
         return
     arrived: list[str] = []

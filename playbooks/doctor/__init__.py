@@ -7,7 +7,7 @@ not answer, becomes a result of its own: can't tell, and why. A new check is one
 import json
 import re
 
-from playbooks.doctor import defending, delivery, identity, keeping, people, rights
+from playbooks.doctor import defending, delivery, hosting, identity, keeping, people, rights, signing_in
 from playbooks.doctor.check import Check, Deployment, Result, can_t_tell
 from playbooks.doctor.told import text
 from responders.azure import explained
@@ -19,9 +19,18 @@ from responders.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
     identity.signs_in,
+    identity.tenant,
     identity.clock,
+    hosting.app,
+    hosting.secrets,
+    hosting.network,
+    signing_in.sign_in,
+    signing_in.application,
+    signing_in.sender,
+    signing_in.approvers,
     rights.azure_rights,
     rights.vault_rights,
+    rights.engine_rights,
     rights.evidence_rights,
     rights.evidence_group_rights,
     rights.graph_consents,
@@ -29,7 +38,9 @@ CHECKS: tuple[Check, ...] = (
     defending.automation,
     delivery.url,
     delivery.event_grid,
+    delivery.logic_app,
     delivery.dead_letters,
+    delivery.heartbeat,
     keeping.evidence,
     keeping.immutability,
     keeping.vault,

@@ -13,6 +13,7 @@ from responders.model import Json
 from responders.services import Services
 from responders.settings import Settings
 
+NAME_IT = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
 State = Literal["ok", "broken", "can't tell"]
 
 

@@ -1,16 +1,20 @@
 """Whether alerts and people reach the responder."""
 
-from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, ok
+from datetime import UTC, datetime, timedelta
+
+from playbooks.doctor.check import NAME_IT, Deployment, Result, broken, can_t_tell, ok
 from playbooks.doctor.probe import probe
+from playbooks.heartbeat import last_heard
 from responders.errors import Temporary
 from responders.evidence import Evidence
 from responders.ids import ResourceId
 from responders.model import Json
+from responders.utc import utc
 
-_VERSION = "2025-02-15"
+_VERSION, _WORKFLOWS = "2025-02-15", "2019-05-01"
+_SILENCE = timedelta(days=2)
 _FUNCTION = "/functions/on_event"
 _SIGN_IN = {301, 302, 303, 307, 401, 403}
-_NAME_IT = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
 
 
 async def url(deployment: Deployment) -> list[Result]:
@@ -43,7 +47,7 @@ async def url(deployment: Deployment) -> list[Result]:
 async def event_grid(deployment: Deployment) -> list[Result]:
     """The Event Grid topic, if there is one, and its way to the responder."""
     if not deployment.group:
-        return [can_t_tell(event_grid, "The deployment's resource group is not known.", _NAME_IT)]
+        return [can_t_tell(event_grid, "The deployment's resource group is not known.", NAME_IT)]
     found = [await _topic(deployment, one) for one in await _topics(deployment)]
     return found or [ok(event_grid, "Event Grid topic", "There is none: alerts come by the Logic App alone.")]
 
@@ -71,10 +75,51 @@ async def _topic(deployment: Deployment, topic: Json) -> Result:
     return ok(event_grid, where, "It delivers to on_event, and keeps dead letters.")
 
 
+async def logic_app(deployment: Deployment) -> list[Result]:
+    """The last run of the Logic App."""
+    if not deployment.group:
+        return [can_t_tell(logic_app, "The deployment's resource group is not known.", NAME_IT)]
+    kind = "providers/Microsoft.Logic/workflows"
+    return [await _last_run(deployment, one) async for one in deployment.beneath(deployment.group, kind, _WORKFLOWS)]
+
+
+async def _last_run(deployment: Deployment, app: Json) -> Result:
+    where = f"last run of {app['name']}"
+    runs = deployment.its.azure.arm_pages(f"{app['id']}/runs", _WORKFLOWS, {"$top": "1"})
+    last = await anext(aiter(runs), None)  # Azure has the newest first
+    if last is None:
+        return ok(logic_app, where, "It has not run yet: no alert came. python -m playbooks smoke has some made.")
+    run, at = last["properties"], last["properties"].get("startTime", "")
+    if run["status"] in {"Failed", "TimedOut", "Aborted"}:
+        said = (run.get("error") or {}).get("message") or run.get("code") or "it does not say why"
+        fix = (
+            "Read what its first action was answered: the portal, Runs history. 401: sign-in, 403: the role Sender, "
+            "5xx: the app. What it left with Event Grid comes by itself; else hand it over: python -m playbooks run"
+        )
+        return broken(logic_app, where, f"It {run['status'].lower()} at {at}: {said}", fix)
+    return ok(logic_app, where, f"It {run['status'].lower()} at {at}.")
+
+
+async def heartbeat(deployment: Deployment) -> list[Result]:
+    """Whether the last sample alerts of the heartbeat arrived."""
+    if not deployment.settings.heartbeat:
+        return [ok(heartbeat, "COUNTERSIGN_HEARTBEAT", "It is not set: whether alerts arrive is not tried daily.")]
+    last = await last_heard(deployment.its.evidence)
+    if last is None:
+        return [ok(heartbeat, "heartbeat", "None has been heard out yet.")]
+    if last.missed:
+        fix = "python -m playbooks smoke  # follows sample alerts, and says which hop is broken"
+        return [broken(heartbeat, "heartbeat", " ".join(last.missed), fix)]
+    if datetime.now(UTC) - last.at > _SILENCE:
+        why = f"The last was at {utc(last.at)}: the timer of the app does not run."
+        return [broken(heartbeat, "heartbeat", why, "See hosting.app, and the app's log in Application Insights.")]
+    return [ok(heartbeat, "heartbeat", f"It arrived, last at {utc(last.at)}.")]
+
+
 async def dead_letters(deployment: Deployment) -> list[Result]:
     """Events that could not be delivered."""
     if not deployment.group:
-        return [can_t_tell(dead_letters, "The deployment's resource group is not known.", _NAME_IT)]
+        return [can_t_tell(dead_letters, "The deployment's resource group is not known.", NAME_IT)]
     places = {
         _dead_letters(one)
         for topic in await _topics(deployment)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, ok
+from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, ok, redeployed
 from playbooks.doctor.probe import probe
 from responders import directory
 from responders.azure import segment
@@ -29,6 +29,23 @@ async def signs_in(deployment: Deployment) -> list[Result]:
         fix = f"az ad sp update --id {id_} --set accountEnabled=true"
         return [broken(signs_in, f"identity {found.name}", "It is disabled: it gets no tokens.", fix)]
     return [ok(signs_in, f"identity {found.name} ({id_})")]
+
+
+async def tenant(deployment: Deployment) -> list[Result]:
+    """Whether the subscriptions belong to the directory that the responder signs in to."""
+    azure = deployment.its.azure
+    [home] = (await azure.graph("GET", "/organization", {"$select": "id"}))["value"]
+    found = []
+    for subscription in deployment.settings.subscriptions:
+        where = f"directory of {subscription}"
+        theirs = str((await azure.arm("GET", f"/subscriptions/{subscription}", "2022-12-01"))["tenantId"])
+        if theirs.lower() == home["id"].lower():
+            found.append(ok(tenant, where, "It is the responder's."))
+            continue
+        why = f"It is {theirs}, and the responder's is {home['id']}: whose accounts its users are can't be read there."
+        fix = redeployed("subscriptions of its own tenant; another tenant takes a deployment of its own")
+        found.append(broken(tenant, where, why, fix))
+    return found
 
 
 async def clock(deployment: Deployment) -> list[Result]:

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from playbooks.doctor.check import Deployment, Result, broken, can_t_tell, labels, ok
+from playbooks.doctor.check import NAME_IT, Deployment, Result, broken, can_t_tell, labels, ok
 from playbooks.doctor.probe import probe
 from responders.azure import absent_is_fine
 from responders.errors import CountersignError, Temporary
@@ -38,8 +38,7 @@ async def immutability(deployment: Deployment) -> list[Result]:
     account_name, container = labels(place)[0], labels(place)[-1]
     account = await deployment.resource("Microsoft.Storage/storageAccounts", account_name, _STORAGE)
     if account is None:
-        fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
-        return [can_t_tell(immutability, f"No storage account {account_name} is to be seen.", fix)]
+        return [can_t_tell(immutability, f"No storage account {account_name} is to be seen.", NAME_IT)]
     path = f"{account['id']}/blobServices/default/containers/{container}"
     kept: Json = {}
     with absent_is_fine():

@@ -1,9 +1,15 @@
 """The people that the settings name, and what they may do."""
 
+from typing import TYPE_CHECKING
+
 from playbooks.doctor.check import Deployment, Result, broken, ok, redeployed
 from responders import directory, people
 from responders.actions import ACTIONS
+from responders.azure import absent_is_fine, segment
 from responders.ids import is_guid
+
+if TYPE_CHECKING:
+    from responders.model import Json
 
 _GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant
 _FEWEST = 2  # whose approval an irreversible change needs
@@ -74,9 +80,9 @@ async def told(deployment: Deployment) -> list[Result]:
     if not settings.mail_from and not settings.channels:
         fix = redeployed("mailFrom, a mailbox, or with channels")
         return [broken(told, "mail and channels", "Neither is set: questions and gates wait unseen.", fix)]
-    if settings.mail_from and await _gone(deployment, (settings.mail_from,)):
+    if settings.mail_from and not await _mailbox(deployment, settings.mail_from):
         fix = redeployed("mailFrom: the user principal name of a mailbox")
-        return [broken(told, f"mailbox {settings.mail_from}", "The directory knows no such user.", fix)]
+        return [broken(told, f"mailbox {settings.mail_from}", "The directory knows no such mailbox.", fix)]
     return [ok(told, "mail and channels", "Set." if settings.channels else f"Mails come from {settings.mail_from}.")]
 
 
@@ -94,6 +100,14 @@ async def gates(deployment: Deployment) -> list[Result]:
         fix = redeployed("COUNTERSIGN_GATES in settings; python -m playbooks list shows what there is")
         return [broken(gates, where, "; ".join(wrong) + ".", fix)]
     return [ok(gates, where)]
+
+
+async def _mailbox(deployment: Deployment, name: str) -> bool:
+    """Whether there is a mailbox of that name. Those that are shared are of accounts that are disabled."""
+    found: Json = {}
+    with absent_is_fine():
+        found = await deployment.its.azure.graph("GET", f"/users/{segment(name)}", {"$select": "id,mail"})
+    return bool(found.get("mail"))
 
 
 async def _gone(deployment: Deployment, names: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from playbooks.doctor.check import Check, Deployment, Result, broken, can_t_tell, labels, ok
+from playbooks.doctor.check import NAME_IT, Check, Deployment, Result, broken, can_t_tell, labels, ok
+from playbooks.doctor.hosting import engine_account, site
 from responders.actions import ACTIONS, BASE_PERMISSIONS
 from responders.azure import absent_is_fine, odata, segment
 from responders.errors import Permanent
@@ -15,7 +16,14 @@ _INFRA = Path(__file__).parents[2] / "infra"
 _VERSION = "2022-04-01"
 _GRAPH = "00000003-0000-0000-c000-000000000000"
 _SECRETS = "Microsoft.KeyVault/vaults/secrets/"
-_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
+_SERVICES = "Microsoft.Storage/storageAccounts/"
+_BLOBS = f"{_SERVICES}blobServices/containers/blobs/"
+# Of these a host on Azure Storage takes all, and Durable Functions does not start without the tables.
+_OF_THE_HOST = tuple(
+    f"{kind}/{verb}"
+    for kind in ("blobServices/containers/blobs", "queueServices/queues/messages", "tableServices/tables/entities")
+    for verb in ("read", "write", "delete")
+)
 # What is done in the group for evidence, and nowhere else: with snapshots all that is done for machines, with locks
 # what keeps them.
 _SNAPSHOTS, _LOCKS, _COLLECTOR = (
@@ -89,10 +97,21 @@ async def vault_rights(deployment: Deployment) -> list[Result]:
     name = labels(deployment.settings.vault)[-1]
     vault = await deployment.resource("Microsoft.KeyVault/vaults", name, "2024-11-01")
     if vault is None:
-        fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
-        return [can_t_tell(vault_rights, f"No vault {name} is to be seen.", fix)]
+        return [can_t_tell(vault_rights, f"No vault {name} is to be seen.", NAME_IT)]
     wanted = {who: [r for r in rights if r.startswith(_SECRETS)] for who, rights in needs(deployment.left_out).items()}
     return [await _judged(vault_rights, deployment, vault["id"], wanted, _MAIN, data=True)]
+
+
+async def engine_rights(deployment: Deployment) -> list[Result]:
+    """Its rights in the storage that the Functions host and its runs are kept in."""
+    app = await site(deployment)
+    if app is None:
+        return [can_t_tell(engine_rights, "No function app is to be seen.", NAME_IT)]
+    account = await deployment.resource("Microsoft.Storage/storageAccounts", engine_account(app), "2025-06-01")
+    if account is None:
+        return [can_t_tell(engine_rights, f"No storage account {engine_account(app)!r} is to be seen.", NAME_IT)]
+    wanted = {"the Functions host": [f"{_SERVICES}{right}" for right in _OF_THE_HOST]}
+    return [await _judged(engine_rights, deployment, account["id"], wanted, _MAIN, data=True)]
 
 
 async def evidence_rights(deployment: Deployment) -> list[Result]:
@@ -103,8 +122,7 @@ async def evidence_rights(deployment: Deployment) -> list[Result]:
     name = labels(place)[0]
     account = await deployment.resource("Microsoft.Storage/storageAccounts", name, "2025-06-01")
     if account is None:
-        fix = "Name the resource group of the deployment: --group /subscriptions/…/resourceGroups/…"
-        return [can_t_tell(evidence_rights, f"No storage account {name} is to be seen.", fix)]
+        return [can_t_tell(evidence_rights, f"No storage account {name} is to be seen.", NAME_IT)]
     wanted = {"the responder itself": [f"{_BLOBS}{verb}" for verb in ("read", "write", "add/action")]}
     return [await _judged(evidence_rights, deployment, account["id"], wanted, _MAIN, data=True)]
 

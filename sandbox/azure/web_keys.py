@@ -4,17 +4,24 @@ Keys that somebody adds are resources, so they are in a world's snapshot; the ho
 as keys.py says.
 """
 
+import dataclasses
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
-from sandbox.azure import keys, providers, resources
+from sandbox.azure import keys, providers, rbac, resources
 from sandbox.azure.errors import resource_not_found
-from sandbox.azure.router import Call, Reply, Room
+from sandbox.azure.router import Call, Caller, Reply, Room
+from sandbox.azure.vault import VAULT
+from sandbox.azure.world import Resource
 
 Json = dict[str, Any]
 
 TYPE = "Microsoft.Web/sites"
 _SITE = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{TYPE}/{{site}}"
 _HOST = _SITE + "/host/default"
+_REFERENCE = re.compile(r"@Microsoft\.KeyVault\(SecretUri=([^)]+)\)")
+_READS = "Microsoft.KeyVault/vaults/secrets/getSecret/action"
 _KEYS = {"functionKeys": "functionKeys", "systemKeys": "systemKeys"}
 
 room = Room("Microsoft.Web", providers.PROVIDERS["Microsoft.Web"])
@@ -78,6 +85,42 @@ async def list_settings(call: Call) -> Reply:
     kept = call.world.get(f"{site}/config/appsettings")
     body = {"id": f"{site}/config/appsettings", "name": "appsettings", "type": f"{TYPE}/config"}
     return Reply(200, {**body, "properties": dict(kept.properties) if kept else {}})
+
+
+@room.on("GET", _SITE + "/config/configreferences/appsettings", f"{TYPE}/config/read")
+async def references(call: Call) -> Reply:
+    """Say of each setting that is kept in a Key Vault whether the site can read it; its value is not told."""
+    site = resources.need(call, _site(call))
+    kept = call.world.get(f"{site.id}/config/appsettings")
+    found = {k: m[1] for k, v in (kept.properties if kept else {}).items() if (m := _REFERENCE.fullmatch(str(v)))}
+    at = f"{site.id}/config/configreferences/appsettings"
+    return Reply(200, {"value": [_resolved(call, site, f"{at}/{name}", uri) for name, uri in found.items()]})
+
+
+def _resolved(call: Call, site: Resource, id_: str, uri: str) -> Json:
+    vault, _, secret = urlsplit(uri).path.strip("/").partition("/secrets/")
+    found = next((v for v in call.world.list(VAULT) if v.name.lower() == vault.lower()), None)
+    held = call.world.state.get("vault", {}).get(found.key, {}).get("secrets", {}) if found else {}
+    attached = (site.body.get("identity") or {}).get("userAssignedIdentities") or {}
+    reader = (attached.get(site.properties.get("keyVaultReferenceIdentity")) or {}).get("principalId", "")
+    asked = dataclasses.replace(call, caller=Caller(oid=reader, tenant=call.world.tenant))
+    if not reader:
+        status = "MSINotEnabled"
+    elif found is None:
+        status = "VaultNotFound"
+    elif _shut(found, site) or not rbac.allowing_role(asked, _READS, f"{found.id}/secrets/{secret}", data=True):
+        status = "AccessToKeyVaultDenied"
+    else:
+        status = "Resolved" if secret in held else "SecretNotFound"
+    properties = {"reference": f"@Microsoft.KeyVault(SecretUri={uri})", "status": status, "vaultName": vault}
+    return {"id": id_, "name": id_.rpartition("/")[2], "properties": {**properties, "secretName": secret}}
+
+
+def _shut(vault: Resource, site: Resource) -> bool:
+    """Whether a vault's firewall keeps the site out: one that calls out from a network may have an endpoint there."""
+    rules = vault.properties.get("networkAcls") or {}
+    closed = vault.properties.get("publicNetworkAccess") == "Disabled" or rules.get("defaultAction") == "Deny"
+    return closed and not site.properties.get("virtualNetworkSubnetId")
 
 
 @room.on("POST", _SITE + "/config/publishingcredentials/list", f"{TYPE}/config/list/action")

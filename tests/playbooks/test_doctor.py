@@ -1,5 +1,6 @@
 """The doctor on a sandbox deployment: it finds what is broken, alone, and names the way to put it right."""
 
+import base64
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -21,9 +22,10 @@ from responders.services import Services
 from responders.settings import Settings
 from sandbox import deployed
 from sandbox.azure import Clock, Sandbox, blobs
+from sandbox.azure.well_known import made_up_id
 from sandbox.functions.host import Host
 from sandbox.scene import Scene, load
-from sandbox.stage import GROUP, HOME, build, environment, identity
+from sandbox.stage import GROUP, HOME, VAULT, build, environment, identity
 from tests.api.responder import PROD, TAKEOVER
 
 Json = dict[str, Any]
@@ -148,6 +150,63 @@ def _no_consent(patient: Patient) -> None:
     del directory.app_roles[key]
 
 
+def _unassigned(role: str, *keep: str) -> Callable[[Patient], None]:
+    """Take an app role of Countersign from all but those who keep it."""
+
+    def take(patient: Patient) -> None:
+        directory, id_ = patient.sandbox.world.directory, made_up_id("app role", role)
+        kept = {entry["id"] for who in keep if (entry := directory.anyone(who))}
+        for key in [
+            k for k, a in directory.app_roles.items() if a["appRoleId"] == id_ and a["principalId"] not in kept
+        ]:
+            del directory.app_roles[key]
+
+    return take
+
+
+def _application(patient: Patient) -> Json:
+    found = patient.sandbox.world.directory.application(made_up_id("app", "Countersign"))
+    assert found
+    return found
+
+
+def _no_role(scope: str, role: str) -> Callable[[Patient], None]:
+    """Take a built-in role from the responder."""
+
+    def take(patient: Patient) -> None:
+        world, me = patient.sandbox.world, identity(patient.scene)
+        [held] = [
+            r
+            for r in world
+            if r.id.lower().startswith(f"{scope.lower()}/providers/microsoft.authorization/roleassignments/")
+            and r.properties["principalId"] == me
+            and r.properties["roleDefinitionId"].endswith(_ROLES[role])
+        ]
+        world.delete(held.id)
+
+    return take
+
+
+def _failed_run(patient: Patient) -> None:
+    run = {"status": "Failed", "startTime": "2026-03-04T10:41:30Z", "error": {"message": "Unauthorized."}}
+    body = {"id": f"{deployed.LOGIC_APP}/runs/08585", "properties": run}
+    patient.sandbox.world.load({"resources": [body]}, patient.scene.now)
+
+
+def _missed_heartbeat(patient: Patient) -> None:
+    heard = {"at": "2026-03-04T10:41:30Z", "arrived": [], "missed": ["None of 3 came to its end here."]}
+    kept = blobs.kept(patient.sandbox.world, deployed.EVIDENCE)
+    data = base64.b64encode(json.dumps(heard).encode()).decode()
+    kept["heartbeats/2026-03-04-heard.json"] = {"data": data, "at": "Wed, 04 Mar 2026 10:41:30 GMT"}
+    patient.settings["COUNTERSIGN_HEARTBEAT"] = "centralus"
+
+
+def _of_another_tenant(patient: Patient) -> None:
+    found = patient.sandbox.world.get(PROD)
+    assert found
+    patient.sandbox.world.put(PROD, {**found.body, "tenantId": WORKSPACE})
+
+
 def _disabled(who: str) -> Callable[[Patient], None]:
     def disable(patient: Patient) -> None:
         directory = patient.sandbox.world.directory
@@ -169,8 +228,21 @@ def _empty_workspace(patient: Patient) -> None:
     patient.settings["COUNTERSIGN_WORKSPACE"] = WORKSPACE
 
 
+SIGNING_IN = {f"signing_in.{name}" for name in ("sign_in", "application", "sender", "approvers")}
 AUTOMATION = deployed.automation(SUBSCRIPTION)
 ELSEWHERE = {"actions": {"responder": {"type": "Http", "inputs": {"uri": "https://elsewhere.example/api/alerts"}}}}
+
+_ROLES = {
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+}
+# What is broken with it.
+ALSO = {
+    "nobody is at the address": {"defending.automation", "signing_in.application"},
+    "the vault is shut to the app": {"hosting.secrets"},
+    "there is no function app": {"hosting.secrets", "hosting.network", "rights.engine_rights", *SIGNING_IN},
+    "sign-in is gone": SIGNING_IN - {"signing_in.sign_in"},
+}
 
 BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
     "the plan is off": (
@@ -241,6 +313,74 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
     ),
     "no log is streamed": (_empty_workspace, "keeping.workspace", "workspaceId"),
     "nobody is at the address": (_setting("URL", "http://127.0.0.1:1"), "delivery.url", "COUNTERSIGN_URL"),
+    "the function app is stopped": (
+        lambda p: p.change(deployed.SITE, state="Stopped"),
+        "hosting.app",
+        "az functionapp start",
+    ),
+    "there is no function app": (lambda p: p.delete(deployed.SITE), "hosting.app", "infra/main.bicep"),
+    "a secret can't be read": (_no_role(deployed.LINK_KEY, "Key Vault Secrets User"), "hosting.secrets", "/refresh"),
+    "the vault is shut to the app": (
+        lambda p: p.change(VAULT, networkAcls={"defaultAction": "Deny"}),
+        "hosting.network",
+        "privateNetwork=true",
+    ),
+    "storage is shut to the app": (
+        lambda p: p.change(deployed.STORAGE, publicNetworkAccess="Disabled"),
+        "hosting.network",
+        "privateNetwork=true",
+    ),
+    "the host may not use its queues": (
+        _no_role(deployed.STORAGE, "Storage Queue Data Contributor"),
+        "rights.engine_rights",
+        "infra/main.bicep",
+    ),
+    "sign-in lets everybody in": (
+        lambda p: p.change(deployed.SIGN_IN, globalValidation={"requireAuthentication": False}),
+        "signing_in.sign_in",
+        "infra/main.bicep",
+    ),
+    "sign-in is gone": (
+        lambda p: p.change(deployed.SIGN_IN, platform={"enabled": False}, identityProviders={}),
+        "signing_in.sign_in",
+        "infra/main.bicep",
+    ),
+    "sign-in stands before Event Grid": (
+        lambda p: p.change(deployed.SIGN_IN, globalValidation={"requireAuthentication": True}),
+        "signing_in.sign_in",
+        "infra/main.bicep",
+    ),
+    "the application is gone": (
+        lambda p: p.sandbox.world.directory.objects.pop(_application(p)["id"]),
+        "signing_in.application",
+        "consent.sh register",
+    ),
+    "the application leads people elsewhere": (
+        lambda p: _application(p)["web"].update(redirectUris=[]),
+        "signing_in.application",
+        "consent.sh grant",
+    ),
+    "the application does not trust the app": (
+        lambda p: p.sandbox.world.directory.federated.clear(),
+        "signing_in.application",
+        "consent.sh grant",
+    ),
+    "the Logic App may not hand over": (_unassigned("Sender"), "signing_in.sender", "consent.sh grant"),
+    "nobody may countersign": (_unassigned("Approver"), "signing_in.approvers", "consent.sh role NAME Approver"),
+    "one may countersign": (
+        _unassigned("Approver", "bob@contoso.example"),
+        "signing_in.approvers",
+        "consent.sh role NAME Approver",
+    ),
+    "who is told may not countersign": (
+        _unassigned("Approver", "bob@contoso.example", "carol@contoso.example"),
+        "signing_in.approvers",
+        "consent.sh role NAME Approver",
+    ),
+    "the Logic App's last run failed": (_failed_run, "delivery.logic_app", "python -m playbooks run"),
+    "the heartbeat was missed": (_missed_heartbeat, "delivery.heartbeat", "python -m playbooks smoke"),
+    "a subscription is another tenant's": (_of_another_tenant, "identity.tenant", "subscriptions"),
+    "there is no such mailbox": (_setting("MAIL_FROM", "nobody@contoso.example"), "people.told", "mailFrom"),
     "there is one approver": (_setting("APPROVERS", "bob@contoso.example"), "people.approvers", "with approvers"),
     "an approver is disabled": (_disabled("bob@contoso.example"), "people.approvers", "consent.sh role"),
     "nobody is called that": (
@@ -268,10 +408,7 @@ async def test_what_is_broken_is_found_with_its_fix(patient: Patient, what: str)
 
     found = [one for one in await patient.examined() if one.state != "ok"]
 
-    # Where the app that it calls is elsewhere, the Logic App does not call it either.
-    others = {"defending.automation"} if what == "nobody is at the address" else set()
-    others |= {"rights.vault_rights"} if what == "the vault does not answer" else set()
-    assert {one.check for one in found} - others == {check}
+    assert {one.check for one in found} - {check} == ALSO.get(what, set())
     [one] = [one for one in found if one.check == check]
     assert (one.state, one.check) == ("broken", check), one.why
     assert fix in one.fix
@@ -284,6 +421,39 @@ async def test_an_evidence_store_that_is_gone_is_found(patient: Patient) -> None
     found = states(await patient.examined())
 
     assert found == {"broken": {"keeping.evidence", "keeping.immutability"}, "can't tell": set()}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_members_of_a_group_may_countersign_and_those_of_groups_in_it_may_not(patient: Patient) -> None:
+    """As in Entra ID: an app role given to a group is for its own members."""
+    world = patient.sandbox.world
+    _unassigned("Approver")(patient)
+    patient.settings["COUNTERSIGN_APPROVERS"] = "alice@contoso.example,bob@contoso.example,carol@contoso.example"
+    world.load({"groups": [{"name": "within", "members": ["carol@contoso.example"]}]}, patient.scene.now)
+    people = ["alice@contoso.example", "bob@contoso.example", "within"]
+    world.load({"groups": [{"name": "approvers", "members": people, "app_roles": ["Approver"]}]}, patient.scene.now)
+
+    [found] = [one for one in await patient.examined() if one.check == "signing_in.approvers"]
+
+    assert found.state == "broken", found.why
+    assert found.why.startswith("carol@contoso.example of COUNTERSIGN_APPROVERS may not")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_shared_mailbox_sends_though_its_account_is_disabled(patient: Patient) -> None:
+    _disabled("soc@contoso.example")(patient)
+
+    assert states(await patient.examined())["broken"] == set()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_closed_is_reached_by_an_app_in_a_network(patient: Patient) -> None:
+    patient.change(VAULT, publicNetworkAccess="Disabled")
+    patient.change(
+        deployed.SITE, virtualNetworkSubnetId=f"{GROUP}/providers/Microsoft.Network/virtualNetworks/v/subnets/app"
+    )
+
+    assert states(await patient.examined())["broken"] == set()
 
 
 @pytest.mark.asyncio(loop_scope="module")
