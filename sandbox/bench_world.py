@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any, NamedTuple
@@ -15,7 +15,6 @@ from sandbox.azure import Clock, Sandbox, World
 from sandbox.azure.well_known import made_up_id
 
 Json = dict[str, Any]
-Put = Callable[..., Coroutine[Any, Any, None]]
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LONG_AGO, LATELY = NOW - timedelta(days=30), NOW - timedelta(hours=1)
 SUBSCRIPTION = "11111111-2222-4333-8444-555555555555"

@@ -17,7 +17,6 @@ from sandbox.azure.automation_store import (
     bad,
     child,
     children,
-    hidden,
     iso,
     need_account,
     properties_of,
@@ -128,7 +127,7 @@ async def put_runbook(call: Call) -> Reply:
         raise bad("The type of a runbook cannot be changed.")
     if "runbookType" not in given and old is None:
         raise bad("The runbookType of the runbook has to be specified.")
-    scripts = hidden(old) if old else {"content": None, "draft": None}
+    scripts = old.hidden if old else {"content": None, "draft": None}
     if link:
         scripts = {**scripts, "content": f"# published from {link.get('uri', '')}", "draft": None}
     elif draft is not None and scripts.get("draft") is None:
@@ -146,7 +145,7 @@ async def patch_runbook(call: Call) -> Reply:
     old = _runbook(call)
     given = {k: v for k, v in (call.body.get("properties") or {}).items() if k in _SETTABLE and k != "runbookType"}
     tags = {"tags": call.body["tags"]} if "tags" in call.body else {}
-    stored = _save(call, old.id, {**old.body, **tags, "properties": {**old.properties, **given}}, hidden(old))
+    stored = _save(call, old.id, {**old.body, **tags, "properties": {**old.properties, **given}}, old.hidden)
     return Reply(200, _shown(call, stored))
 
 
@@ -174,7 +173,7 @@ async def delete_runbook(call: Call) -> Reply:
 @room.on("GET", RUNBOOK + "/content", f"{_RUNBOOKS}/content/read")
 async def content(call: Call) -> Reply:
     """Read the published script."""
-    script = hidden(_runbook(call)).get("content")
+    script = _runbook(call).hidden.get("content")
     if script is None:
         raise absent(call, "content of runbook", call.params["runbook"])
     return _script(script)
@@ -184,7 +183,7 @@ async def content(call: Call) -> Reply:
 async def publish(call: Call) -> Reply:
     """Make the draft what runs."""
     found = _runbook(call)
-    if hidden(found).get("draft") is None:
+    if found.hidden.get("draft") is None:
         raise bad(f"The runbook '{found.name}' has no draft to publish.")
     return operations.accept(call, "automation.publish", _args(call, found), at=f"{found.id}/operationResults")
 
@@ -192,7 +191,7 @@ async def publish(call: Call) -> Reply:
 @operations.effect("automation.publish")
 def _published(world: World, clock: Clock, args: Json) -> None:
     if found := world.get(args["id"]):
-        scripts = hidden(found)
+        scripts = found.hidden
         _stamped(world, clock, found, {**scripts, "content": scripts.get("draft"), "draft": None}, args["by"])
 
 
@@ -204,14 +203,14 @@ async def draft(call: Call) -> Reply:
     """Read about the draft."""
     found = _runbook(call)
     times = {k: found.properties[k] for k in ("creationTime", "lastModifiedTime")}
-    editing = hidden(found).get("draft") is not None
+    editing = found.hidden.get("draft") is not None
     return Reply(200, {"inEdit": editing, "draftContentLink": None, "parameters": {}, "outputTypes": [], **times})
 
 
 @room.on("GET", RUNBOOK + "/draft/content", f"{_RUNBOOKS}/draft/content/read")
 async def draft_content(call: Call) -> Reply:
     """Read the draft's script. It may run in the test pane without ever being published."""
-    script = hidden(_runbook(call)).get("draft")
+    script = _runbook(call).hidden.get("draft")
     if script is None:
         raise absent(call, "draft of runbook", call.params["runbook"])
     return _script(script)
@@ -228,16 +227,16 @@ async def replace_draft(call: Call) -> Reply:
 @operations.effect("automation.draft")
 def _replaced(world: World, clock: Clock, args: Json) -> None:
     if found := world.get(args["id"]):
-        _stamped(world, clock, found, {**hidden(found), "draft": args["text"]}, args["by"])
+        _stamped(world, clock, found, {**found.hidden, "draft": args["text"]}, args["by"])
 
 
 @room.on("POST", RUNBOOK + "/draft/undoEdit", f"{_RUNBOOKS}/draft/undoEdit/action")
 async def undo_edit(call: Call) -> Reply:
     """Go back to what is published."""
     found = _runbook(call)
-    if hidden(found).get("content") is None:
+    if found.hidden.get("content") is None:
         raise bad(f"The runbook '{found.name}' was never published: there is nothing to go back to.")
-    _save(call, found.id, found.body, {**hidden(found), "draft": None})
+    _save(call, found.id, found.body, {**found.hidden, "draft": None})
     return Reply(200, {"statusCode": "OK", "requestId": call.request})
 
 

@@ -21,7 +21,6 @@ from sandbox.azure.automation_store import (
     bad,
     child,
     children,
-    hidden,
     iso,
     need_account,
     properties_of,
@@ -115,7 +114,7 @@ async def output(call: Call) -> Reply:
 @room.on("GET", JOB + "/runbookContent", f"{_JOBS}/runbookContent/action")
 async def runbook_content(call: Call) -> Reply:
     """Read the script as it ran: it survives edits of the runbook, and its deletion."""
-    return Reply(200, hidden(_job(call))["content"], {"Content-Type": "text/powershell"})
+    return Reply(200, _job(call).hidden["content"], {"Content-Type": "text/powershell"})
 
 
 @room.on("GET", JOB + "/streams", f"{_JOBS}/streams/read")
@@ -129,7 +128,7 @@ async def streams(call: Call) -> Reply:
 async def create_test(call: Call) -> Reply:
     """Run the draft in the test pane: there is no job of it in any list."""
     found = child(call, "runbooks", call.params["runbook"])
-    script = hidden(found).get("draft")
+    script = found.hidden.get("draft")
     if script is None:
         raise bad(f"The runbook '{found.name}' has no draft to test.")
     given = call.body if isinstance(call.body, dict) else {}
@@ -178,7 +177,7 @@ async def invoke(call: Call) -> Reply:
 
 def start(call: Call, runbook: Resource, id_: str, given: Json, *, by: str) -> Resource:
     """Make the job. Raises ApiError 400 for a runbook that was never published."""
-    script = hidden(runbook).get("content")
+    script = runbook.hidden.get("content")
     if script is None:
         raise bad(f"The runbook '{runbook.name}' has never been published.")
     properties = {
@@ -211,8 +210,7 @@ def _job(call: Call) -> Resource:
 
 
 def _shown(call: Call, job: Resource) -> Json:
-    body = {k: v for k, v in job.body.items() if k != "sandbox"}
-    return {**body, "properties": _moved(job.properties, hidden(job)["content"], call.clock.now())}
+    return {**job.visible, "properties": _moved(job.properties, job.hidden["content"], call.clock.now())}
 
 
 def _moved(properties: Json, script: str, now: datetime) -> Json:

@@ -98,14 +98,8 @@ def save(call: Call, id_: str, body: Json) -> Resource:
 
 def shown(resource: Resource, leave: frozenset[str] = frozenset(), **more: object) -> Json:
     """What an answer holds: the body without what is never shown; `more` are computed properties."""
-    body = {k: v for k, v in resource.body.items() if k != "sandbox"}
-    body["properties"] = {k: v for k, v in {**resource.properties, **more}.items() if k not in leave}
-    return body
-
-
-def hidden(resource: Resource) -> Json:
-    """What is never shown of it."""
-    return dict(resource.body.get("sandbox") or {})
+    properties = {k: v for k, v in {**resource.properties, **more}.items() if k not in leave}
+    return {**resource.visible, "properties": properties}
 
 
 def runbook_name(resource: Resource) -> str:

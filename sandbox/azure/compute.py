@@ -29,7 +29,6 @@ from sandbox.azure.compute_store import (
     VM,
     begin,
     disk_id,
-    hidden,
     need_linked,
     need_location,
     os_disk,
@@ -78,7 +77,7 @@ async def put(call: Call) -> Reply:
         state = {"power": "creating", "provision": provision}
     else:
         fresh = {k: old.properties[k] for k in ("vmId", "timeCreated") if k in old.properties}
-        state = hidden(old)
+        state = old.hidden
     if profile:
         properties["osProfile"] = {k: v for k, v in profile.items() if k not in _SECRET}
     properties |= fresh | {"provisioningState": "Updating" if old else "Creating"}

@@ -10,7 +10,6 @@ from sandbox.azure.compute_store import (
     COMPUTE,
     begin,
     disk_id,
-    hidden,
     need_location,
     not_allowed,
     power,
@@ -65,7 +64,7 @@ async def put(call: Call) -> Reply:
     creation = properties.get("creationData")
     if not isinstance(creation, dict) or not creation.get("createOption"):
         raise ApiError(400, "InvalidParameter", "Required parameter 'creationData' is missing (null).")
-    inside: Json = hidden(old) if old else {}
+    inside: Json = old.hidden if old else {}
     if old is None:
         inside, kept = content(call, creation, str(properties.get("osType") or "Linux"))
         properties = {"diskSizeGB": 30, **kept, **properties}

@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.azure import compute_children, guest, guest_run, guest_windows, operations
 from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.compute_children import need_agent, need_running
-from sandbox.azure.compute_store import MACHINES, hidden, machine, need_location, ran, room, shown
+from sandbox.azure.compute_store import MACHINES, machine, need_location, ran, room, shown
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Reply
@@ -104,7 +104,7 @@ async def get(call: Call) -> Reply:
         state = str(found.properties.get("provisioningState", "Succeeded"))
         code = f"ProvisioningState/{state.lower()}"
         status = {"code": code, "level": "Error" if state == "Failed" else "Info"}
-        status |= {"displayStatus": f"Provisioning {state.lower()}", "message": hidden(found).get("message", "")}
+        status |= {"displayStatus": f"Provisioning {state.lower()}", "message": found.hidden.get("message", "")}
         p = found.properties
         view = {"name": found.name, "type": f"{p.get('publisher')}.{p.get('type')}", "statuses": [status]}
         body["properties"]["instanceView"] = view

@@ -7,7 +7,7 @@ of a specialised one, {"files": {path: text}} of a generalised one.
 from typing import Any
 
 from sandbox.azure import guest
-from sandbox.azure.compute_store import COMPUTE, hidden, need_linked, room
+from sandbox.azure.compute_store import COMPUTE, need_linked, room
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Reply
@@ -112,7 +112,7 @@ def content(call: Call, creation: Json, system: str) -> tuple[Json, Json]:
     if option in _COPIES:
         source = need(call, str(creation.get("sourceResourceId") or creation.get("sourceUri") or ""))
         need_linked(call, f"{source.type}/beginGetAccess/action", source.id)
-        return hidden(source), {k: v for k, v in source.properties.items() if k in _KEPT}
+        return source.hidden, {k: v for k, v in source.properties.items() if k in _KEPT}
     if option != "fromimage":
         return {}, {}
     reference = creation.get("galleryImageReference") or creation.get("imageReference") or {}
@@ -128,12 +128,12 @@ def content(call: Call, creation: Json, system: str) -> tuple[Json, Json]:
 def declared(call: Call, reference: Json) -> Json:
     """What is in an image besides a plain system: {"files": {path: text}}."""
     image = call.world.get(str(reference.get("id") or ""))
-    return hidden(image) if image else {}
+    return image.hidden if image else {}
 
 
 def taken(image: Resource, system: str) -> Json:
     """The guest in a specialised image: that of the machine it was taken from; a plain one where no world says more."""
-    inside = hidden(image)
+    inside = image.hidden
     return dict(inside.get("guest") or guest.new(system, image.key, {}, inside))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.azure import guest, operations
 from sandbox.azure.clock import Clock
-from sandbox.azure.compute_store import MACHINES, begin, ephemeral, hidden, machine, not_allowed, power, room, update
+from sandbox.azure.compute_store import MACHINES, begin, ephemeral, machine, not_allowed, power, room, update
 from sandbox.azure.errors import ApiError
 from sandbox.azure.router import Call, Handler, Reply
 from sandbox.azure.world import Resource, World
@@ -56,7 +56,7 @@ def _powered(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
     if (vm := world.get(args["id"])) and args["power"]:
         vm = update(world, vm, inside={"power": args["power"]})
         if args.get("fresh"):
-            guest.keep(world, vm, guest.new(guest.system(vm), vm.key, hidden(vm).get("provision") or {}))
+            guest.keep(world, vm, guest.new(guest.system(vm), vm.key, vm.hidden.get("provision") or {}))
 
 
 def need_idle(call: Call, vm: Resource, name: str) -> None:

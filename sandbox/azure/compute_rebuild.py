@@ -20,7 +20,6 @@ from sandbox.azure.compute_store import (
     disk_id,
     encrypted,
     ephemeral,
-    hidden,
     machine,
     not_allowed,
     os_disk,
@@ -57,7 +56,7 @@ def prepared(call: Call, vm: Resource, body: Json) -> Json:
         raise not_allowed(message)
     if encrypted(call.world, vm):
         raise not_allowed(f"The VM '{vm.name}' cannot be reimaged because Azure Disk Encryption is enabled on it.")
-    provision = hidden(vm).get("provision") or guest.provisioning(vm.properties["osProfile"], vm.key)
+    provision = vm.hidden.get("provision") or guest.provisioning(vm.properties["osProfile"], vm.key)
     if given.get("customData") and given["customData"] != provision.get("customData"):
         message = (
             "Reimage requires the custom data provided should be same as the custom data provided while creating the "
@@ -95,8 +94,8 @@ def reimaged(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
     if vm is None:
         return
     profile = {**vm.properties["storageProfile"], "osDisk": args["new"], "imageReference": args["image"]}
-    known = {"provision": args["provision"]} if args["given"] or "provision" in hidden(vm) else {}
-    inside = {**hidden(vm), "power": "running", **known}
+    known = {"provision": args["provision"]} if args["given"] or "provision" in vm.hidden else {}
+    inside = {**vm.hidden, "power": "running", **known}
     if disk_id(args["old"]) == disk_id(args["new"]):  # no disk tells that it is another system
         inside["rebuilt"] = inside.get("rebuilt", 0) + 1
     done = {**vm.properties, "storageProfile": profile, "provisioningState": "Succeeded"}

@@ -14,7 +14,6 @@ from sandbox.azure.compute_store import (
     begin,
     disk_id,
     ephemeral,
-    hidden,
     need_linked,
     need_location,
     not_allowed,
@@ -111,6 +110,6 @@ def _kept(call: Call, described: Json, left_out: set[str]) -> Json:
     name = f"{disk.name}_{call.world.new_id('disk restore point')}"
     kept = {k: v for k, v in disk.properties.items() if k not in {"diskState", "uniqueId", "creationData"}}
     properties = {**kept, "sourceResourceId": disk.id, "timeCreated": stamp(call.clock.now())}
-    body = {"properties": properties, **({"sandbox": hidden(disk)} if hidden(disk) else {})}
+    body = {"properties": properties, **({"sandbox": disk.hidden} if disk.hidden else {})}
     stored = call.world.put(f"{call.path}/diskRestorePoints/{name}", body, call.author, call.version)
     return {"diskRestorePoint": {"id": stored.id}}

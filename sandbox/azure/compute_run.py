@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.azure import compute_children, guest, guest_linux, guest_run, operations
 from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.compute_children import need_agent, need_running
-from sandbox.azure.compute_store import MACHINES, begin, hidden, machine, need_location, ran, room, shown
+from sandbox.azure.compute_store import MACHINES, begin, machine, need_location, ran, room, shown
 from sandbox.azure.errors import ApiError
 from sandbox.azure.resources import need
 from sandbox.azure.router import Call, Reply
@@ -122,7 +122,7 @@ async def get(call: Call) -> Reply:
     found = need(call)
     body = shown(found)
     if call.query.get("$expand", "").lower() == "instanceview":
-        view = hidden(found).get("instanceView") or {"executionState": "Pending", "exitCode": 0}
+        view = found.hidden.get("instanceView") or {"executionState": "Pending", "exitCode": 0}
         if view.get("endTime", "") > stamp(call.clock.now()):
             view = {
                 "executionState": "Running",

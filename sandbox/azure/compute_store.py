@@ -73,24 +73,18 @@ INSTANCES = f"{COMPUTE}/virtualMachineScaleSets/virtualMachines"
 MACHINES = ((VM, KIND), (INSTANCE, INSTANCES))
 
 
-def hidden(resource: Resource) -> Json:
-    """What lies inside it."""
-    return dict(resource.body.get("sandbox") or {})
-
-
 def power(vm: Resource) -> str:
     """The power state: running, deallocated, stopping and so on."""
-    return str(hidden(vm).get("power", "running"))
+    return str(vm.hidden.get("power", "running"))
 
 
 def shown(resource: Resource) -> Json:
     """What an answer holds."""
-    body = {k: v for k, v in resource.body.items() if k != "sandbox"}
     defaults: Json = {"provisioningState": "Succeeded"}
     if resource.type.lower() == KIND.lower():
         defaults["vmId"] = made_up_id("vm", resource.key)
     properties = {k: v for k, v in resource.properties.items() if k != "userData"}
-    return {**body, "properties": {**defaults, **properties}}
+    return {**resource.visible, "properties": {**defaults, **properties}}
 
 
 def machine(call: Call) -> Resource:
@@ -104,22 +98,17 @@ def machine_id(path: str) -> str:
     return "/".join(parts[: 11 if parts[7].lower() == "virtualmachinescalesets" else 9])
 
 
-def region(resource: Resource) -> str:
-    """Its location, the way it stands in URLs: "westeurope"."""
-    return str(resource.body.get("location") or "westeurope").lower().replace(" ", "")
-
-
 def begin(call: Call, name: str, target: Resource, args: Json | None = None, **answer: Any) -> Reply:
     """Start the operation `name` on a resource, in its region."""
     args = {"id": target.id, **(args or {})}
-    return operations.accept(call, name, args, location=region(target), **answer)
+    return operations.accept(call, name, args, location=target.region, **answer)
 
 
 def update(world: World, resource: Resource, properties: Json | None = None, inside: Json | None = None) -> Resource:
     """Change some properties of a resource, or what lies inside it, without a new author."""
     body = {**resource.body, "properties": {**resource.properties, **(properties or {})}}
     if inside:
-        body["sandbox"] = {**hidden(resource), **inside}
+        body["sandbox"] = {**resource.hidden, **inside}
     return world.put(resource.id, body)
 
 

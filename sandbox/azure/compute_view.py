@@ -100,7 +100,7 @@ def _extension(extension: Resource, done: Json) -> Json:
     p = extension.properties
     ok = p.get("provisioningState", "Succeeded") != "Failed"
     status = done if ok else {**done, "code": "ProvisioningState/failed/1", "level": "Error", "displayStatus": "Failed"}
-    message = ((extension.body.get("sandbox") or {}).get("message")) or ""
+    message = extension.hidden.get("message") or ""
     kind = {"name": extension.name, "type": f"{p.get('publisher')}.{p.get('type')}"}
     more = {"message": message} if message else {}
     return {**kind, "typeHandlerVersion": p.get("typeHandlerVersion", "1.0"), "statuses": [{**status, **more}]}

@@ -117,8 +117,7 @@ def begin(call: "Call", found: "Resource") -> "Reply | None":
         return None
     deleting = {**found.properties, "provisioningState": "Deleting"}
     call.world.put(found.id, {**found.body, "properties": deleting})
-    place = str(found.body["location"]).lower().replace(" ", "")
-    return operations.accept(call, "resources.delete", {"id": found.id, "was": found.properties}, location=place)
+    return operations.accept(call, "resources.delete", {"id": found.id, "was": found.properties}, location=found.region)
 
 
 @operations.effect("resources.delete")

@@ -46,7 +46,7 @@ INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 
 def of(world: World, vm: Resource) -> Json:
     """What is inside a machine: a copy. {} for one whose disk has never been written."""
-    return dict((holder(world, vm).body.get("sandbox") or {}).get("guest") or {})
+    return dict(holder(world, vm).hidden.get("guest") or {})
 
 
 def keep(world: World, vm: Resource, guest: Json) -> None:
@@ -56,7 +56,7 @@ def keep(world: World, vm: Resource, guest: Json) -> None:
 
 def place(world: World, on: Resource, guest: Json) -> None:
     """Put a guest on a disk, or on a machine without one."""
-    inside = {**(on.body.get("sandbox") or {}), "guest": guest}
+    inside = {**on.hidden, "guest": guest}
     world.put(on.id, {**on.body, "sandbox": inside})
 
 

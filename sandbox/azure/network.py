@@ -135,7 +135,7 @@ async def create_links(call: Call) -> Reply:
         link = f"https://bst-{bastion.name}.bastion.azure.com/#/en/shareablelink/{token}"
         links[id_.lower()] = {"vm": {"id": id_}, "bsl": link, "createdAt": stamp(call.clock.now())}
     call.world.put(bastion.id, {**bastion.body, "sandbox": {"links": links}})
-    return operations.accept(call, "network.links", {"id": bastion.id}, location=_region(bastion))
+    return operations.accept(call, "network.links", {"id": bastion.id}, location=bastion.region)
 
 
 @room.on("POST", _BASTION + "/getShareableLinks", f"{_BASTIONS}/getShareableLinks/action")
@@ -150,9 +150,8 @@ async def delete_links(call: Call) -> Reply:
     """Take back the links of the machines in the body."""
     bastion, wanted = need(call, call.parent), {id_.lower() for id_ in _wanted(call)}
     links = {id_: link for id_, link in _links(bastion).items() if id_ not in wanted}
-    body = {k: v for k, v in bastion.body.items() if k != "sandbox"}
-    call.world.put(bastion.id, {**body, **({"sandbox": {"links": links}} if links else {})})
-    return operations.accept(call, "network.done", {"id": bastion.id}, location=_region(bastion))
+    call.world.put(bastion.id, {**bastion.visible, **({"sandbox": {"links": links}} if links else {})})
+    return operations.accept(call, "network.done", {"id": bastion.id}, location=bastion.region)
 
 
 @operations.effect("network.links")
@@ -174,7 +173,7 @@ def _store(call: Call, body: Json) -> Reply:
     stored = call.world.put(call.path, whole, call.author, call.version)
     args, status = {"id": stored.id}, 200 if old else 201
     body = rendered(stored)
-    return operations.accept(call, "network.done", args, location=_region(stored), status=status, body=body)
+    return operations.accept(call, "network.done", args, location=stored.region, status=status, body=body)
 
 
 def _given(call: Call) -> Json:
@@ -229,13 +228,9 @@ def _subnets(call: Call, group: Resource) -> list[str]:
 
 
 def _links(bastion: Resource) -> dict[str, Json]:
-    links: dict[str, Json] = (bastion.body.get("sandbox") or {}).get("links") or {}
+    links: dict[str, Json] = bastion.hidden.get("links") or {}
     return links
 
 
 def _wanted(call: Call) -> list[str]:
     return [str((entry.get("vm") or {}).get("id")) for entry in call.body.get("vms") or ()]
-
-
-def _region(resource: Resource) -> str:
-    return str(resource.body.get("location") or "westeurope").lower().replace(" ", "")

@@ -221,11 +221,6 @@ def assignment_id(schedule: Resource) -> str:
     return f"{schedule.id.rpartition('/providers/')[0]}/providers/{rbac.ASSIGNMENT}/{schedule.name}"
 
 
-def schedule_of(world: World, assignment: Resource) -> Resource | None:
-    """The schedule that made a role assignment, if PIM did."""
-    return world.get(f"{assignment.id.rpartition('/providers/')[0]}/providers/{ACTIVE}/{assignment.name}")
-
-
 def start(world: World, schedule: Resource, by: str, now: datetime) -> None:
     """Give the role of an active schedule whose time has come."""
     p = schedule.properties

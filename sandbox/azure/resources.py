@@ -64,13 +64,9 @@ def generic(call: Call) -> Handler | None:
 
 
 def rendered(resource: Resource) -> Json:
-    """What a GET answers: the body, with systemData when anybody is known to have written it.
-
-    Without "sandbox": there rooms keep what Azure knows of a resource and never shows.
-    """
-    body = {k: v for k, v in resource.body.items() if k != "sandbox"}
+    """What a GET answers: the body, with systemData when anybody is known to have written it."""
     dated = resource.stamps and resource.type.lower() not in _DATELESS
-    return {**body, "systemData": resource.stamps} if dated else body
+    return {**resource.visible, "systemData": resource.stamps} if dated else resource.visible
 
 
 async def list_(call: Call) -> Reply:

@@ -35,8 +35,8 @@ def keep(world: "World", clock: "Clock", doomed: "Resource") -> None:
 
 
 def _record(resource: "Resource") -> str:
-    parts, place = ids.parse(resource.id), str(resource.body.get("location", "")).lower().replace(" ", "")
-    home = f"/subscriptions/{parts.subscription}/providers/{parts.namespace}/locations/{place}"
+    parts = ids.parse(resource.id)
+    home = f"/subscriptions/{parts.subscription}/providers/{parts.namespace}/locations/{resource.region}"
     if resource.type.lower() == VAULTS.lower():
         return f"{home}/deletedVaults/{parts.name}"
     return f"{home}/resourceGroups/{parts.group}/deletedAccounts/{parts.name}"

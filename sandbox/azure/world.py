@@ -22,29 +22,12 @@ Json = dict[str, Any]
 
 TENANT = "7a5f0c1e-3b52-4c0d-9d3e-0c0a7e5b1f00"  # of a world that names none
 
-# What the platform writes by itself on each write: two worlds that differ in these alone are equal.
-STAMPS = frozenset(
-    {"createdOn", "createdBy", "updatedOn", "updatedBy", "creationTime", "lastModifiedTime", "lastModifiedBy"}
-    | {"registeredDateTime", "lastSeenDateTime", "enablementTime"}
-    | {"lastStatusModifiedTime", "etag", "systemData", "signInSessionsValidFromDateTime"}
-)
-# Records of what happened, not part of how the world is.
-RECORDS = frozenset(
-    {"microsoft.automation/automationaccounts/jobs", "microsoft.security/locations/alerts"}
-    | {f"microsoft.authorization/role{what}schedulerequests" for what in ("eligibility", "assignment")}
-)
 _IDENTITY = "microsoft.managedidentity/userassignedidentities"
-# What the platform decides when a PIM schedule is made again: its beginning, and what made it. What was activated can
-# be given back, but not as activated.
-_AGAIN = (
-    *("startDateTime", "roleEligibilityScheduleRequestId", "roleAssignmentScheduleRequestId"),
-    *("assignmentType", "linkedRoleEligibilityScheduleId"),
-)
 
 
 @dataclass(slots=True)
 class Resource:
-    """One stored resource. `body` is what a GET answers, without systemData."""
+    """One stored resource. `body` is what a GET answers, without systemData, and what no answer shows: "sandbox"."""
 
     id: str  # as spelled by whoever made it
     type: str
@@ -63,6 +46,21 @@ class Resource:
     @property
     def properties(self) -> Json:
         return self.body.get("properties") or {}
+
+    @property
+    def hidden(self) -> Json:
+        """What Azure keeps of it and never shows."""
+        return dict(self.body.get("sandbox") or {})
+
+    @property
+    def visible(self) -> Json:
+        """The body without that."""
+        return {name: value for name, value in self.body.items() if name != "sandbox"}
+
+    @property
+    def region(self) -> str:
+        """Where it is, as Azure spells it: "West Europe" is westeurope."""
+        return str(self.body.get("location") or "westeurope").lower().replace(" ", "")
 
 
 Resources: TypeAlias = list[Resource]  # inside World, `list` is a method
@@ -225,22 +223,10 @@ class World:
     # -- whole -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Json]:
-        """Every resource and directory object as it is, by key, without stamps and records.
+        """All of it as a score compares it: see world_snapshot.py."""
+        from sandbox.azure.world_snapshot import snapshot
 
-        Two snapshots are equal exactly when the world is as it was before.
-        """
-        found = dict(self._plainly(r) for r in self if r.type.lower() not in RECORDS)
-        return found | self.directory.snapshot()
-
-    def _plainly(self, resource: Resource) -> tuple[str, Json]:
-        """A resource's key and body without stamps; of what PIM made again under another name, the first name."""
-        body = _plain(resource.body)
-        first = self.state.get("pim", {}).get(resource.name)
-        if first is None or not resource.type.lower().startswith("microsoft.authorization/role"):
-            return resource.key, body
-        id_ = f"{resource.id.rpartition('/')[0]}/{first}"
-        properties = {k: v for k, v in body["properties"].items() if k not in _AGAIN}
-        return id_.lower(), {**body, "id": id_, "name": first, "properties": properties}
+        return snapshot(self)
 
     def dump(self) -> Json:
         """All state as plain JSON."""
@@ -290,11 +276,3 @@ class World:
         from sandbox.azure import world_file
 
         world_file.load(self, data, at)
-
-
-def _plain(value: Any, inside: str = "") -> Any:
-    """A copy without stamps. Tags are the customer's own, whatever they are called."""
-    if isinstance(value, dict):
-        keep = value.items() if inside == "tags" else ((k, v) for k, v in value.items() if k not in STAMPS)
-        return {k: _plain(v, k) for k, v in sorted(keep)}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
