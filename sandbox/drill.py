@@ -18,7 +18,7 @@ from sandbox.azure.guest_login import Entry
 from sandbox.exercise import LogIn
 from sandbox.host import Host
 from sandbox.innocent import Innocent
-from sandbox.machines import GUESTS
+from sandbox.lasting import lasting
 from sandbox.people import People, Unexpected
 from sandbox.playing import Tell, nothing, play
 from sandbox.scene import Scene, load
@@ -27,14 +27,6 @@ from sandbox.stage import build, environment, identity, state
 from sandbox.thief import Thief
 
 _OPEN = {"Active", "InProgress"}
-_SETTLED = {"done", "already_so"}
-# The part of its resource that an action changes for good.
-_FOR_GOOD = {"users.reset_password": "/password", "service_principals.remove_secrets": "/passwordCredentials/"}
-_INSIDE = {
-    "vms.reset_passwords": (GUESTS,),
-    "vms.reimage_in_place": ("", GUESTS),
-}  # and of those that change what is in a machine
-_NEVER_AGAIN = "/microsoft.resources/deploymentscripts/"  # what no undo makes anew: it would run again
 _PARTS = 3  # of the key of an object of the directory: "", its collection and its id
 
 
@@ -141,7 +133,7 @@ class Drill:
             failures += open_
             if restored(before, after):
                 await self.answering.undo()
-                left = restored(before, self._state(), self._lasting(), after)
+                left = restored(before, self._state(), lasting(self.answering.incident), after)
                 failures += left
                 undone = not left
         except Unexpected as error:
@@ -204,20 +196,6 @@ class Drill:
             if key.startswith(collections) and (key == whole or not key.startswith("/users/")):
                 found[whole] = text if key == whole else whole
         return found
-
-    def _lasting(self) -> set[str]:
-        """What the response changed for good, by key in a snapshot."""
-        changes = [change for step in self.answering.incident.get("steps", ()) for change in step["changes"]]
-        deleted = {c["resource"].lower() for c in changes if _NEVER_AGAIN in c["resource"].lower()}
-        return deleted | {
-            where
-            + (key_of(change["resource"], {}) if step["reversible"] is False else change["resource"])
-            + _FOR_GOOD.get(step["action"], "")
-            for step in self.answering.incident.get("steps", ())
-            for change in step["changes"]
-            for where in _INSIDE.get(step["action"], ("",))
-            if change["status"] in _SETTLED and (change["lasting"] or step["reversible"] is False)
-        }
 
     def _state(self) -> State:
         return state(self.sandbox, self.scene.exercise)
