@@ -14,7 +14,7 @@ from responders.settings import Settings
 from sandbox.azure import operations
 from sandbox.stage import identity
 from tests.api.responder import LOGIC_APP, Responder, responder
-from tests.playbooks.test_doctor import Signed
+from tests.playbooks.doctor.patient import Signed
 
 MORNING = datetime(2026, 3, 4, 6, 17, tzinfo=UTC)
 LATER = MORNING + heartbeat.PATIENCE

@@ -17,7 +17,7 @@ from responders.settings import Settings
 from sandbox import alerting, logic_app
 from sandbox.azure.world import Pace
 from tests.api.responder import LOGIC_APP, PROD, Responder, responder
-from tests.playbooks.test_doctor import Signed
+from tests.playbooks.doctor.patient import Signed
 
 SUBSCRIPTION = PROD.rpartition("/")[2]
 WANTED = smoke.Wanted("", "centralus", timedelta(minutes=2))
