@@ -3,6 +3,8 @@
 import logging
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from responders import alerts, defender
 from responders.alerts import Arrival
 from responders.azure import explained
@@ -63,7 +65,11 @@ async def _take(item: Arrival, its: Services, engine: "Engine", by: str) -> Json
             "this responder is to act on it; else answer the alert by hand.",
             403,
         )
-    return await _start(item if isinstance(item, Alert) else await _read(item.id, its), its, engine, by)
+    alert = item if isinstance(item, Alert) else await _read(item.id, its)
+    if not alert.id:
+        with explained(f"looking up the alert {alert.name} in subscription {subscription}"):
+            alert = structs.replace(alert, id=await defender.find(its.azure, subscription, alert.name))
+    return await _start(alert, its, engine, by)
 
 
 async def _start(alert: Alert, its: Services, engine: "Engine", by: str) -> Json:

@@ -10,14 +10,14 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from sandbox import deployed
+from sandbox import clients, deployed
 from sandbox.azure import Clock, Sandbox
 from sandbox.demo import DEMO
 from sandbox.drill import Drill
 from sandbox.host import Host
 from sandbox.people import People
 from sandbox.scene import Scene, load
-from sandbox.stage import GROUP, build, environment
+from sandbox.stage import AGE, GROUP, build, environment
 
 _SHIFT = timedelta(hours=12)  # how long the tokens last
 
@@ -40,7 +40,8 @@ async def serve(file: Path | None, keep: Path) -> int:
             path = folder / "env"
             path.touch(mode=0o600)
             path.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in {**settings, **variables}.items()))
-            print(_told(scene, path, drill.alert["id"], folder), flush=True)
+            client = clients.admit(sandbox, scene.world.responder.subscriptions[0], scene.now - AGE, folder)
+            print(_told(scene, path, drill.alert["id"], folder), clients.told(client), sep="\n", flush=True)
             either = [asyncio.create_task(wait) for wait in (_interrupted(), drill.answering.hurry())]
             done, waiting = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             for task in waiting:
@@ -98,4 +99,5 @@ The attack is done, the alert is in, and the owner is asked. The sandbox stays u
   # what of the deployment is broken, and how to put it right
   {os.path.relpath(sys.executable)} -m playbooks doctor --group {GROUP}
 
-Evidence, journal and reports are in {folder / "evidence"}."""
+Evidence, journal and reports are in {folder / "evidence"}.
+"""

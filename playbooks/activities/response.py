@@ -28,11 +28,12 @@ async def examine(order: Json, its: Services) -> Json:
     received = await incident.received()
     what = {"alert": received.id or received.name, "type": received.type, "title": received.title, "run": order["run"]}
     await incident.journal.append("alert", what, by=order["by"] or US, at=at, key=f"alert {order['run']}")
-    if not received.id:
-        raise Permanent(f"Alert {received.name} came without its Resource Manager id, so Defender can't be asked.")
-    alert = await defender.read(its.azure, received.id)
+    # One that came without its id was looked up when it came; perhaps Defender did not list it yet.
+    id_ = received.id or await defender.find(its.azure, received.subscription, received.name)
+    alert = await defender.read(its.azure, id_) if id_ else None
     if alert is None:
-        raise Temporary(f"Defender knows no alert {received.id}: forged, or not there yet. Not acted on.")
+        named = id_ or f"{received.name} in subscription {received.subscription}"
+        raise Temporary(f"Defender knows no alert {named}: forged, or not there yet. Not acted on.")
     case = await build(its, incident.id, alert, at)
     await incident.save_case(order["run"], case)
     result, reason = "", ""

@@ -123,7 +123,8 @@ class Arm:
     async def _answer(self, call: Call) -> Reply:
         self._check_subscription(call)
         if operation := operations.find(call):
-            call.require(operations.action(call.parent), f"/subscriptions/{ids.parse(call.path).subscription}")
+            subscription = ids.parse(call.path).subscription
+            call.require(operations.action(call.parent), f"/subscriptions/{subscription}" if subscription else "/")
             if not (made := operations.written(call, operation)) or made not in call.world:
                 return operations.poll(call, operation)
             call.path = made

@@ -1,4 +1,4 @@
-"""Who may do what in Microsoft Graph: application permissions for applications, directory roles for people."""
+"""Who may do what in Microsoft Graph: by permissions, which applications hold, or by directory roles."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from sandbox.azure.well_known import LESSER_ROLES
 
 
 class Access(NamedTuple):
-    """What a call takes: any one of the permissions of an application, or any one of the roles of a person."""
+    """What a call takes: any one of the permissions (of an application), or any one of the directory roles."""
 
     permissions: str  # separated by blanks
     roles: tuple[str, ...] = ()  # besides Global Administrator
@@ -26,9 +26,11 @@ _APPS = ("Application Administrator", "Cloud Application Administrator", "Hybrid
 _METHODS = ("Authentication Administrator", "Privileged Authentication Administrator")
 _PASSWORDS = ("User Administrator", "Helpdesk Administrator", *_METHODS)
 
+_READERS = {"Directory Readers", "Global Reader"}  # see what every member of the tenant sees
+
 # The names stand in the routes. Permissions are those of the Graph reference, the least one first.
 ACCESS = {
-    "users.read": Access("User.Read.All User.ReadWrite.All" + _DIRECTORY, members=True, own=True),
+    "users.read": Access("User.Read.All User.ReadWrite.All" + _DIRECTORY, _PASSWORDS, members=True, own=True),
     "users.write": Access("User.ReadWrite.All Directory.ReadWrite.All", ("User Administrator",)),
     "users.enable": Access("User.EnableDisableAccount.All User.ReadWrite.All", ("User Administrator",)),
     "users.password": Access("User-PasswordProfile.ReadWrite.All", _PASSWORDS),
@@ -111,15 +113,17 @@ def allow(call: Call, name: str, target: str = "") -> None:
     Raises ApiError 403. A delegated token's scopes aren't looked at: people come with tools that have
     Directory.AccessAsUser.All.
     """
-    access, directory = ACCESS[name], call.world.directory
+    access, directory, oid = ACCESS[name], call.world.directory, call.caller.oid
+    wanted = {"Global Administrator", *access.roles} if name != "users.mail" else set()
+    if access.members:
+        wanted |= _READERS
     if call.caller.kind != "User":
-        if access.permissions and not any(holds(call, p) for p in access.permissions.split()):
+        permitted = not access.permissions or any(holds(call, p) for p in access.permissions.split())
+        if not permitted and not directory.roles_of(oid) & wanted:
             raise denied()
         return
-    oid = call.caller.oid
     own = access.own and (oid == target or oid in directory.owners.get(target, ()))
     member = access.members and directory.objects[oid]["userType"] == "Member"
-    wanted = {"Global Administrator", *access.roles} if name != "users.mail" else set()
     if not (own or member or directory.roles_of(oid) & wanted):
         raise denied()
 

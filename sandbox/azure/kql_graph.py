@@ -2,11 +2,12 @@
 
     <table>  in any case                              | extend <name> = <expression>, …
     | distinct <expression>, …                        | count
+    | top <n> by <expression> [asc|desc], …
     | join [kind=leftouter|inner] ( <query> ) on <column>, …
 
 Paths into dynamic columns: properties.a.b[0]['c']. Conditions: contains, has, startswith, endswith and their negations,
 in (…), isempty, isnotempty, isnull, isnotnull, not(…), true and false. Functions: tolower, toupper, todatetime, tobool,
-toint, strcat, array_length. A value of a dynamic column is compared as the type of what it is compared with.
+toint, strcat, array_length, ago, now. A value of a dynamic column is compared as the type of what it is compared with.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,12 +50,16 @@ _MAKE: dict[str, tuple[str, Callable[[Any], Any]]] = {
 _TYPES = (str, "string"), (bool, "bool"), (int, "long"), (datetime, "datetime")
 
 
-def run(query: str, tables: Mapping[str, Table]) -> Table:
+def run(query: str, tables: Mapping[str, Table], now: datetime) -> Table:
     """The result of a query. Raises ApiError 400, which names what isn't known. Tables are named in lower case."""
-    return _Parser(query, tables).run()
+    return _Parser(query, tables, now).run()
 
 
 class _Parser(Parser):
+    def __init__(self, query: str, tables: Mapping[str, Table], now: datetime) -> None:
+        super().__init__(query, tables)
+        self._now = now
+
     def _piped(self) -> Table:
         word = self._words[0]
         if word.kind == "name" and word.text.lower() in self._tables:
@@ -63,12 +68,19 @@ class _Parser(Parser):
 
     def _steps(self) -> dict[str, Callable[[Table], Table]]:
         more = {"extend": self._extend, "distinct": self._distinct, "count": self._count, "join": self._join}
-        return super()._steps() | more
+        return super()._steps() | more | {"top": self._top}
 
     def _extend(self, table: Table) -> Table:
         items = self._several(self._item)
         rows = [{**row, **{item.name: item.of(row) for item in items}} for row in table.rows]
         return Table(table.columns | {item.name: item.type for item in items}, rows)
+
+    def _top(self, table: Table) -> Table:
+        most = self._words.pop(0)
+        if most.kind != "long":
+            raise self._wrong(most)
+        sorted_ = self._sort(table)
+        return Table(sorted_.columns, list(sorted_.rows)[: most.value])
 
     def _distinct(self, table: Table) -> Table:
         items = self._several(self._item)
@@ -152,6 +164,9 @@ class _Parser(Parser):
         if word.kind == "name" and word.text in {"true", "false"}:
             self._words.pop(0)
             return Expression("bool", lambda _: word.text == "true")
+        if word.text == "now" and [following.text for following in self._words[1:3]] == ["(", ")"]:
+            del self._words[:3]
+            return Expression("datetime", lambda _: self._now)
         found = super()._expression()
         while self._words[0].text in {".", "["}:
             found = self._inside(found)
@@ -186,6 +201,8 @@ class _Parser(Parser):
         if name in _MAKE and len(given) == 1:
             kind, make = _MAKE[name]
             return Expression(kind, lambda row: make(given[0].of(row)), given[0].name)
+        if name == "ago" and [one.type for one in given] == ["timespan"]:
+            return Expression("datetime", lambda row: self._now - given[0].of(row))
         if name == "strcat":
             return Expression("string", lambda row: "".join(kql.text(g.of(row)) for g in given))
         return super()._called(function, given)

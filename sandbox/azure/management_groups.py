@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sandbox.azure import ids, providers, subscriptions
-from sandbox.azure.clock import stamp
+from sandbox.azure import ids, operations, providers, subscriptions
+from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.errors import ApiError, subscription_not_found
 from sandbox.azure.lists import page
 from sandbox.azure.router import Call, Reply, Room
-from sandbox.azure.world import Resource
+from sandbox.azure.world import Resource, World
 
 Json = dict[str, Any]
 
@@ -60,9 +60,14 @@ async def delete_group(call: Call) -> Reply:
     if found.key in call.world.parents.values():
         message = f"Management group '{found.name}' has children. Move or delete them first."
         raise ApiError(400, "GroupNotEmpty", message)
-    call.world.delete(found.id)
-    call.world.parents.pop(found.key, None)
-    return Reply(200)
+    at = "/providers/Microsoft.Management/operationResults/delete/managementGroups"
+    return operations.accept(call, "management_groups.delete", {"id": found.id}, at=at)
+
+
+@operations.effect("management_groups.delete")
+def _deleted(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
+    world.delete(args["id"])
+    world.parents.pop(str(args["id"]).lower(), None)
 
 
 @room.on("GET", _ONE + "/descendants", f"{TYPE}/descendants/read")

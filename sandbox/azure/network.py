@@ -6,7 +6,7 @@ so is every delete: what stops one is in deletions.py.
 
 from typing import Any
 
-from sandbox.azure import operations
+from sandbox.azure import operations, resources
 from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.compute_store import KIND, need_linked
 from sandbox.azure.errors import ApiError, bad_request
@@ -73,13 +73,31 @@ async def put_group(call: Call) -> Reply:
     body = _given(call)
     properties = dict(body.get("properties") or {})
     rules = named_rules(call.path, properties)
-    taken = [((r.get("properties") or {}).get("direction"), (r.get("properties") or {}).get("priority")) for r in rules]
-    if len(set(taken)) < len(taken):
+    if len({_place(rule) for rule in rules}) < len(rules):
         message = "Rules cannot have the same Priority and Direction."
         raise bad_request("SecurityRuleConflict", message)
     drop = {"defaultSecurityRules", "networkInterfaces", "subnets"}
     kept = {k: v for k, v in properties.items() if k not in drop}
     return _store(call, {**body, "properties": {**kept, "securityRules": rules}})
+
+
+@room.on("PUT", _GROUP + "/securityRules/{rule}", f"{GROUPS}/securityRules/write")
+async def put_rule(call: Call) -> Reply:
+    """Make or change one rule of a group, by itself."""
+    group = call.world.get(call.path.rpartition("/securityRules/")[0])
+    wanted, name = _place(call.body), call.params["rule"].lower()
+    others = (_group(call, group)["properties"]["securityRules"] if group else ()) or ()
+    taken = next((r["name"] for r in others if str(r["name"]).lower() != name and _place(r) == wanted), None)
+    if taken and wanted != (None, None):
+        message = f"Security rule {call.params['rule']} conflicts with rule {taken}. "
+        raise bad_request("SecurityRuleConflict", message + "Rules cannot have the same Priority and Direction.")
+    return await resources.put(call)
+
+
+def _place(rule: Json) -> tuple[Any, Any]:
+    """What no two rules of a group may have alike."""
+    properties = rule.get("properties") or {}
+    return str(properties.get("direction") or "").lower() or None, properties.get("priority")
 
 
 def named_rules(group: str, properties: Json) -> list[Json]:

@@ -1,6 +1,7 @@
 """Resource Graph: the inventory by query, over all subscriptions at once, as far as the caller may read.
 
-Tables: resources, resourcecontainers, authorizationresources, resourcechanges, resourcecontainerchanges. The language
+Tables: resources, resourcecontainers, authorizationresources, securityresources (alerts alone), resourcechanges,
+resourcecontainerchanges. The language
 is kql_graph.py's; what that doesn't know is refused in the service's own shape. `world.state["resource_graph"]` may
 say, for tests:
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.azure import changes, ids, kql_graph, providers, rbac, subscriptions
+from sandbox.azure import alerts, changes, ids, kql_graph, providers, rbac, subscriptions
 from sandbox.azure.clock import stamp
 from sandbox.azure.errors import ApiError
 from sandbox.azure.kql import Table
@@ -40,7 +41,7 @@ async def query(call: Call) -> Reply:
     if not text.strip():
         raise _refused(call, [{"code": "InvalidQuery", "message": "Query is missing."}])
     try:
-        result = kql_graph.run(text, _tables(call, _scopes(call, body)))
+        result = kql_graph.run(text, _tables(call, _scopes(call, body)), call.clock.now())
     except ApiError as error:
         inner = error.more.get("innererror") or {"code": error.code, "message": error.message}
         message = (
@@ -110,13 +111,14 @@ def _tables(call: Call, scopes: list[str] | None) -> dict[str, Table]:
         "resources": Table(_COLUMNS, _Rows(lambda: _inventory(call, scopes, containers=False))),
         "resourcecontainers": Table(_COLUMNS, _Rows(lambda: _inventory(call, scopes, containers=True))),
         "authorizationresources": Table(_COLUMNS, _Rows(lambda: _access(call, scopes))),
+        "securityresources": Table(_COLUMNS, _Rows(lambda: _alerts(call, scopes))),
         "resourcechanges": Table(_COLUMNS, _Rows(lambda: _changed(call, scopes))),
         "resourcecontainerchanges": Table(_COLUMNS, _Rows(lambda: _changed(call, scopes, containers=True))),
     }
 
 
 class _Rows:
-    """Rows made when they are asked for: a query reads one table of four."""
+    """Rows made when they are asked for: a query reads one table of them."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
@@ -153,6 +155,12 @@ def _access(call: Call, scopes: list[str] | None) -> Iterator[Json]:
             inside = None if not at.lower().startswith("/subscriptions/") else scopes
             if _readable(call, inside, at or "/", kind):
                 yield _row(call, entry.body)
+
+
+def _alerts(call: Call, scopes: list[str] | None) -> Iterator[Json]:
+    for alert in sorted(call.world.list(alerts.TYPE), key=lambda r: r.key):
+        if _readable(call, scopes, alert.id, alerts.TYPE):
+            yield _row(call, alert.body)
 
 
 def _changed(call: Call, scopes: list[str] | None, *, containers: bool = False) -> Iterator[Json]:

@@ -101,7 +101,8 @@ async def put(call: Call) -> Reply:
             f"'{body['location']}'. Please select a new resource name."
         )
         raise ApiError(409, "InvalidResourceLocation", message)
-    status = _ALIKE.get(ids.parse(call.path).type.lower(), 200 if old else 201)
+    there = old or _only(call, call.path)
+    status = _ALIKE.get(ids.parse(call.path).type.lower(), 200 if there else 201)
     return Reply(status, rendered(_store(call, body, old)))
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.azure import alerts, operations, providers
+from sandbox.azure import alerts, operations, providers, resources
 from sandbox.azure.alerts import raise_alert
 from sandbox.azure.clock import stamp
 from sandbox.azure.errors import ApiError, bad_request
@@ -109,6 +109,27 @@ def _simulated(world: World, clock: "Clock", args: Json) -> None:
             ],
             location=args["location"],
         )
+
+
+# -- regions and suppression rules -------------------------------------------------------------------------------------
+
+
+@room.on("GET", f"{_LEVELS[0]}/providers/Microsoft.Security/locations", "Microsoft.Security/locations/read")
+async def list_regions(call: Call) -> Reply:
+    """Tell in which region the subscription's alerts are kept: one."""
+    where = {"name": alerts.LOCATION, "type": "Microsoft.Security/locations"}
+    region = {"id": f"{call.path}/{alerts.LOCATION}", **where, "properties": {"homeRegionName": alerts.LOCATION}}
+    return Reply(200, {"value": [region]})
+
+
+_SUPPRESSION = f"{_LEVELS[0]}/providers/Microsoft.Security/alertsSuppressionRules/{{rule}}"
+
+
+@room.on("DELETE", _SUPPRESSION, "Microsoft.Security/alertsSuppressionRules/delete")
+async def delete_suppression(call: Call) -> Reply:
+    """Delete a rule: 204, whether there was one or not."""
+    await resources.delete(call)
+    return Reply(204)
 
 
 # -- plans -------------------------------------------------------------------------------------------------------------

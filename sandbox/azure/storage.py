@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.azure import ids, operations, providers
 from sandbox.azure.clock import Clock
+from sandbox.azure.errors import ApiError, bad_request
 from sandbox.azure.resources import merged, need, put, rendered
 from sandbox.azure.router import Call, Reply, Room
 from sandbox.azure.world import World
@@ -18,6 +19,7 @@ KIND = "Microsoft.Storage/storageAccounts"
 room = Room("Microsoft.Storage", providers.PROVIDERS["Microsoft.Storage"])
 _HOME = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts/{name}"
 _NAME = re.compile(r"[a-z0-9]{3,24}")
+_TAKEN = "AlreadyExists"
 _ENDS = ("blob", "dfs", "file", "queue", "table", "web")
 _OFF = {"enabled": False}
 _DELETED = {"deleteRetentionPolicy": _OFF, "containerDeleteRetentionPolicy": _OFF, "cors": {"corsRules": []}}
@@ -41,6 +43,12 @@ def completed(name: str, body: Json) -> Json:
 @room.on("PUT", _HOME, f"{KIND}/write")
 async def put_account(call: Call) -> Reply:
     """Make an account, which takes its time, or replace one."""
+    name = call.params["name"]
+    if call.path not in call.world and (refusal := _unusable(call, name)):
+        code, message = refusal
+        if code == _TAKEN:
+            raise ApiError(409, "StorageAccountAlreadyTaken", message)
+        raise bad_request(code, message)
     reply = await put(call)
     made = need(call)
     stored = call.world.put(made.id, completed(made.name, made.body), call.author, call.version)
@@ -62,17 +70,21 @@ def _made(world: World, clock: Clock, args: Json) -> None:
 )
 async def check_name(call: Call) -> Reply:
     """Say whether a name can be had; all accounts of the world share them. Body: {name, type}."""
-    name = str(call.body.get("name") or "")
+    if refusal := _unusable(call, str(call.body.get("name") or "")):
+        return Reply(200, {"nameAvailable": False, "reason": refusal[0], "message": refusal[1]})
+    return Reply(200, {"nameAvailable": True})
+
+
+def _unusable(call: Call, name: str) -> tuple[str, str] | None:
+    """Why no account can be made under a name, as code and message."""
     if not _NAME.fullmatch(name):
-        message = (
+        return "AccountNameInvalid", (
             f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
             "length and use numbers and lower-case letters only."
         )
-        return Reply(200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": message})
-    if any(account.name.lower() == name for account in call.world.list(KIND)):
-        message = f"The storage account named {name} is already taken."
-        return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-    return Reply(200, {"nameAvailable": True})
+    if any(account.name.lower() == name for account in call.world.list(KIND, lag=False)):
+        return _TAKEN, f"The storage account named {name} is already taken."
+    return None
 
 
 @room.on("GET", _HOME + "/blobServices/default", f"{KIND}/blobServices/read")

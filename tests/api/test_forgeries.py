@@ -43,20 +43,29 @@ async def test_an_alert_that_defender_does_not_know_is_noted_and_not_acted_on(it
     assert its.state_of(real) == "Active"
 
 
-async def test_an_alert_without_its_place_is_noted_and_not_acted_on(its: Responder) -> None:
-    alert, before = its.raised(), its.writes()
+async def test_an_alert_that_comes_without_its_place_is_looked_up_by_its_name(its: Responder) -> None:
+    alert = its.raised()
     body = {key: value for key, value in alerting.exported(alert).items() if key != "AlertUri"}
+    one = await taken(its, body)
+    assert (await its.show(one["incident"]))["status"] == "asking"
+    assert (await taken(its, alerting.exported(alert))) == {"incident": one["incident"], "status": "known"}
+    assert (await its.ended(one["incident"]))["alert"]["id"] == alert["id"]
+
+
+async def test_a_name_that_defender_does_not_list_is_noted_and_not_acted_on(its: Responder) -> None:
+    alert, before = its.raised(), its.writes()
+    body = {key: value for key, value in forged(alert).items() if key != "AlertUri"}
     shown = await its.ended((await taken(its, body))["incident"])
     assert shown["result"] == "not_acted_on"
-    assert "without its Resource Manager id" in shown["reason"]
+    assert f"Defender knows no alert {NAME} in subscription" in shown["reason"]
     assert its.writes() == before
+    assert its.state_of(alert) == "Active"
 
 
 async def test_a_forgery_does_not_keep_the_real_alert_from_being_answered(its: Responder) -> None:
     real = its.raised()
-    bare = {key: value for key, value in alerting.exported(real).items() if key != "AlertUri"}
-    for forgery in (forged(real, real["name"], "eastus"), bare):
-        assert (await its.ended((await taken(its, forgery))["incident"]))["result"] == "not_acted_on"
+    forgery = forged(real, real["name"], "eastus")
+    assert (await its.ended((await taken(its, forgery))["incident"]))["result"] == "not_acted_on"
     one = await taken(its, alerting.exported(real))
     assert one["status"] == "started"
     assert (await its.show(one["incident"]))["status"] == "asking"

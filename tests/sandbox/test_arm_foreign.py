@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.sandbox.arm import AUTH, MALLORY, MG, NOBODY, OPS, READER_ROLE, STORE, G, S, arm
+from sandbox.azure import raise_alert
+from tests.sandbox.arm import AUTH, CHIEF, MALLORY, MG, NOBODY, NOW, OPS, READER_ROLE, STORE, SUB, G, S, arm
+
+NAMED, PLAIN = "5d0c1b2a-3f4e-4d5c-8b6a-7f8e9d0c1b2a", "6e1d2c3b-4a5f-4e6d-9c7b-8a9f0e1d2c3b"
 
 
 async def test_names_behind_ids_are_told_by_the_old_graph_too() -> None:
@@ -136,3 +139,80 @@ async def test_a_policy_definition_that_azure_does_not_ship_is_not_found() -> No
     async with arm() as call:
         answer = await call("GET", "/providers/Microsoft.Authorization/policyDefinitions/none", who=NOBODY)
         assert (answer.status, answer.code) == (404, "PolicyDefinitionNotFound")
+
+
+async def test_what_is_there_from_the_beginning_is_changed_and_never_made() -> None:
+    async with arm() as call:
+        body = {"properties": {"deleteRetentionPolicy": {"enabled": True, "days": 7}}}
+        assert (await call("PUT", f"{STORE}/blobServices/default", body)).status == 200
+        rule = f"{S}/providers/Microsoft.Security/alertsSuppressionRules/noise"
+        noise = {"properties": {"alertType": "*", "reason": "Noise", "state": "Enabled"}}
+        assert (await call("PUT", rule, noise)).status == 200
+        assert (await call("GET", rule)).body["properties"] == noise["properties"]
+        assert [(await call("DELETE", rule)).status for _ in range(2)] == [204, 204]
+        assert (await call("GET", rule)).status == 404
+
+
+async def test_no_two_rules_of_a_group_have_the_same_place() -> None:
+    async with arm() as call:
+        group = f"{G}/providers/Microsoft.Network/networkSecurityGroups/nsg"
+        await call("PUT", group, {"location": "westeurope"})
+        rule = {"properties": {"priority": 200, "direction": "Inbound", "access": "Allow"}}
+        assert (await call("PUT", f"{group}/securityRules/a", rule)).status == 201
+        assert (await call("PUT", f"{group}/securityRules/a", rule)).status == 200
+        refused = await call("PUT", f"{group}/securityRules/b", rule)
+        assert (refused.status, refused.code) == (400, "SecurityRuleConflict")
+        out = {"properties": {**rule["properties"], "direction": "Outbound"}}
+        assert (await call("PUT", f"{group}/securityRules/b", out)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"), [("No-Name", 400, "AccountNameInvalid"), ("data", 409, "StorageAccountAlreadyTaken")]
+)
+async def test_no_storage_account_gets_a_name_that_cannot_be_had(name: str, status: int, code: str) -> None:
+    async with arm() as call:
+        await call("PUT", f"{S}/resourceGroups/lab", {"location": "westeurope"})
+        account = f"{S}/resourceGroups/lab/providers/Microsoft.Storage/storageAccounts/{name}"
+        refused = await call("PUT", account, {"location": "westeurope"})
+        assert (refused.status, refused.code) == (status, code)
+        assert (await call("GET", account)).status == 404
+
+
+async def test_a_management_group_takes_its_time_to_go() -> None:
+    async with arm() as call:
+        group = "/providers/Microsoft.Management/managementGroups/lab"
+        assert (await call("PUT", group, {}, who=CHIEF)).status == 403
+        call.azure.world.load({"role_assignments": [{"scope": "/", "role": "Owner", "principal": CHIEF}]}, NOW)
+        assert (await call("PUT", group, {}, who=CHIEF)).status == 200
+        begun = await call("DELETE", group, who=CHIEF)
+        assert begun.status == 202
+        assert (await call("GET", begun.headers["Location"], who=CHIEF)).status == 200
+        assert (await call("GET", group, who=CHIEF)).status == 404
+
+
+async def test_an_application_may_in_graph_what_its_directory_role_allows() -> None:
+    async with arm() as call:
+        azure = call.azure
+        admin = {"name": "robot", "appId": NAMED, "directory_roles": ["User Administrator"]}
+        azure.world.load({"service_principals": [admin, {"name": "plain", "appId": PLAIN}]}, NOW)
+        url = f"{azure.endpoints.graph}/v1.0/users/{call.oid(NOBODY)}"
+        off = {"accountEnabled": False}
+        assert (await call("PATCH", url, off, token=azure.token(PLAIN, "graph"))).status == 403
+        assert (await call("PATCH", url, off, token=azure.token(NAMED, "graph"))).status == 204
+        assert not azure.world.directory.objects[call.oid(NOBODY)]["accountEnabled"]
+
+
+async def test_resource_graph_knows_alerts_and_the_top_of_a_list_and_the_time() -> None:
+    async with arm() as call:
+        raised = raise_alert(call.azure.world, call.azure.clock, "ARM_OperationFromSuspiciousIP", SUB, NOW)
+        path = "/providers/Microsoft.ResourceGraph/resources"
+        asked = 'securityresources | where type == "microsoft.security/locations/alerts" | project id'
+        assert [row["id"] for row in (await call("POST", path, {"query": asked})).body["data"]] == [raised["id"]]
+        assert (await call("POST", path, {"query": asked}, who=NOBODY)).body["data"] == []
+        top = (await call("POST", path, {"query": "resources | top 1 by name asc | project name"})).body["data"]
+        assert top == [{"name": "data"}]
+        late = "securityresources | where todatetime(properties.startTimeUtc) {} ago(1h) and now() > ago(1m) | count"
+        counts = [
+            (await call("POST", path, {"query": late.format(sign)})).body["data"][0]["Count"] for sign in ("<", ">")
+        ]
+        assert counts == [0, 1]
