@@ -1,23 +1,22 @@
-"""One identity's view of Azure: SDK clients, and plain REST for what no pinned SDK covers."""
+"""One identity's view of Azure: one credential, one transport and one pipeline for SDK clients and plain REST."""
 
-import asyncio
 import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from responders.azure.answers import absent_is_fine, error_map
-from responders.azure.pipeline import PATIENCE, bucket_policy, retry_policy, room_policy
-from responders.azure.words import query_string, same_host, segment
+from responders.azure.answers import absent_is_fine
+from responders.azure.pipeline import bucket_policy, retry_policy, room_policy
+from responders.azure.service import P, Service
+from responders.azure.words import segment
 from responders.buckets import Buckets
 from responders.model import Json
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.rest import AsyncHttpResponse
     from azure.mgmt.authorization.aio import AuthorizationManagementClient
     from azure.mgmt.automation.aio import AutomationClient
     from azure.mgmt.compute.aio import ComputeManagementClient
@@ -26,19 +25,10 @@ if TYPE_CHECKING:
 
     from responders.settings import Settings
 
-ACCEPTED = 202
 # Calls under way at a time: Graph takes 3,500 units in ten seconds from an app in a small tenant, and tells what is
 # left only when little is.
 GRAPH_AT_ONCE = 20
-
-
-class Page(Protocol):
-    """A list's answer, however it is decoded."""
-
-    next_link: str | None
-
-
-P = TypeVar("P", bound=Page)
+_VAULT_VERSION = {"api-version": "7.5"}
 
 
 class Azure:
@@ -85,42 +75,24 @@ class Azure:
 
         `path` is a parsed id or made of constants. Returns the JSON body, {} for none.
         """
-        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
-        return await self._send(self._arm_pipeline, method, url, body)
+        return await self._arm.call(method, quote(path), {"api-version": version, **query}, body)
 
-    async def arm_pages(self, path: str, version: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
+    def arm_pages(self, path: str, version: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of an ARM list, page by page as they are asked for."""
-        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
-        async for item in self._items(self._arm_pipeline, url, self.settings.arm, "nextLink"):
-            yield item
+        return self._arm.items(quote(path), {"api-version": version, **query})
+
+    def arm_decoded(
+        self, path: str, version: str, query: Mapping[str, str], decode: Callable[[bytes], P]
+    ) -> AsyncIterator[P]:
+        """The pages of an ARM list, each decoded by `decode`: for lists so long that it shows."""
+        return self._arm.pages(quote(path), {"api-version": version, **query}, decode)
 
     async def arm_result(self, path: str, version: str, body: Json, wait: float) -> Json | None:
         """What a POST to ARM comes to, where it may take some seconds; None when it takes longer than `wait` seconds.
 
         For what only reads: a write goes on behind it, and is the engine's to poll.
         """
-        url = self.settings.arm + quote(path) + "?" + query_string({"api-version": version})
-        response = await self._response(self._arm_pipeline, "POST", url, body)
-        while response.status_code == ACCEPTED:
-            pause = min(float(response.headers.get("Retry-After", 1)), PATIENCE)
-            if (wait := wait - max(pause, 0.1)) < 0:
-                return None
-            await asyncio.sleep(pause)
-            following = response.headers["Location"]
-            same_host(following, self.settings.arm)
-            response = await self._response(self._arm_pipeline, "GET", following)
-        return json.loads(response.content) if response.content else {}
-
-    async def arm_decoded(
-        self, path: str, version: str, query: Mapping[str, str], decode: Callable[[bytes], P]
-    ) -> AsyncIterator[P]:
-        """The pages of an ARM list, each decoded by `decode`: for lists so long that it shows."""
-        following: str | None = self.settings.arm + quote(path) + "?" + query_string({"api-version": version, **query})
-        while following:
-            same_host(following, self.settings.arm)
-            page = decode(await self._content(self._arm_pipeline, "GET", following))
-            yield page
-            following = page.next_link
+        return await self._arm.result(quote(path), {"api-version": version}, body, wait)
 
     async def logs(self, workspace: str, query: str) -> bytes:
         """The JSON that Log Analytics answers to a query of a workspace (by its GUID); b"" for an empty answer."""
@@ -146,29 +118,24 @@ class Azure:
 
     async def graph(self, method: str, path: str, query: Mapping[str, str] = {}, body: Json | None = None) -> Json:
         """One Microsoft Graph v1.0 call. Each part of `path` that comes from outside goes through `segment` first."""
-        url = f"{self.settings.graph}/v1.0{path}" + ("?" + query_string(query) if query else "")
-        return await self._send(self._graph_pipeline, method, url, body)
+        return await self._graph.call(method, f"/v1.0{path}", query, body)
 
-    async def graph_pages(self, path: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
+    def graph_pages(self, path: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of a Microsoft Graph list, page by page as they are asked for."""
-        url = f"{self.settings.graph}/v1.0{path}" + ("?" + query_string(query) if query else "")
-        async for item in self._items(self._graph_pipeline, url, self.settings.graph, "@odata.nextLink"):
-            yield item
+        return self._graph.items(f"/v1.0{path}", query)
 
     async def keep_secret(self, name: str, value: str, tags: Mapping[str, str]) -> str:
         """Keep a secret in the Key Vault of the settings (PUT /secrets/{name}). Returns the id of the new version.
 
         Nothing may be said of `value` elsewhere, and the answer, which repeats it, goes no further than here.
         """
-        url = f"{self.settings.vault}/secrets/{segment(name)}?api-version=7.5"
         body = {"value": value, "tags": dict(tags)}
-        return str((await self._send(self._vault_pipeline, "PUT", url, body))["id"])
+        return str((await self._vault.call("PUT", f"/secrets/{segment(name)}", _VAULT_VERSION, body))["id"])
 
     async def secret_versions(self, name: str) -> list[Json]:
         """What is known of a secret's versions, without their values (GET /secrets/{name}/versions); [] for none."""
-        url = f"{self.settings.vault}/secrets/{segment(name)}/versions?api-version=7.5"
         with absent_is_fine():
-            return [item async for item in self._items(self._vault_pipeline, url, self.settings.vault, "nextLink")]
+            return [item async for item in self._vault.items(f"/secrets/{segment(name)}/versions", _VAULT_VERSION)]
         return []
 
     async def own_id(self) -> str:
@@ -243,52 +210,23 @@ class Azure:
         return Client(self.credential, endpoint=self.settings.logs, transport=self._transport, policies=policies)
 
     @cached_property
-    def _arm_pipeline(self) -> Any:
-        return self._pipeline(self.settings.arm, self.settings.arm_audience or self.settings.arm)
+    def _arm(self) -> Service:
+        return self._service(self.settings.arm, self.settings.arm_audience or self.settings.arm)
 
     @cached_property
-    def _graph_pipeline(self) -> Any:
-        return self._pipeline(self.settings.graph, self.settings.graph, at_once=GRAPH_AT_ONCE)
+    def _graph(self) -> Service:
+        return self._service(self.settings.graph, self.settings.graph, "@odata.nextLink", at_once=GRAPH_AT_ONCE)
 
     @cached_property
-    def _vault_pipeline(self) -> Any:
+    def _vault(self) -> Service:
         # The audience of a vault is its host's domain: vault.azure.net, and others in other clouds.
-        return self._pipeline(self.settings.vault, self.settings.vault_audience)
+        return self._service(self.settings.vault, self.settings.vault_audience)
 
-    def _pipeline(self, url: str, audience: str, *, at_once: int = 0) -> Any:
+    def _service(self, host: str, audience: str, next_link: str = "nextLink", *, at_once: int = 0) -> Service:
         from azure.core import AsyncPipelineClient
 
         # What decodes answers for the SDKs is left out: here they are decoded once, by whoever asked.
         policies = [p for p in self._policies(audience + "/.default") if type(p).__name__ != "ContentDecodePolicy"]
         if at_once:
             policies.append(room_policy(at_once))
-        return AsyncPipelineClient(url, policies=policies, transport=self._transport)
-
-    async def _items(self, pipeline: Any, url: str, host: str, link: str) -> AsyncIterator[Json]:
-        """The items of a list, whose pages name the next one by `link`."""
-        while url:
-            same_host(url, host)
-            page = await self._send(pipeline, "GET", url, None)
-            for item in page.get("value", []):
-                yield item
-            url = page.get(link) or ""
-
-    async def _send(self, pipeline: Any, method: str, url: str, body: Json | None) -> Json:
-        content = await self._content(pipeline, method, url, body)
-        return json.loads(content) if content else {}
-
-    @classmethod
-    async def _content(cls, pipeline: Any, method: str, url: str, body: Json | None = None) -> bytes:
-        return (await cls._response(pipeline, method, url, body)).content
-
-    @staticmethod
-    async def _response(pipeline: Any, method: str, url: str, body: Json | None = None) -> "AsyncHttpResponse":
-        from azure.core.exceptions import HttpResponseError, map_error
-        from azure.core.rest import HttpRequest
-
-        request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
-        response: AsyncHttpResponse = await pipeline.send_request(request)
-        if response.status_code >= 400:  # noqa: PLR2004
-            map_error(response.status_code, response, error_map())
-            raise HttpResponseError(response=response)
-        return response
+        return Service(host, AsyncPipelineClient(host, policies=policies, transport=self._transport), next_link)
