@@ -45,6 +45,8 @@ async def resolve(azure: "Azure", actor: Actor, home: str) -> Principal:
 async def principal(azure: "Azure", id_: str) -> Principal | None:
     """The principal of that object id or principal name, if there is one. Of an application, its service principal."""
     found = await _find(azure, id_)
+    if found and found.upn and is_guid(id_):  # since when there is a user is none of the defaults that it was read with
+        return await _find(azure, found.upn)
     if found is None or found.kind != "unknown" or not found.app_id:
         return found
     with absent_is_fine():

@@ -2,6 +2,9 @@
 
 Suspects don't count as those who stay, since their accounts are ended side by side. Where there are only suspects, the
 first of them by object id keeps what he has, and a person has to see to it.
+
+What a suspect gave in the window is no door of anybody here, or who plants an Owner could not be got rid of where the
+only other one is he whose account was stolen: it goes as long as somebody has that role besides, suspect or disabled.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -63,7 +66,7 @@ async def take(
         return "", None
     if why := await _last(case, change, azure, beside, {}, fresh=True):
         return why, None
-    claim = await claims.make(key, held, whose, at)
+    claim = await claims.make(key, [*held, *map(_assigned, held)] if _strips_azure(change) else held, whose, at)
     if why := await _last(case, change, azure, beside, claim.gone, fresh=True):
         await claims.release(claim, at)
         return f"{why}, or wait for the incident that is taking it from the others", None
@@ -94,11 +97,24 @@ async def _last(
     for door in _doors(change, guarded):
         whose = await _whose(azure, change, fresh=fresh)
         others = [await _whose(azure, other) for other in beside if door in _doors(other, guarded)]
-        holders = await _holding(azure, door, fresh=fresh) - gone.get(door, frozenset())
-        if _is_last(case, whose, frozenset[str]().union(*others), holders):
+        planted = _strips_azure(change) and change.familiarity == "unfamiliar"
+        holders = await _holding(azure, door, fresh=fresh, disabled=planted)
+        holders -= gone.get(_assigned(door) if planted else door, frozenset())
+        going = frozenset[str](() if planted else {s.id.lower() for s in case.suspects}).union(whose, *others)
+        if _is_last(whose, going, holders):
             what = f"no other {_GLOBAL} is enabled" if door == _GLOBAL else f"subscription {door} has no other Owner"
-            return f"{what} who is no suspect: give somebody else that role first"
+            who = "" if planted else " who is no suspect"
+            return f"{what}{who}: give somebody else that role first"
     return ""
+
+
+def _strips_azure(change: Change) -> bool:
+    return change.action in _STRIPPING_AZURE
+
+
+def _assigned(door: str) -> str:
+    """The name by which the assignments are claimed, which a disabled account keeps."""
+    return f"{door} assigned"
 
 
 def _doors(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,7 +124,7 @@ def _doors(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
     if change.action == _STRIPPING:
         before = change.before
         return (_GLOBAL,) if (before["roleDefinitionId"], before["kind"]) == (_GLOBAL_ADMINISTRATOR, "active") else ()
-    return _owned(change, guarded) if change.action in _STRIPPING_AZURE else ()
+    return _owned(change, guarded) if _strips_azure(change) else ()
 
 
 async def _whose(azure: "Azure", change: Change, *, fresh: bool = False) -> frozenset[str]:
@@ -123,11 +139,10 @@ async def _whose(azure: "Azure", change: Change, *, fresh: bool = False) -> froz
     return await _kept(azure, who, read, fresh=fresh) | {who}
 
 
-def _is_last(case: Case, whose: Collection[str], others: Collection[str], holders: Collection[str]) -> bool:
+def _is_last(whose: frozenset[str], going: frozenset[str], holders: frozenset[str]) -> bool:
     """Whether these are the last among the holders, and the first of those among them who have to go."""
-    going = {s.id.lower() for s in case.suspects} | set(whose) | set(others)
-    lost = set(whose) & set(holders)
-    return bool(lost) and not set(holders) - going and min(going & set(holders)) in lost
+    lost = whose & holders
+    return bool(lost) and not holders - going and min(going & holders) in lost
 
 
 def _owned(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
@@ -142,13 +157,13 @@ def _owned(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
     return guarded if not head.startswith("/subscriptions/") else ()
 
 
-async def _holding(azure: "Azure", door: str, *, fresh: bool = False) -> frozenset[str]:
-    """Who can let others in by it."""
+async def _holding(azure: "Azure", door: str, *, fresh: bool = False, disabled: bool = False) -> frozenset[str]:
+    """Who can let others in by it, or could if he was enabled."""
 
     async def read() -> frozenset[str]:
-        return await (_administrators(azure) if door == _GLOBAL else _owners(azure, door))
+        return await (_administrators(azure) if door == _GLOBAL else _owners(azure, door, disabled=disabled))
 
-    return await _kept(azure, door, read, fresh=fresh)
+    return await _kept(azure, f"{door} {disabled}", read, fresh=fresh)
 
 
 async def _kept(
@@ -167,8 +182,8 @@ async def _administrators(azure: "Azure") -> frozenset[str]:
     return await _enabled(azure, {a["principalId"] async for a in pages if a["directoryScopeId"] == "/"})
 
 
-async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
-    """Enabled users who are Owners of a subscription, there or above, and applications that are."""
+async def _owners(azure: "Azure", subscription: str, *, disabled: bool) -> frozenset[str]:
+    """Enabled users who are Owners of a subscription, there or above, and applications that are; or disabled ones."""
     found: dict[str, set[str]] = {}
     client = azure.authorization(subscription)
     with absent_is_fine():  # a subscription that is gone has no door
@@ -177,16 +192,16 @@ async def _owners(azure: "Azure", subscription: str) -> frozenset[str]:
             if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
                 found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
     applications = found.pop("ServicePrincipal", set())
-    return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()))
+    return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()), disabled=disabled)
 
 
-async def _enabled(azure: "Azure", ids: set[str]) -> frozenset[str]:
-    """The enabled users among these ids, and in the groups among them."""
+async def _enabled(azure: "Azure", ids: set[str], *, disabled: bool = False) -> frozenset[str]:
+    """The enabled users among these ids, and in the groups among them; disabled ones among the ids, if asked for."""
     wanted = sorted(id_.lower() for id_ in ids)
     users: dict[str, Person | None] = {}
     for start in range(0, len(wanted), people.AT_ONCE):
         users |= await people.with_ids(azure, wanted[start : start + people.AT_ONCE])
-    found = {id_ for id_, person in users.items() if person}
+    found = {id_ for id_, person in users.items() if person or disabled}
     for group in set(wanted) - set(users):
         found |= {p.id for p in await people.members(azure, group)}
     return frozenset(found)

@@ -1,6 +1,5 @@
 """The main job, before your eyes: an attack on the sandbox, the alert, the response, and what came of it."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +111,6 @@ async def demo(keep: Path, *, plain: bool) -> int:
     """Perform the exercise, tell it, and say where the report is. Returns the exit status."""
     console = Console(no_color=plain, force_terminal=not plain and None, width=120)
     scene = load(DEMO)
-    shutil.rmtree(keep / scene.exercise.id, ignore_errors=True)
     console.print(f"[bold]{escape(scene.exercise.title)}[/bold]", highlight=False)
     narrator = Narrator(scene, console)
     score = await perform(scene, keep=keep, tell=narrator)

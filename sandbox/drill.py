@@ -1,6 +1,7 @@
 """Performs an exercise: an Azure and a Functions host are booted, the deed is done, and people answer the response."""
 
 import asyncio
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from sandbox.azure import Clock, Faults, Sandbox, guest_login
 from sandbox.azure.errors import ApiError
 from sandbox.azure.guest_login import Entry
 from sandbox.exercise import LogIn
-from sandbox.host import Host
+from sandbox.host import DATABASE, Host
 from sandbox.innocent import Innocent
 from sandbox.lasting import lasting
 from sandbox.people import People, Unexpected
@@ -51,7 +52,7 @@ async def perform(
     """
     with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
         folder = (keep or Path(scratch)) / scene.exercise.id
-        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
         fate = _Fate(faults or Faults(), identity(scene), kill_at_call)
         async with (
             Sandbox(build(scene), clock=Clock(scene.now), faults=fate, latency=latency) as sandbox,
@@ -66,6 +67,18 @@ async def perform(
                 await host.stop()
                 if keep:
                     drill.keep(folder)
+
+
+def _clear(folder: Path) -> None:
+    """An empty folder: of what a former performance left there a host would take up the runs, and another's evidence.
+
+    Raises FileExistsError where there is something else.
+    """
+    if (folder / DATABASE).exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} holds something that is no exercise's: give --keep another directory.")
 
 
 class _Fate(Faults):

@@ -17,6 +17,7 @@ from sandbox.people import Died, Unexpected
 
 APP = Path(__file__).parents[1]
 AUDIENCE = "api://countersign"
+DATABASE = "host.db"  # of its runs
 _TAIL = 2000  # characters of its log that a message shows
 _GRACE = 15  # seconds to end by itself
 
@@ -55,7 +56,7 @@ class Host:
             "--app",
             str(self._app),
             "--database",
-            str(self._folder / "host.db"),
+            str(self._folder / DATABASE),
             "--jwks",
             keys,
             "--audience",

@@ -146,6 +146,21 @@ async def test_the_folder_that_is_kept_holds_the_incident_the_evidence_and_the_l
     assert list((folder / "evidence").rglob("*.html"))
 
 
+async def test_what_a_former_performance_left_in_that_folder_has_no_part_in_the_next_one(
+    path: Callable[..., Path], tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    await perform(load(path()), keep=kept)
+    score = await perform(load(path()), keep=kept)
+    assert score.failures == ()
+    assert len(list((kept / "foreign" / "evidence" / "incidents").iterdir())) == 1
+
+    (tmp_path / "mine" / "foreign").mkdir(parents=True)
+    (tmp_path / "mine" / "foreign" / "thesis.txt").touch()
+    with pytest.raises(FileExistsError, match="no exercise's"):
+        await perform(load(path()), keep=tmp_path / "mine")
+
+
 def test_the_command_tells_all_scores_and_fails_when_one_fails(
     path: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """How far the suspects reached: whom they let in or took over, and where else they worked."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -49,6 +50,22 @@ async def test_whom_a_suspect_delegated_to_is_a_suspect_of_another_tenant() -> N
         assert stranger.because.startswith("iam@contoso.example delegated subscription 3f6c2b1a")
         assert "Fabrikam operations" not in suspects(case)
         assert unknown == ()
+
+
+@pytest.mark.parametrize("young", [True, False])
+async def test_a_user_whom_a_suspect_gave_rights_is_one_if_he_did_not_exist_before(young: bool) -> None:  # noqa: FBT001
+    async with attacked(PLANTED, permissions()) as there:
+        id_, at = "0b5d8a51-6c1e-4f0a-8d5e-bbbbbbbbbbbb", there.case.since + timedelta(hours=1 if young else -1)
+        new = {"upn": "new@contoso.example", "id": id_, "created": at.isoformat()}
+        there.sandbox.world.load({"users": [new]}, there.sandbox.clock.now())
+        reader = f"{PROD}/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+        body = {"properties": {"roleDefinitionId": reader, "principalId": id_, "principalType": "User"}}
+        grant = f"{PROD}/providers/Microsoft.Authorization/roleAssignments/{id_}?api-version=2022-04-01"
+        await does(there, "iam@contoso.example", "put", grant, body)
+
+        case, _ = await widened(there)
+
+        assert ("new@contoso.example" in suspects(case)) == young
 
 
 async def test_what_an_owner_knows_is_no_suspect_unless_it_was_taken_over() -> None:

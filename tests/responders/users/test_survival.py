@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from responders import survival
+from responders.claims import Claims
+from responders.evidence import Evidence
 from responders.model import Change, Plan
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.disable import Disable
@@ -41,10 +43,16 @@ def _strips(its: Tenant, who: str, kind: str = "active") -> Change:
     )
 
 
-def _strips_azure(its: Tenant, who: str, scope: str = f"/subscriptions/{SUBSCRIPTION}") -> Change:
-    before = {"properties": {"scope": scope, "roleDefinitionId": f"/subscriptions/{SUBSCRIPTION}{OWNER}"}}
+def _strips_azure(
+    its: Tenant, who: str, scope: str = f"/subscriptions/{SUBSCRIPTION}", *, planted: bool = False
+) -> Change:
     return Change(
-        action=StripRoleAssignments.id, resource="r", summary="s", before=before, principals=(its.graph.id(who),)
+        action=StripRoleAssignments.id,
+        resource="r",
+        summary="s",
+        before={"properties": {"scope": scope, "roleDefinitionId": f"/subscriptions/{SUBSCRIPTION}{OWNER}"}},
+        principals=(its.graph.id(who),),
+        familiarity="unfamiliar" if planted else "unknown",
     )
 
 
@@ -172,3 +180,24 @@ async def test_of_several_who_lose_it_by_one_plan_one_keeps_it() -> None:
         assert len(kept.changes) == 1
         assert "no other Owner" in kept.by_hand[0]
         assert await _last(its, changes[0]) == ""
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_an_owner_whom_a_suspect_planted_goes_though_the_only_other_one_is_the_suspect(enabled: bool) -> None:  # noqa: FBT001
+    async with _readable() as its:
+        its.suspects = [OPS]
+        given = {"scope": f"/subscriptions/{SUBSCRIPTION}", "role": "Owner", "principal": MALLORY}
+        its.sandbox.world.load({"role_assignments": [given]}, its.sandbox.clock.now())
+        _enabled(its, OPS, yes=enabled)
+        claims, at = Claims(Evidence.at("memory://")), its.sandbox.clock.now()
+
+        assert await _last(its, _strips_azure(its, MALLORY, planted=True)) == ""
+        for n, change in enumerate((_disables(its, OPS), _strips_azure(its, MALLORY, planted=True))):
+            assert (await survival.take(its.case, change, its.azure, (), claims, str(n), at))[0] == ""
+
+
+async def test_a_planted_owner_stays_where_nobody_else_has_that_role() -> None:
+    async with _readable() as its:
+        its.suspects = [CHIEF]
+
+        assert "no other Owner" in await _last(its, _strips_azure(its, OPS, planted=True))
