@@ -13,6 +13,7 @@ from responders.alert_json import Fields
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Alert, Severity
+from responders.utc import time_of
 
 _SIMULATED = "simulated_"
 _SEVERITIES: dict[str, Severity] = {
@@ -51,11 +52,11 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
     kind = plain_type(said)
     known = alert_types.find(kind)
     title = (
-        inner.text("alertDisplayName", "displayName", "friendlyName", "title", "alertName")
+        inner.word("alertDisplayName", "displayName", "friendlyName", "title", "alertName")
         or kind
         or "Alert without a title"
     )
-    description = inner.text("description")
+    description = inner.word("description")
     link = PortalLink.parse(inner.word("alertUri", "alertLink", "alertWebUrl"))
     own = _own_id(outer, inner)
     name = _name(outer, inner, own, link)
@@ -78,7 +79,7 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
         type=known.id if known else kind,
         title=title,
         severity=_severity(inner),
-        status=_STATES.get(inner.text("status", "state").lower(), "Active"),
+        status=_STATES.get(inner.word("status", "state").lower(), "Active"),
         start=start,
         end=end,
         id=own.text if own else link.id(subscription) if link else "",
@@ -135,11 +136,11 @@ def _subscription(inner: Fields, resources: list[str], details: dict[str, str]) 
 
 def _severity(inner: Fields) -> Severity:
     # What isn't said is taken for grave; the alert as read again from Defender has the true one.
-    return _SEVERITIES.get(inner.text("severity", "alertSeverity", "reportedSeverity").lower(), "High")
+    return _SEVERITIES.get(inner.word("severity", "alertSeverity", "reportedSeverity").lower(), "High")
 
 
 def _times(inner: Fields) -> tuple[datetime, datetime]:
-    """First and last event."""
+    """First and last event. Raises Permanent when no time is usable: Defender itself writes each as ISO 8601."""
     start = _time(inner, "startTimeUtc", "startTime", "firstActivityDateTime", "detectedTimeUtc")
     end = _time(inner, "endTimeUtc", "endTime", "lastActivityDateTime")
     made = None
@@ -147,26 +148,22 @@ def _times(inner: Fields) -> tuple[datetime, datetime]:
         made = _time(inner, "timeGeneratedUtc", "timeGenerated", "createdDateTime", "reportedTimeUtc")
     start = start or end or made
     if not start:
-        raise Permanent("The alert has no startTimeUtc, nor any other time. Send it as Defender made it.")
+        said = inner.get("startTimeUtc")
+        what = "has no startTimeUtc" if said is None else f"has {str(said)[:60]!r} for startTimeUtc"
+        raise Permanent(f"The alert {what}, nor any other ISO 8601 time. Send it as Defender made it.")
     return start, max(start, end or start)
 
 
 def _time(inner: Fields, *names: str) -> datetime | None:
+    """The first of these that is a time, and one that an alert of Azure can be from."""
     for name in names:
-        text = inner.text(name)
-        if not text:
-            continue
         try:
-            time = datetime.fromisoformat(text)
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
-            raise Permanent(
-                f"{name} is {text[:60]!r}, which is no ISO 8601 time. Send it as Defender made it."
-            ) from error
-        if time.year in _YEARS:
+            time = time_of(inner.word(name))
+            time = time.astimezone(UTC) if time else None
+        except (ValueError, OverflowError):
+            continue
+        if time and time.year in _YEARS:
             return time
-        if time.year != 1:  # .NET writes the year 1 for a time that was never set
-            raise Permanent(f"{name} is {text[:60]!r}, which no alert of Azure can be from. Look at who sent it.")
     return None
 
 

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import random
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -167,17 +168,25 @@ def test_an_alert_under_the_id_of_something_else_is_refused(id_: str) -> None:
         parse(rest() | {"id": id_})
 
 
-@pytest.mark.parametrize("key", ["alertType", "alertDisplayName", "description", "severity", "status", "startTimeUtc"])
 @pytest.mark.parametrize("value", [5, 1.5, True, ["x"], {"x": "y"}])
-def test_what_must_be_a_text_and_is_not_is_refused_by_name(key: str, value: object) -> None:
-    with pytest.raises(Permanent, match=key):
-        parse(rest(**{key: value}))
+def test_a_type_that_is_no_text_is_refused_by_name(value: object) -> None:
+    with pytest.raises(Permanent, match="alertType"):
+        parse(rest(alertType=value))
+
+
+@pytest.mark.parametrize("value", [0, 3, 2.5, True, None, "", "3", "Critical", ["High"], {"level": "Low"}])
+def test_a_severity_that_is_none_is_taken_for_grave(value: object) -> None:
+    assert alert(rest(severity=value)).severity == "High"
 
 
 @pytest.mark.parametrize(
-    "key", ["entities", "resourceIdentifiers", "extendedProperties", "alertUri", "compromisedEntity"]
+    "key",
+    [
+        *("entities", "resourceIdentifiers", "extendedProperties", "alertUri", "compromisedEntity"),
+        *("alertDisplayName", "description", "severity", "status", "startTimeUtc", "endTimeUtc"),
+    ],
 )
-@pytest.mark.parametrize("value", [5, True, "text", "[{cut", "", [5], [[]], {"x": 5}])
+@pytest.mark.parametrize("value", [5, 1.5, True, "text", "[{cut", "", [5], [[]], {"x": 5}])
 def test_an_alert_can_do_without_the_rest(key: str, value: object) -> None:
     assert alert(rest(**{key: value})).name == NAME
 
@@ -194,9 +203,12 @@ def test_an_alert_can_do_without_the_rest(key: str, value: object) -> None:
         "NaN",
     ],
 )
-def test_times_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(Permanent, match="startTimeUtc"):
-        parse(rest(startTimeUtc=text))
+def test_a_time_that_is_none_is_left_out_and_refused_where_there_is_no_other(text: str) -> None:
+    whole = alert(rest())
+    found = alert(rest(startTimeUtc=text))
+    assert (found.start, found.end) == (whole.end, whole.end)
+    with pytest.raises(Permanent, match=re.escape(f"{text!r} for startTimeUtc")):
+        parse(rest(startTimeUtc=text, endTimeUtc=text, timeGeneratedUtc=text))
 
 
 def test_an_alert_without_any_time_or_id_is_refused() -> None:
