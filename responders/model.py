@@ -111,6 +111,11 @@ class Finding(Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...] = ()
     techniques: tuple[str, ...] = ()  # ATT&CK: "T1098.003"
 
+    @property
+    def is_deed(self) -> bool:
+        """Whether a suspect did it: what failed is none."""
+        return self.suspect and self.outcome != "failed"
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """Whether something is known good, and why. A lookup that failed is `unknown`, never `unfamiliar`."""
@@ -197,17 +202,13 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looke
     def deeds(self, operation: str) -> dict[str, Finding]:
         """The same for all resources, by id in lower case: for whoever asks of thousands."""
         wanted = operation.lower()
-        hits = [f for f in self.findings if f.suspect and f.outcome != "failed" and f.operation.lower() == wanted]
-        first: dict[str, Finding] = {}
-        for finding in sorted(hits, key=lambda f: f.at):
-            first.setdefault(finding.resource.lower(), finding)
-        return first
+        return {resource: finding for (done, resource), finding in self._deeds.items() if done == wanted}
 
     @cached_property
     def _deeds(self) -> dict[tuple[str, str], Finding]:
         """The suspects' first doings that did not fail, by operation and resource."""
         first: dict[tuple[str, str], Finding] = {}
-        for finding in sorted((f for f in self.findings if f.suspect and f.outcome != "failed"), key=lambda f: f.at):
+        for finding in sorted((f for f in self.findings if f.is_deed), key=lambda f: f.at):
             first.setdefault((finding.operation.lower(), finding.resource.lower()), finding)
         return first
 

@@ -168,7 +168,7 @@ def _elevations(case: Case, item: Json) -> list[Finding]:
     suspect = case.suspect(properties["principalId"])
     if properties["scope"] != "/" or role(properties) != ACCESS_ADMINISTRATOR or suspect is None:
         return []
-    took = (f for f in case.findings if f.suspect and f.operation.lower() == _ELEVATE and f.outcome != "failed")
+    took = (f for f in case.findings if f.is_deed and f.operation.lower() == _ELEVATE)
     return [f for f in took if case.suspect(f.caller) == suspect]
 
 

@@ -15,6 +15,7 @@ from responders.ids import ResourceId, called, within
 from responders.model import Case, Change, Json, Outcome, Plan, Verdict
 from responders.subscriptions import definition, planted
 from responders.subscriptions.automation import VERSION, Account, account_name
+from responders.subscriptions.draft import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,28 +57,13 @@ _WORKER = Kind(WORKERS, "hybrid worker")
 _IN_ENVIRONMENT = Kind(PACKAGES, "package of a runtime environment", _PACKAGE)
 
 
-class Found(Struct):
-    """What was found in the accounts."""
-
-    changes: list[Change]
-    kept: list[str]
-    by_hand: list[str]
-
-
 async def plan(action: str, case: Case, subject: "Subject", azure: "Azure", *, shown: bool) -> Plan:
     """The plan of one of the two actions: on what Azure shows all of, so that undo can make it anew, or on the rest."""
     accounts = await Account.all(azure, subject.id)
-    found = Found([], [], [])
+    found = Draft()
     await asyncio.gather(*(_Look(action, case, azure, account, found, shown).all() for account in accounts))
     reason = f"Nothing of that kind in {len(accounts)} accounts was made by a suspect in the window."
-    return Plan(
-        action=action,
-        subject=subject,
-        changes=tuple(sorted(found.changes, key=lambda change: change.resource.lower())),
-        reason="" if found.changes else reason,
-        kept=tuple(sorted(found.kept)),
-        by_hand=tuple(sorted(found.by_hand)),
-    )
+    return found.plan(action, subject, reason)
 
 
 class _Look(Struct):
@@ -87,7 +73,7 @@ class _Look(Struct):
     case: Case
     azure: "Azure"
     account: Account
-    found: Found
+    found: Draft
     shown: bool
 
     async def all(self) -> None:

@@ -1,13 +1,12 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
 from responders.subscriptions import former, identities, resource_graph, whole
+from responders.subscriptions.draft import Draft
 from responders.subscriptions.identities import Held
 from responders.utc import time_of, utc
 
@@ -24,12 +23,6 @@ _TYPES = {
     "Microsoft.Web/sites": "2023-12-01",
 }
 _BY_TYPE = {name.lower(): version for name, version in _TYPES.items()}
-
-
-class _Look(Struct):
-    changes: list[Change]
-    kept: list[str]
-    by_hand: list[str]
 
 
 class DetachIdentities:
@@ -52,17 +45,10 @@ class DetachIdentities:
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         deeds = _deeds(case, subject.id)
         records = await resource_graph.changes(azure, subject.id, case.since) if deeds else {}
-        found = _Look([], [], [])
+        found = Draft()
         await asyncio.gather(*(self._look(case, azure, deed, records, found) for deed in deeds))
         reason = f"To none of {len(deeds)} resources that the suspects wrote did they attach an identity that it has."
-        return Plan(
-            action=self.id,
-            subject=subject,
-            changes=tuple(sorted(found.changes, key=lambda change: change.resource.lower())),
-            reason="" if found.changes else reason,
-            kept=tuple(sorted(found.kept)),
-            by_hand=tuple(sorted(found.by_hand)),
-        )
+        return found.plan(self.id, subject, reason)
 
     async def _look(
         self,
@@ -70,7 +56,7 @@ class DetachIdentities:
         azure: "Azure",
         deed: Finding,
         records: dict[str, list[resource_graph.Recorded]],
-        found: _Look,
+        found: Draft,
     ) -> None:
         id_ = ResourceId.parse(deed.resource)
         known = records.get(id_.key, [])
@@ -152,7 +138,7 @@ def _deeds(case: Case, subscription: str) -> list[Finding]:
     first: dict[str, Finding] = {}
     for finding in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = finding.operation.lower().rpartition("/")
-        wrote = finding.suspect and finding.outcome != "failed" and verb == "write" and kind.count("/") == 1
+        wrote = finding.is_deed and verb == "write" and kind.count("/") == 1
         id_ = ResourceId.read(finding.resource) if wrote else None
         if id_ and id_.type.lower() == kind and id_.subscription == subscription.lower():
             first.setdefault(finding.resource.lower(), finding)
@@ -161,7 +147,7 @@ def _deeds(case: Case, subscription: str) -> list[Finding]:
 
 def _all(case: Case, first: Finding) -> list[Finding]:
     """What suspects did of that kind to that resource."""
-    same = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.operation == first.operation)
+    same = (f for f in case.findings if f.is_deed and f.operation == first.operation)
     return [f for f in same if f.resource.lower() == first.resource.lower()]
 
 

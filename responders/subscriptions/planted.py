@@ -74,7 +74,7 @@ def made_at(item: Json) -> datetime | None:
 def deeds(case: Case, resource: str, *operations: str) -> list[Finding]:
     """What suspects did to a resource or to what lies beneath it, by operation beneath the account's type; in order."""
     wanted = {f"{ACCOUNT}/{operation}".lower() for operation in operations}
-    found = (f for f in case.findings if f.suspect and f.outcome != "failed" and f.operation.lower() in wanted)
+    found = (f for f in case.findings if f.is_deed and f.operation.lower() in wanted)
     return sorted((f for f in found if within(f.resource, resource)), key=lambda f: f.at)
 
 

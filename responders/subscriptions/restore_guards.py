@@ -127,7 +127,7 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
     for finding in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = finding.operation.lower().rpartition("/")
         ours = finding.resource.lower().startswith(f"/subscriptions/{subscription.lower()}/")
-        if finding.suspect and finding.outcome != "failed" and kind in BY_TYPE and verb in {"write", "delete"} and ours:
+        if finding.is_deed and kind in BY_TYPE and verb in {"write", "delete"} and ours:
             first.setdefault(finding.resource.lower(), finding)
     room, at = asyncio.Semaphore(inventory.AT_ONCE), datetime.now(UTC)
 

@@ -2,14 +2,13 @@ import asyncio
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from responders import familiarity
 from responders.errors import Temporary
 from responders.ids import ResourceId, called
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
 from responders.subscriptions import planted, runbook_content
 from responders.subscriptions.automation import ACCOUNT, Account, account_name, belongs, live
+from responders.subscriptions.draft import Draft
 from responders.utc import utc
 
 if TYPE_CHECKING:
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 PUBLISHING = ("runbooks/publish/action", "runbooks/write")  # the latter may publish from a link
 # What becomes of a script that is replaced: drafts of it, and what ran it.
 _UNDONE = (*planted.RUNBOOK_WRITES, "runbooks/draft/testJob/write", "jobs/write")
-
-
-class Found(Struct):
-    """What there is to do about the runbooks of an account."""
-
-    changes: list[Change]
-    kept: list[str]
-    by_hand: list[str]
 
 
 class RestoreRunbooks:
@@ -52,21 +43,13 @@ class RestoreRunbooks:
 
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         accounts = await Account.all(azure, subject.id)
-        found = await asyncio.gather(*(self._look(case, azure, account) for account in accounts))
-        changes = tuple(change for one in found for change in one.changes)
+        found = Draft()
+        await asyncio.gather(*(self._look(case, azure, account, found) for account in accounts))
         reason = f"No familiar runbook of {len(accounts)} accounts has a script of a suspect's that can be replaced."
-        return Plan(
-            action=self.id,
-            subject=subject,
-            changes=changes,
-            reason="" if changes else reason,
-            kept=tuple(line for one in found for line in one.kept),
-            by_hand=tuple(line for one in found for line in one.by_hand),
-        )
+        return found.plan(self.id, subject, reason)
 
-    async def _look(self, case: Case, azure: "Azure", account: Account) -> Found:
-        lost = await planted.deleted(case, azure, account.id, "runbooks")
-        found = Found([], [], [_deleted(one) for one in lost])
+    async def _look(self, case: Case, azure: "Azure", account: Account, found: Draft) -> None:
+        found.by_hand += [_deleted(one) for one in await planted.deleted(case, azure, account.id, "runbooks")]
         runbooks = await account.runbooks()
         going = planted.doubtful(case, runbooks)
         changed = []
@@ -79,11 +62,9 @@ class RestoreRunbooks:
                 changed.append((runbook, deeds))
         jobs = await account.jobs() if changed else []
         await asyncio.gather(*(self._compare(case, account, one, deeds, jobs, found) for one, deeds in changed))
-        found.changes.sort(key=lambda change: change.resource.lower())
-        return found
 
     async def _compare(
-        self, case: Case, account: Account, runbook: Json, deeds: list[Finding], jobs: list[Json], found: Found
+        self, case: Case, account: Account, runbook: Json, deeds: list[Finding], jobs: list[Json], found: Draft
     ) -> None:
         """Compare the scripts that a runbook has now with what it had before the first of these deeds."""
         name, id_ = runbook["name"], runbook["id"]

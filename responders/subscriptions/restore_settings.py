@@ -133,7 +133,7 @@ def _deeds(case: Case, subscription: str) -> dict[str, tuple[ResourceId, list[Fi
     found: dict[str, tuple[ResourceId, list[Finding]]] = {}
     for finding in sorted(case.findings, key=lambda f: f.at):
         operation = finding.operation.lower()
-        if not finding.suspect or finding.outcome == "failed":
+        if not finding.is_deed:
             continue
         if not (operation.endswith("/write") or operation in _SWITCHES):
             continue

@@ -31,7 +31,7 @@ class RevokeDiskAccess:
         deeds: dict[str, Finding] = {}
         for finding in case.findings:
             here = finding.resource.lower().startswith(f"/subscriptions/{subject.id.lower()}/")
-            if finding.suspect and finding.outcome != "failed" and finding.operation.lower() in _OPENED and here:
+            if finding.is_deed and finding.operation.lower() in _OPENED and here:
                 deeds.setdefault(finding.resource.lower(), finding)
         odd = [deeds.pop(key) for key in list(deeds) if ResourceId.read(key) is None]
         room = asyncio.Semaphore(inventory.AT_ONCE)

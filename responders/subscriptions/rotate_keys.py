@@ -116,7 +116,7 @@ def _deeds(case: Case, subscription: str) -> dict[str, Finding]:
     found: dict[str, Finding] = {}
     for finding in sorted(case.findings, key=lambda f: f.at):
         of, _, verb = finding.operation.lower().removesuffix("/action").rpartition("/")
-        if not finding.suspect or finding.outcome == "failed" or of not in _BY_TYPE:
+        if not finding.is_deed or of not in _BY_TYPE:
             continue
         kind = _BY_TYPE[of][1]
         id_ = ResourceId.read(finding.resource)

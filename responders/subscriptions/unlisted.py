@@ -73,7 +73,7 @@ def _written(case: Case, subscription: str, others: frozenset[str]) -> Iterator[
     first: dict[str, tuple[ResourceId, Finding]] = {}
     for deed in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = deed.operation.lower().rpartition("/")
-        if not deed.suspect or deed.outcome == "failed" or verb != "write" or kind in others or whose(kind):
+        if not deed.is_deed or verb != "write" or kind in others or whose(kind):
             continue
         id_ = ResourceId.read(deed.resource)
         if id_ and id_.subscription == subscription.lower() and id_.type.lower() == kind:

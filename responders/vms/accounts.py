@@ -111,7 +111,7 @@ def parsed(view: Json, system: str) -> Accounts:
 
 def entered(case: Case, vm: "Machine") -> datetime | None:
     """When a suspect first did something to a machine that did not fail; None where nothing is known of it."""
-    did = (f.at for f in case.findings if f.suspect and f.outcome != "failed" and within(f.resource, vm.id))
+    did = (f.at for f in case.findings if f.is_deed and within(f.resource, vm.id))
     return min(did, default=None)
 
 

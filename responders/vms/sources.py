@@ -140,9 +140,7 @@ async def _gallery(
     else:
         said = (version["properties"].get("publishingProfile") or {}).get("publishedDate")
         gallery = home[: home.lower().rindex("/images/")]
-        hand = next(
-            (f for f in case.findings if f.suspect and f.outcome != "failed" and within(f.resource, gallery)), None
-        )
+        hand = next((f for f in case.findings if f.is_deed and within(f.resource, gallery)), None)
         if hand or not said or datetime.fromisoformat(said) >= since:
             how = (
                 f"a suspect wrote in its gallery ({hand.operation})"
@@ -174,7 +172,7 @@ async def _managed(
     if made is None:
         rejected.append(f"the image {image.text} is not there any more")
         return None
-    hand = any(f.suspect and f.outcome != "failed" and within(f.resource, image.text) for f in case.findings)
+    hand = any(f.is_deed and within(f.resource, image.text) for f in case.findings)
     if hand or not made or datetime.fromisoformat(made) >= since:
         how = "a suspect wrote it" if hand else f"it was made {made or 'at no known time'}"
         rejected.append(f"{image.text} may be the intruder's: {how}")
