@@ -115,10 +115,10 @@ def _table(scores: "Sequence[Score]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "exercise", "evicted", "kept", "alert", "approvals", "calls", "seconds", "undone")
+    table = Table("", "exercise", "evicted", "kept", "alert", "approvals", "named", "calls", "seconds", "undone")
     for score in scores:
         undone = "" if score.undone is None else "yes" if score.undone else "no"
-        figures = (score.evicted, score.kept, score.alert, str(score.approvals), str(score.calls))
+        figures = (score.evicted, score.kept, score.alert, str(score.approvals), str(score.named), str(score.calls))
         table.add_row("✓" if score.passed else "✗", score.id, *figures, f"{score.seconds:.1f}", undone)
     console = Console()
     console.print(table)

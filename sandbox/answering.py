@@ -29,6 +29,7 @@ class Answering:
         self._approvers = scene.role("Approver")
         self._done: set[str] = set()  # questions and gates that were answered, or are left unanswered on purpose
         self._gates: set[str] = set()  # that the response opened
+        self.named: set[str] = set()  # changes that approvers approved by name, for they were only offered
         self.rounds = ROUNDS
         self.incident: Json = {}  # as the API showed it last
 
@@ -137,11 +138,13 @@ class Answering:
     def _chosen(self, changes: list[Json]) -> list[str] | None:
         """The changes that the approvers approve by id; None: those that the plan proposes.
 
-        Of what is not known to be unfamiliar they name what the exercise names.
+        Of what is not known to be unfamiliar they name what the exercise names, or else what it knows for planted.
         """
-        names = {name.lower() for name in self._answers.named}
+        known = self._answers.named if self._answers.named is not None else self._scene.exercise.expect.evicted
+        names = {name.lower() for name in known}
         proposed = [c["id"] for c in changes if c["familiarity"] != "unknown"]
         named = [c["id"] for c in changes if c["familiarity"] == "unknown" and c["resource"].lower() in names]
+        self.named |= set(named)
         return proposed + named if named or not proposed else None
 
     async def _vote(self, gate: Json, decision: str, chosen: list[str]) -> None:

@@ -52,7 +52,7 @@ def of_exercise(exercise: Exercise, world: WorldFile, identities: Mapping[str, s
     yield from of_calls("history", exercise.history, identities)
     yield from of_calls("attack", exercise.attack, identities)
     yield from _of_expect(exercise.expect)
-    for index, text in enumerate(exercise.answers.named):
+    for index, text in enumerate(exercise.answers.named or ()):
         try:
             ResourceId.parse(text)
         except Permanent as error:

@@ -279,6 +279,7 @@ class Drill:
             kept="/".join(map(str, found.kept)),
             alert=alert,
             approvals=self.answering.asked,
+            named=len(self.answering.named),
             calls=calls,
             seconds=round(seconds, 3),
             undone=undone,

@@ -71,12 +71,12 @@ class Answers(Part, frozen=True, kw_only=True):
         Meta(description="Approvers grant all, leave all unanswered, or grant all but the steps they reject by name."),
     ] = "all"
     named: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         Meta(
             description="ARM ids of what is not known to be unfamiliar and is offered by name only: the approvers name "
-            "these, and no others."
+            "these, and no others. Left out: those of it that are to be evicted."
         ),
-    ] = ()
+    ] = None
 
 
 class LogIn(Part, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     kept: str  # "41/41": of all else
     alert: str  # its state in Defender at the end
     approvals: int  # gates that people were asked to open
+    named: int  # changes that ran since an approver named them: what they change was not known to be unfamiliar
     calls: int  # requests of the responder to Azure, from delivery to the end, undo left out
     seconds: float  # wall time of the same
     undone: bool | None  # whether undo restored the world; None where there was nothing to undo

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 PERMISSIONS = written.PERMISSIONS
 _MASK = "******"  # what the log has in place of secrets
+# By the contract of Resource Manager a PUT that makes something is answered 201 (Created), another 200. These answer
+# 201 to every PUT, by their reference; those that answer 200 to every PUT never say Created.
+_ALWAYS_CREATED = frozenset(
+    f"microsoft.authorization/{name}" for name in ("policyassignments", "policydefinitions", "policysetdefinitions")
+)
 _CLOCKS = timedelta(minutes=1)  # by which those of a provider and of the log may differ
 
 
@@ -41,14 +46,11 @@ async def of(
     resource: str,
     now: datetime,
     made: datetime | None = None,
-    *,
-    told_new: bool = False,
 ) -> Former:
     """What a thing was before the suspects' first deed to it in the window. One read of the log.
 
     Where the log has no write before that, only a time of creation proves that they made it: `made`, when Azure says
-    that what is there now was made. Many types answer 200 or 201 to every write; `told_new`: this one, by its
-    reference, answers 201 (Created) only to what makes something.
+    that what is there now was made, or an answer 201 (Created), where the type does not give that to every write.
     """
     own = await azure.own_id()
     deeds = [
@@ -61,7 +63,7 @@ async def of(
         return Former(known=False, before=bool(deeds))  # the log lags: what it has are others' deeds
     after = [one for one in deeds[first:] if not _theirs(case, one)]
     theirs: list[Json] = [one.request for one in deeds if _theirs(case, one) and one.request]
-    told = _told(deeds[:first], deeds[first], made, told_new=told_new)
+    told = _told(deeds[:first], deeds[first], made)
     found = Former(
         known=told is not None,
         theirs=theirs[-1] if theirs else {},
@@ -72,9 +74,7 @@ async def of(
     return structs.replace(found, body=told[0], source=told[1]) if told else found
 
 
-def _told(
-    earlier: "Sequence[Activity]", first: "Activity", made: datetime | None, *, told_new: bool
-) -> tuple[Json | None, str] | None:
+def _told(earlier: "Sequence[Activity]", first: "Activity", made: datetime | None) -> tuple[Json | None, str] | None:
     """What it was, and where that is known from; None where the log does not tell."""
     if earlier:
         last = earlier[-1]
@@ -84,16 +84,17 @@ def _told(
         if not last.request or _MASK in str({k: v for k, v in last.request.items() if k != "tags"}):
             return None
         return {k: v for k, v in last.request.items() if k != "tags" or _MASK not in str(v)}, what.format("wrote")
-    new = _new(first, made, told_new=told_new)
+    new = _new(first, made)
     return (None, new) if new else None
 
 
-def _new(first: "Activity", made: datetime | None, *, told_new: bool) -> str:
+def _new(first: "Activity", made: datetime | None) -> str:
     """By what it is known that a first deed made the thing; "" where that is not known."""
     if first.operation.endswith("/write"):
         if made is not None and made >= first.at - _CLOCKS:
             return f"by Azure, it was made at {utc(made)}"
-        if made is None and told_new and first.status.lower() == "created":
+        always = first.operation.rpartition("/")[0].lower() in _ALWAYS_CREATED
+        if made is None and first.status.lower() == "created" and not always:
             return "by Azure's log, it was made then"
     return ""
 

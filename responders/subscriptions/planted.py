@@ -107,7 +107,7 @@ async def _perhaps(case: Case, azure: "Azure", resource: str) -> str:
     id_ = ResourceId.read(resource)
     if id_ is None:
         return "which the suspect had written before, and which may be his own"
-    was = await former.of(case, azure, id_.subscription, id_.text, datetime.now(UTC), told_new=True)
+    was = await former.of(case, azure, id_.subscription, id_.text, datetime.now(UTC))
     if was.known and was.body is None:
         return ""
     if was.known or was.before:

@@ -56,7 +56,8 @@ class RestoreGuards:
     One that was deleted is made anew, one that was changed gets its former body, and one that was added (an exemption,
     a suppression, a rule that opens a network) is deleted. What it was before is what the Activity Log has of its last
     write before the suspects' first. Where the log has none, and nobody can tell whether the suspects made it, its
-    deletion is offered by name; of what was there before for certain, a person is told.
+    deletion is proposed if all it does is keep others quiet, and else offered by name; of what was there before for
+    certain, a person is told.
     """
 
     id = "subscriptions.restore_guards"
@@ -139,7 +140,7 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
         async with room:
             now = await inventory.read(azure, id_.text, kind.version)
             made = definition.made_at(now) if now else None
-            was = await former.of(case, azure, subscription, id_.text, at, made, told_new=kind.told_new)
+            was = await former.of(case, azure, subscription, id_.text, at, made)
         verdict = former.judge(case, deed)
         swept = now is None and any(within(id_.text, thing) for thing in deleted)
         guard = _Guard(id=id_, kind=kind, deed=deed, verdict=verdict, now=now, was=was, swept=swept)
@@ -150,13 +151,16 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
 
 
 def _doubted(guard: _Guard) -> Verdict:
-    """The verdict on one that is perhaps older: never that it is unfamiliar."""
+    """The verdict on one that is perhaps older: unfamiliar only where nothing is lost with it."""
     why = (
         f"no write of it is in the {guard.was.reach} days before that the log keeps, and Azure does not tell when it "
         "was made: it may be older"
     )
     if guard.verdict.familiarity == "familiar":
         return guard.verdict
+    if guard.kind.mutes:
+        reasons = (*guard.verdict.reasons, f"{why}; nothing watches less without it")
+        return Verdict(familiarity=guard.verdict.familiarity, reasons=reasons)
     first = guard.deed.operation.lower().endswith("/delete")
     lost = ("they had deleted it before: what it was then, nobody knows",) if first else ()
     return Verdict(familiarity="unknown", reasons=(*guard.verdict.reasons, why, *lost))

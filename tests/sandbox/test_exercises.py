@@ -18,6 +18,8 @@ async def test_the_response_evicts_all_touches_nothing_else_and_can_be_undone(pa
     assert score.evicted == f"{n}/{n}"
     assert score.undone is (True if n else None)
     assert score.approvals > 0 if n else score.approvals == 0
+    # What is evicted only since somebody named it is told in the exercise: an approver in a hurry might not.
+    assert score.named == len(scene.exercise.answers.named or ())
 
 
 STOLEN = EXERCISES / "stolen-operator-runbook.yaml"

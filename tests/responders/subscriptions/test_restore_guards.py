@@ -89,6 +89,13 @@ async def test_what_the_suspect_perhaps_only_changed_is_deleted_where_an_approve
     assert stand(blinded, COPY) == was
 
 
+async def test_a_suppression_goes_unless_somebody_objects_though_it_may_be_older(blinded: Attacked) -> None:
+    change = of(await planned(blinded, ACTION), NOISE)
+
+    assert change.familiarity == "unfamiliar"
+    assert "it may be older; nothing watches less without it" in " ".join(change.reasons)
+
+
 async def test_an_answer_201_is_no_proof_that_the_suspect_made_what_azure_says_is_older(blinded: Attacked) -> None:
     agents = blinded.sandbox.world.get(AGENTS)
     assert agents is not None

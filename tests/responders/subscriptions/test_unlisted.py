@@ -52,8 +52,10 @@ async def test_when_it_was_made_the_log_tells_where_azure_does_not(there: Attack
     assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == ["unfamiliar"]
 
 
-@pytest.mark.parametrize("status", ["OK", "Created"])
-async def test_what_perhaps_was_there_before_is_offered_alone(there: Attacked, status: str) -> None:
+@pytest.mark.parametrize(("status", "familiarity"), [("OK", "unknown"), ("Created", "unfamiliar")])
+async def test_what_a_write_perhaps_did_not_make_is_offered_alone(
+    there: Attacked, status: str, familiarity: str
+) -> None:
     nobody_made(there, MONITOR)
     for event in (one for held in there.sandbox.world.activity.events.values() for one in held):
         if str(event["resourceId"]).lower() == MONITOR.lower():
@@ -61,7 +63,7 @@ async def test_what_perhaps_was_there_before_is_offered_alone(there: Attacked, s
 
     plan = await planned(there, ACTION)
 
-    assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == ["unknown"]
+    assert [c.familiarity for c in plan.changes if c.resource == MONITOR] == [familiarity]
 
 
 async def test_what_is_gone_again_is_no_change(there: Attacked) -> None:
