@@ -2,16 +2,15 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from responders import familiarity
+from responders import locks
 from responders.azure import absent_is_fine, fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId, within
-from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
-from responders.subscriptions import definition, deletion_order, doomed, inventory, locks, redeploy
+from responders.model import Case, Change, Json, Outcome, Plan, Undoes
+from responders.subscriptions import definition, deletion_order, doomed, inventory, redeploy
 from responders.subscriptions.doomed import Unit
 from responders.subscriptions.redeploy import current, state_of
 from responders.subscriptions.resource_types import LOST, NEVER_AGAIN, RECOVERABLE
-from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -153,7 +152,7 @@ def _change(case: Case, unit: Unit, held: list[Json], children: list[Json] | Non
         "locks": {"own": own, "above": above},
         "users": [{"id": user["id"], "version": user["version"]} for user in users],
     }
-    verdict = _with_locks(case, unit.verdict, own)
+    verdict = locks.respected(case, unit.verdict, own)
     return Change(
         action=DeleteResources.id,
         resource=unit.id,
@@ -164,19 +163,6 @@ def _change(case: Case, unit: Unit, held: list[Json], children: list[Json] | Non
         familiarity=verdict.familiarity,
         follows=tuple(user["id"] for user in users),
     )
-
-
-def _with_locks(case: Case, verdict: Verdict, own: list[Json]) -> Verdict:
-    """The verdict on something, with regard to locks on it that no suspect made: perhaps it is to stay as evidence."""
-    for lock in own:
-        stamps = lock.get("systemData") or {}
-        made = time_of(stamps.get("createdAt"))
-        deed = case.did("Microsoft.Authorization/locks/write", lock["id"])
-        origin = familiarity.judge(case, stamps.get("createdBy"), made, deed, thing=lock["id"])
-        if verdict.familiarity == "unfamiliar" and origin.familiarity != "unfamiliar":
-            why = f"on it is {locks.label(lock)}, {origin.reasons[0]}: perhaps it is to stay as evidence"
-            return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
-    return verdict
 
 
 def _ways(unit: Unit, rest: list[Json], own: list[Json], above: list[Json]) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from responders import familiarity
+from responders import familiarity, locks
 from responders.ids import ResourceId, within
 from responders.model import Case, Json, Verdict
-from responders.subscriptions import definition, inventory, locks, unlisted
+from responders.subscriptions import definition, inventory, unlisted
 from responders.subscriptions.guards import ADDED
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose

@@ -3,10 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from responders import locks
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome
-from responders.subscriptions import definition, inventory, locks
+from responders.subscriptions import definition, inventory
 from responders.subscriptions.resource_types import NEVER_AGAIN
 
 if TYPE_CHECKING:

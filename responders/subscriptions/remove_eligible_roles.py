@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from responders import directory, familiarity
+from responders import directory, familiarity, locks
 from responders.azure import fine, odata
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Undoes, Verdict
-from responders.subscriptions import locks, pim
+from responders.subscriptions import pim
 from responders.subscriptions.pim import Kind
 from responders.utc import time_of, utc
 

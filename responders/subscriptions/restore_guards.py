@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
+from responders import locks
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
-from responders.subscriptions import bodies, definition, former, inventory, locks
+from responders.subscriptions import bodies, definition, former, inventory
 from responders.subscriptions.former import Former
 from responders.subscriptions.guards import BY_TYPE, KINDS, LOCK, Kind
 from responders.utc import utc
@@ -96,6 +97,12 @@ class RestoreGuards:
         )
 
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
+        own = [{"id": change.resource}] if ResourceId.parse(change.resource).is_type(LOCK) else []
+        async with locks.alone(azure, own):  # else one that is off for a moment, and comes back, would pass for gone
+            return await self._apply(change, azure)
+
+    @staticmethod
+    async def _apply(change: Change, azure: "Azure") -> Outcome:
         before, now = change.before, await _read(azure, change)
         if _same(now, before["now"]):
             await _write(azure, change, before["wanted"])

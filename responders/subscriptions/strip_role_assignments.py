@@ -1,11 +1,12 @@
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from responders import locks
 from responders.azure import absent_is_fine, fine, rest
 from responders.errors import Temporary
 from responders.ids import within
 from responders.model import Change, Json, Outcome, Plan, Undoes
-from responders.subscriptions import assignments, locks, pim
+from responders.subscriptions import assignments, pim
 
 if TYPE_CHECKING:
     from responders.azure import Azure

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.model import Change, Outcome, Plan, Undoes
-from responders.vms import machine, network
+from responders.vms import locked, machine, network
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -22,7 +22,7 @@ class Deallocate:
     id = "vms.deallocate"
     permissions = (
         *machine.PERMISSIONS,
-        network.LOCKS,
+        *locked.PERMISSIONS,
         "Microsoft.Compute/virtualMachines/deallocate/action",
         "Microsoft.Compute/virtualMachines/start/action",
     )
@@ -36,7 +36,7 @@ class Deallocate:
         if vm.power == "deallocated":
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is deallocated already.")
         doomed = machine.doomed(case, vm)
-        why = doomed or await network.hindrance(azure, vm)
+        why = doomed or await network.hindrance(azure, case, vm)
         if not why:
             reason = f"{vm.name} can be cut off the network instead, and has to run for what comes next."
             return Plan(action=self.id, subject=subject, reason=reason)
@@ -44,8 +44,8 @@ class Deallocate:
             # Rebuilt or not, that step tells: there is nothing more for a person to do here.
             reason = f"{vm.name} is left running until it is rebuilt (vms.reimage_in_place). {why}"
             return Plan(action=self.id, subject=subject, reason=reason)
-        if todo := await _by_hand(azure, vm, why):
-            left = () if doomed else (todo,)
+        if vm.cluster:
+            left = () if doomed else (why,)
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is left running.", by_hand=left)
         change = Change(
             action=self.id,
@@ -55,8 +55,10 @@ class Deallocate:
             before={"vmId": vm.vm_id, "power": vm.power},
             lasting="Starting it again does not bring back memory, the temporary disk or a dynamic public address.",
         )
+        change = await locked.through(azure, case, change, (vm.id,))
         return Plan(action=self.id, subject=subject, changes=(change,))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None or vm.power == "deallocated":
@@ -74,6 +76,7 @@ class Deallocate:
             raise Temporary(f"{vm.name} is {vm.power}, not deallocated yet.")
         return Outcome(status="done")
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None:
@@ -88,12 +91,3 @@ class Deallocate:
         if vm is None or vm.power != "running":
             raise Temporary(f"{change.resource} was told to start and is not running yet.")
         return Outcome(status="done")
-
-
-async def _by_hand(azure: "Azure", vm: machine.Machine, why: str) -> str:
-    """What a person must do where it can't be deallocated either; "" where it can."""
-    if vm.cluster:
-        return why
-    if lock := await network.read_only(azure, vm.id):
-        return f"{why} It can't be deallocated either. Take the lock {lock} off, and run the incident again (an Owner)."
-    return ""

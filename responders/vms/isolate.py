@@ -5,7 +5,7 @@ from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome, Plan, Undoes
-from responders.vms import machine, network
+from responders.vms import locked, machine, network
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -28,7 +28,7 @@ class Isolate:
     id = "vms.isolate"
     permissions = (
         *machine.PERMISSIONS,
-        network.LOCKS,
+        *locked.PERMISSIONS,
         "Microsoft.Network/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/write",
         "Microsoft.Network/networkSecurityGroups/read",
@@ -43,7 +43,7 @@ class Isolate:
         vm = await machine.read(azure, subject.id)
         if vm is None:
             return Plan(action=self.id, subject=subject, reason=f"There is no virtual machine {subject.id}.")
-        if why := machine.doomed(case, vm) or await network.hindrance(azure, vm):
+        if why := machine.doomed(case, vm) or await network.hindrance(azure, case, vm):
             # vms.deallocate, which comes next, stops it instead, or says what a person must do.
             return Plan(action=self.id, subject=subject, reason=why)
         found = await asyncio.gather(*(network.read(azure, id_) for id_ in vm.interfaces))
@@ -72,8 +72,10 @@ class Isolate:
             for card in cards
             for address in network.public_addresses(card)
         ]
+        change = await locked.through(azure, case, change, (vm.id, *vm.interfaces), (group["id"],))
         return Plan(action=self.id, subject=subject, changes=(change,), kept=tuple(kept))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         if (vm := await machine.read(azure, change.resource)) is None:
             return Outcome(status="already_so", reason="The machine is gone.")
@@ -109,6 +111,7 @@ class Isolate:
                 raise Temporary(f"{card['id']} does not show its new security group yet.")
         return Outcome(status="done")
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         wanted, before = change.before["group"], change.before["interfaces"]
         cards = await _cards(azure, change)

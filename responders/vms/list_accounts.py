@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Outcome, Plan, Undoes
-from responders.vms import accounts, commands, machine
+from responders.vms import accounts, commands, locked, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -22,6 +22,7 @@ class ListAccounts:
     permissions = (
         *machine.PERMISSIONS,
         *commands.RIGHTS,
+        *locked.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes()
@@ -44,8 +45,10 @@ class ListAccounts:
             reasons=(subject.reason, "the passwords of those that can log in are to be changed"),
             before={"machine": vm.id, "vmId": vm.vm_id, "name": name, "since": int(case.since.timestamp())},
         )
+        change = await locked.through(azure, case, change, deletes=(change.resource,))
         return Plan(action=self.id, subject=subject, changes=(change,))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         if await commands.read(azure, change.resource) is not None:
             return Outcome(status="already_so", reason="The list was asked for already.")
@@ -74,6 +77,7 @@ class ListAccounts:
         digest = hashlib.sha256(str(view.get("output") or "").encode()).hexdigest()
         return Outcome(status="done", reason=f"SHA-256 of the list: {digest}", after={"sha256": digest})
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         if await commands.read(azure, change.resource) is None:
             return Outcome(status="already_so", reason="The run command is gone.")

@@ -3,21 +3,22 @@
 Microsoft.Network, api-version 2024-05-01.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from responders import locks
 from responders.azure import absent_is_fine
-from responders.ids import ResourceId, within
+from responders.ids import ResourceId
 from responders.model import Json
+from responders.vms import locked
 from responders.vms.machine import Machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
+    from responders.model import Case
 
 VERSION = "2024-05-01"
-LOCKS = "Microsoft.Authorization/locks/read"
 # What an update of an interface asks for besides: it names again all that the interface is in.
 JOINS = (
     "Microsoft.Network/networkSecurityGroups/join/action",
@@ -33,26 +34,18 @@ JOINS = (
 _PLATFORM, _PORTS = "168.63.129.16", ["80", "32526"]
 
 
-async def hindrance(azure: "Azure", machine: Machine) -> str:
-    """Why its interfaces can't be given another security group; "" when they can."""
+async def hindrance(azure: "Azure", case: "Case", machine: Machine) -> str:
+    """Why its interfaces can't be given another security group; "" when they can.
+
+    Locks above are taken off for it. One on an interface itself that no suspect made holds what is there as evidence.
+    """
     if why := machine.hindrance("network"):
         return why
-    # The security group is made in the machine's resource group; what holds there shows at each interface in it too.
-    group = machine.id[: machine.id.lower().index("/providers/")]
-    own = any(within(card, group) for card in machine.interfaces)
-    scopes = machine.interfaces if own else (group, *machine.interfaces)
-    for lock in await asyncio.gather(*(read_only(azure, scope) for scope in scopes)):
-        if lock:
-            return f"The lock {lock} forbids to give {machine.name} another security group."
-    return ""
-
-
-async def read_only(azure: "Azure", scope: str) -> str:
-    """The id of a lock, at a scope or above it, that forbids to change it; "" for none."""
-    pages = azure.arm_pages(f"{scope}/providers/Microsoft.Authorization/locks", "2020-05-01", {"$filter": "atScope()"})
-    async for lock in pages:
-        if lock["properties"]["level"] == "ReadOnly":
-            return str(lock["id"])
+    cards = {card.lower() for card in machine.interfaces}
+    for lock in await locked.read(azure, machine.id):
+        closed = lock["properties"]["level"] == "ReadOnly" and locks.scope_of(lock).lower() in cards
+        if closed and not case.wrote(lock["id"]):
+            return f"The lock {lock['id']} forbids to give {machine.name} another security group."
     return ""
 
 

@@ -7,12 +7,12 @@ changed and removed only while the machine runs. Microsoft.Compute/…, api-vers
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from responders import activity_log, familiarity
+from responders import activity_log, familiarity, locks
 from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
 from responders.utc import utc
-from responders.vms import commands, machine
+from responders.vms import commands, locked, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -43,7 +43,7 @@ class Kind(NamedTuple):
             if verdict.familiarity == "familiar":
                 kept.append(f"the {self.called} {item['name']} of {vm.name}: {'; '.join(verdict.reasons)}")
             else:
-                changes.append(self._change(action, vm, item, verdict))
+                changes.append(await self._change(action, case, vm, item, verdict, azure))
         reason = f"No suspect put {self._some()} on {vm.name} in the window."
         if changes and (why := vm.hindrance("removal")):
             left = tuple(f"{c.summary}: {'; '.join(c.reasons)}. It is still there: {why}" for c in changes)
@@ -52,6 +52,7 @@ class Kind(NamedTuple):
         reason = "" if changes else reason
         return Plan(action=action, subject=subject, changes=tuple(changes), reason=reason, kept=tuple(kept))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         """Remove one, unless it is another one by now."""
         now = await _read(azure, change.resource)
@@ -72,6 +73,7 @@ class Kind(NamedTuple):
             raise Temporary(f"It still shows: {change.summary}.")
         return Outcome(status="done")
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         """Put it back, without its secrets. Azure then runs it anew."""
         now = await _read(azure, change.resource)
@@ -79,10 +81,12 @@ class Kind(NamedTuple):
             await azure.arm("PUT", change.resource, commands.VERSION, body=change.before["body"])
             if (now := await _read(azure, change.resource)) is None or _state(now) not in _SETTLED:
                 raise Temporary(f"{change.resource} was put back, and does not show as settled yet.")
+            await locked.again(azure, change)
             return Outcome(status="done")
         if _body(now) != change.before["body"]:
             return Outcome(status="failed", reason=f"There is another {self.called} of that name, which is left alone.")
-        return Outcome(status="already_so", reason="It is there.")
+        again = await locked.again(azure, change)
+        return Outcome(status="done") if again else Outcome(status="already_so", reason="It is there.")
 
     async def _judge(self, case: "Case", item: Json, vm: "Machine", own: str, azure: "Azure") -> Verdict:
         """Whether it is known good.
@@ -114,10 +118,14 @@ class Kind(NamedTuple):
         maker = deed.caller if deed and deed.at == made else None
         return familiarity.judge(case, maker, made, deed, thing=item["id"], tags=item.get("tags") or {})
 
-    def _change(self, action: str, vm: "Machine", item: Json, verdict: Verdict) -> Change:
+    async def _change(
+        self, action: str, case: "Case", vm: "Machine", item: Json, verdict: Verdict, azure: "Azure"
+    ) -> Change:
         p = item["properties"]
         kind = f" ({p.get('publisher')}.{p.get('type')})" if p.get("publisher") else ""
-        return Change(
+        own, _ = locks.in_the_way(await locked.read(azure, vm.id), [item["id"]])
+        verdict = locks.respected(case, verdict, own)
+        change = Change(
             action=action,
             resource=item["id"],
             summary=f"remove the {self.called} {item['name']}{kind} from {vm.name}",
@@ -129,6 +137,7 @@ class Kind(NamedTuple):
                 f"{self.secret}, which Azure never shows."
             ),
         )
+        return await locked.through(azure, case, change, deletes=(item["id"],))
 
     def _some(self) -> str:
         return f"an {self.called}" if self.called[0] in "aeiou" else f"a {self.called}"

@@ -54,10 +54,14 @@ def request_id(change: "Change") -> str:
 
 
 async def begun(azure: "Azure", change: "Change") -> str:
-    """What the log has of a change's rebuild: "", Started, Accepted, Succeeded or Failed."""
+    """What the log has of a change's rebuild: "", Started, Accepted, Succeeded or Failed.
+
+    What Azure refused before it took it on (a lock, another operation on the machine) was no rebuild.
+    """
     found = await activity_log.done(azure, change.resource, _REIMAGE, datetime.fromisoformat(change.before["since"]))
     wanted = request_id(change)
     # Not every event of one operation says what it was asked with.
     mine = {e["correlationId"] for e in found if (e.get("httpRequest") or {}).get("clientRequestId") == wanted}
-    states = {activity_log.value(event, "status") for event in found if event["correlationId"] in mine}
+    told = [{activity_log.value(e, "status") for e in found if e["correlationId"] == one} for one in mine]
+    states = {state for one in told if "Accepted" in one or "Failed" not in one for state in one}
     return next((s for s in ("Succeeded", "Failed", "Accepted", "Started") if s in states), "")

@@ -5,7 +5,7 @@ from responders.azure import absent_is_fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome, Plan
-from responders.vms import machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
+from responders.vms import locked, machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -34,6 +34,7 @@ class Reimage:
         *sources.IMAGE_PERMISSIONS,
         *sources.POINT_PERMISSIONS,
         *swap.PERMISSIONS,
+        *locked.PERMISSIONS,
         snapshots.READ,
         "Microsoft.Compute/virtualMachines/reimage/action",
         "Microsoft.Compute/virtualMachines/runCommands/read",
@@ -60,6 +61,8 @@ class Reimage:
             return Plan(action=self.id, subject=subject, reason="There is no clean source.", by_hand=(todo,))
         change = self._change(case, subject, vm, source, old)
         change = rebuilding.explained(change, source, rejected, scan)
+        disks = vm.id[: vm.id.lower().rindex("/virtualmachines/")] + "/disks/new"
+        change = await locked.through(azure, case, change, (vm.id,), (disks,))
         return Plan(action=self.id, subject=subject, changes=(change,), kept=rebuilding.untouched(vm))
 
     def _change(self, case: "Case", subject: "Subject", vm: "Machine", source: "Source", old: Json) -> Change:
@@ -90,6 +93,7 @@ class Reimage:
             lasting="What is written on the new disk goes with an undo; what was on the temporary disk is lost.",
         )
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None:
@@ -139,6 +143,7 @@ class Reimage:
             return Outcome(status="failed", reason=f"The old OS disk {change.before['osDisk']} was not kept.")
         return Outcome(status="done", reason=rebuilding.health(vm), after={"osDisk": vm.os_disk})
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None or vm.vm_id != change.before["vmId"]:

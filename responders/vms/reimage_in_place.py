@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Outcome, Plan
-from responders.vms import commands, machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
+from responders.vms import commands, locked, machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -25,6 +25,7 @@ class ReimageInPlace:
         *sources.IMAGE_PERMISSIONS,
         snapshots.READ,
         *commands.READ,
+        *locked.PERMISSIONS,
         *(f"{kind}/reimage/action" for kind in machine.KINDS),
     )
     reversible = False
@@ -63,8 +64,10 @@ class ReimageInPlace:
             lasting="What was on the OS disk and the temporary disk is gone: nothing can put it back.",
         )
         change = rebuilding.explained(change, source, rejected, scan)
+        change = await locked.through(azure, case, change, (vm.id,))
         return Plan(action=self.id, subject=subject, changes=(change,), kept=rebuilding.untouched(vm))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None:

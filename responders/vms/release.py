@@ -5,7 +5,7 @@ from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome, Plan, Undoes
-from responders.vms import machine, network, rebuilt, scanning
+from responders.vms import locked, machine, network, rebuilt, scanning
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -28,6 +28,7 @@ class Release:
     permissions = (
         *machine.PERMISSIONS,
         *rebuilt.PERMISSIONS,
+        *locked.PERMISSIONS,
         "Microsoft.Compute/virtualMachines/runCommands/read",
         "Microsoft.Network/networkInterfaces/read",
         "Microsoft.Network/networkInterfaces/write",
@@ -68,8 +69,10 @@ class Release:
                 "group": {**body, "properties": {"securityRules": network.rules(group)}},
             },
         )
+        change = await locked.through(azure, case, change, (vm.id, *had), (group["id"],))
         return Plan(action=self.id, subject=subject, changes=(change,))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.resource)
         if vm is None:
@@ -100,6 +103,7 @@ class Release:
             raise Temporary(f"{change.before['group']['id']} still shows.")
         return Outcome(status="done")
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         group: Json = change.before["group"]
         cards = await _cards(azure, change)

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders import activity_log
 from responders.model import Undoes
-from responders.vms import machine
+from responders.vms import locked, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class RemoveExtensions:
     permissions = (
         *machine.PERMISSIONS,
         *activity_log.PERMISSIONS,
+        *locked.PERMISSIONS,
         *(f"{kind}/extensions/{verb}" for kind in machine.KINDS for verb in ("read", "write", "delete")),
     )
     reversible = True

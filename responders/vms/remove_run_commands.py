@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders import activity_log
 from responders.model import Undoes
-from responders.vms import commands, machine
+from responders.vms import commands, locked, machine
 from responders.vms.planted import Kind
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class RemoveRunCommands:
     permissions = (
         *machine.PERMISSIONS,
         *activity_log.PERMISSIONS,
+        *locked.PERMISSIONS,
         *commands.RIGHTS,
     )
     reversible = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
-from responders.vms import accounts, commands, machine, snapshots
+from responders.vms import accounts, commands, locked, machine, snapshots
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -45,6 +45,7 @@ class ResetPasswords:
         *machine.PERMISSIONS,
         snapshots.READ,
         *commands.RIGHTS,
+        *locked.PERMISSIONS,
         "Microsoft.KeyVault/vaults/secrets/setSecret/action",
         "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     )
@@ -75,11 +76,13 @@ class ResetPasswords:
             reason = f"{vm.name} is a domain controller: it has no accounts of its own."
             todo = f"{reason} Change the passwords of the domain's accounts, krbtgt twice (a Domain Admin)."
             return Plan(action=self.id, subject=subject, reason=reason, by_hand=(todo,))
-        changes, kept = _changes(case, subject, vm, listed)
+        found, kept = _changes(case, subject, vm, listed)
+        changes = tuple([await locked.through(azure, case, change, deletes=(_command(change),)) for change in found])
         odd = tuple(f"The account '{name}' of {vm.name} has no plain name: look at it by hand." for name in listed.odd)
         reason = "" if changes else f"No password opens {vm.name}."
         return Plan(action=self.id, subject=subject, changes=changes, reason=reason, kept=kept, by_hand=odd)
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         vm = await machine.read(azure, change.before["machine"])
         if vm is None:
@@ -108,6 +111,7 @@ class ResetPasswords:
         await commands.start(azure, vm, name, text, 1, secret={"PAIRS": pairs})
         return Outcome(status="done", after={"users": list(new)})
 
+    @locked.lifting
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         id_ = _command(change)
         known = await commands.read(azure, id_)

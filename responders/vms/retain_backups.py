@@ -1,9 +1,9 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine
+from responders.azure import absent_is_fine, fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
-from responders.vms import machine
+from responders.vms import locked, machine
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -25,6 +25,7 @@ class RetainBackups:
     id = "vms.retain_backups"
     permissions = (
         *machine.PERMISSIONS,
+        *locked.PERMISSIONS,
         "Microsoft.RecoveryServices/locations/backupStatus/action",
         f"{_ITEMS}/read",
         f"{_ITEMS}/write",
@@ -38,7 +39,12 @@ class RetainBackups:
             return Plan(action=self.id, subject=subject, reason=vm)
         if vm.instance:
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is in a scale set: there are no backups.")
-        id_ = await _item_of(azure, vm)
+        with fine(locked.REFUSED) as refused:
+            id_ = await _item_of(azure, vm)
+        if refused:
+            how = "Take that lock off, and run the incident again (an Owner)."
+            todo = f"Which vault keeps backups of {vm.name} can't be seen: {refused[locked.REFUSED]} {how}"
+            return Plan(action=self.id, subject=subject, reason="It can't be seen now.", by_hand=(todo,))
         item = await _read(azure, id_) if id_ else None
         if item is None:
             return Plan(action=self.id, subject=subject, reason=f"No vault protects {vm.name}.")
@@ -55,8 +61,10 @@ class RetainBackups:
             ),
             before={k: item[k] for k in ("properties", "location") if item.get(k)},
         )
+        change = await locked.through(azure, case, change, (change.resource,))
         return Plan(action=self.id, subject=subject, changes=(change,))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         item, before = await _read(azure, change.resource), change.before["properties"]
         if item is None:
@@ -75,6 +83,7 @@ class RetainBackups:
             raise Temporary(f"{change.resource} does not show as stopped yet.")
         return Outcome(status="done")
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         item = await _read(azure, change.resource)
         if item is None:

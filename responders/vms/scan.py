@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from responders.errors import Temporary
 from responders.model import Change, Outcome, Plan, Undoes
-from responders.vms import commands, machine, rebuilt, scanning
+from responders.vms import commands, locked, machine, rebuilt, scanning
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -30,6 +30,7 @@ class Scan:
         *machine.PERMISSIONS,
         *rebuilt.PERMISSIONS,
         *commands.RIGHTS,
+        *locked.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes()
@@ -53,8 +54,10 @@ class Scan:
             before={"machine": vm.id, "vmId": vm.vm_id, "name": name, "script": _SCRIPTS[vm.system]},
             lasting="What Defender finds it may move into its quarantine, by its own policy: that stays so.",
         )
+        change = await locked.through(azure, case, change, deletes=(change.resource,))
         return Plan(action=self.id, subject=subject, changes=(change,))
 
+    @locked.lifting
     async def apply(self, change: Change, azure: "Azure") -> Outcome:
         if await commands.read(azure, change.resource) is not None:
             return Outcome(status="already_so", reason="The scan was begun already.")
@@ -81,6 +84,7 @@ class Scan:
         none = result["scanner"] == "none"
         return Outcome(status="done" if none else "failed", reason=f"{scanning.told(result)} {_WAY_OUT}", after=result)
 
+    @locked.lifting
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         if await commands.read(azure, change.resource) is None:
             return Outcome(status="already_so", reason="Nothing of the scan is on the machine.")

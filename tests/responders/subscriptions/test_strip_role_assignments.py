@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from responders import survival
+from responders import locks, survival
 from responders.errors import Permanent
-from responders.subscriptions import assignments, locks
+from responders.subscriptions import assignments
 from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from sandbox.scene import EXERCISES
 from tests.laws.stage import Attacked, attacked

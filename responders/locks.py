@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from responders import familiarity
 from responders.azure import absent_is_fine
 from responders.ids import ResourceId, called, within
-from responders.model import Json
+from responders.model import Case, Json, Verdict
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -51,10 +53,23 @@ def in_the_way(locks: Iterable[Json], ids: Iterable[str]) -> tuple[list[Json], l
 async def changed(azure: "Azure", locks: Iterable[Json]) -> Json | None:
     """The first of these locks that is another one now. One that is gone is not."""
     for lock in locks:
-        now = await _one(azure, lock)
+        now = await stands(azure, lock)
         if now is not None and _essence(now) != _essence(lock):
             return now
     return None
+
+
+def respected(case: Case, verdict: Verdict, own: Iterable[Json]) -> Verdict:
+    """The verdict on something, with regard to locks on it that no suspect made: perhaps it is to stay as evidence."""
+    for lock in own:
+        stamps = lock.get("systemData") or {}
+        made = time_of(stamps.get("createdAt"))
+        deed = case.did(f"{_TYPE}/write", lock["id"])
+        origin = familiarity.judge(case, stamps.get("createdBy"), made, deed, thing=lock["id"])
+        if verdict.familiarity == "unfamiliar" and origin.familiarity != "unfamiliar":
+            why = f"on it is {label(lock)}, {origin.reasons[0]}: perhaps it is to stay as evidence"
+            return Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
+    return verdict
 
 
 @asynccontextmanager
@@ -63,7 +78,7 @@ async def lifted(azure: "Azure", above: list[Json], own: list[Json]) -> AsyncIte
 
     Who needs the same lock off waits for his turn, since somebody else would put it back in between.
     """
-    async with _turn(azure, above):
+    async with alone(azure, above):
         back = [*above, *own]
         try:
             for lock in (*above, *own):
@@ -77,19 +92,19 @@ async def lifted(azure: "Azure", above: list[Json], own: list[Json]) -> AsyncIte
 
 async def ensure(azure: "Azure", locks: list[Json]) -> bool:
     """Put back those that are missing: whoever took them off may have died. Whether one was."""
-    async with _turn(azure, locks):
+    async with alone(azure, locks):
         return await _put(azure, locks)
 
 
 async def _put(azure: "Azure", locks: Iterable[Json]) -> bool:
-    missing = [lock for lock in locks if await _one(azure, lock) is None]
+    missing = [lock for lock in locks if await stands(azure, lock) is None]
     for lock in missing:
         await azure.arm("PUT", lock["id"], _VERSION, body={"properties": _essence(lock)})
     return bool(missing)
 
 
 @asynccontextmanager
-async def _turn(azure: "Azure", locks: Iterable[Json]) -> AsyncIterator[None]:
+async def alone(azure: "Azure", locks: Iterable[Json]) -> AsyncIterator[None]:
     """Alone with these locks. All are asked for in the same order, so that nobody waits for whom waits for him."""
     held = _turns.setdefault(azure, {})
     turns = [held.setdefault(id_, asyncio.Lock()) for id_ in sorted(lock["id"].lower() for lock in locks)]
@@ -104,7 +119,8 @@ async def _turn(azure: "Azure", locks: Iterable[Json]) -> AsyncIterator[None]:
             turn.release()
 
 
-async def _one(azure: "Azure", lock: Json) -> Json | None:
+async def stands(azure: "Azure", lock: Json) -> Json | None:
+    """A lock as it is now; None when it is gone."""
     with absent_is_fine():
         return await azure.arm("GET", lock["id"], _VERSION)
     return None
