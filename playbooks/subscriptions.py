@@ -30,5 +30,7 @@ STEPS = (
     # After the deletes: locks that come back would only be in their way.
     Step("subscriptions.restore_guards", "one"),
     Step("subscriptions.restore_settings", "one"),
+    # Anything may be written by it; and after those that know a type better.
+    Step("subscriptions.restore_definitions", "two"),
     Step("subscriptions.rotate_keys", "two"),
 )

@@ -26,6 +26,7 @@ from responders.subscriptions.remove_group_members import RemoveGroupMembers
 from responders.subscriptions.remove_role_definitions import RemoveRoleDefinitions
 from responders.subscriptions.remove_runbooks import RemoveRunbooks
 from responders.subscriptions.remove_webhooks import RemoveWebhooks
+from responders.subscriptions.restore_definitions import RestoreDefinitions
 from responders.subscriptions.restore_guards import RestoreGuards
 from responders.subscriptions.restore_runbooks import RestoreRunbooks
 from responders.subscriptions.restore_settings import RestoreSettings
@@ -99,6 +100,7 @@ ACTIONS: tuple[Action, ...] = (
     DeleteResources(),
     RestoreGuards(),
     RestoreSettings(),
+    RestoreDefinitions(),
     RevokeDiskAccess(),
     RotateKeys(),
     Isolate(),

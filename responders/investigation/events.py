@@ -76,6 +76,7 @@ class Http(Struct, gc=False, rename="camel"):
     """The request, as far as the log keeps it."""
 
     client_ip_address: str | None = None
+    method: str | None = None
 
 
 class Evidence(Struct, gc=False, rename="camel"):

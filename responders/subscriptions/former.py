@@ -32,11 +32,23 @@ class Former(Struct, frozen=True, kw_only=True):
 
     known: bool  # whether it tells what the thing was before
     body: Json | None = None  # as somebody then wrote it; None where it was not there
+    whole: bool = False  # whether that is all of it, and no PATCH
     source: str = ""  # where that is known from
     theirs: Json = {}  # what the suspects last wrote to it
     since: str = ""  # who else wrote it after the suspects
     before: bool = False  # whether it was there before them
     reach: int = 0  # to how many days before their first deed the log goes back
+
+    @property
+    def all_of_it(self) -> "Former":
+        """The same, where a part of a body is as good as none: what is to be written again has to be whole."""
+        return self if self.whole or self.body is None else structs.replace(self, known=False, body=None, before=True)
+
+    def again(self, now: Json | None) -> Json | None:
+        """What makes it as it was: with the tags that it has now, since the log hides their values."""
+        if self.body is None or not now or not now.get("tags") or "tags" in self.body:
+            return self.body
+        return {**self.body, "tags": now["tags"]}
 
 
 async def of(
@@ -52,10 +64,10 @@ async def of(
     Where the log has no write before that, only a time of creation proves that they made it: `made`, when Azure says
     that what is there now was made, or an answer 201 (Created), where the type does not give that to every write.
     """
-    own = await azure.own_id()
+    own, history = await azure.own_id(), await written.history(azure, subscription, resource, now, now)
     deeds = [
         one
-        for one in await written.history(azure, subscription, resource, now, now)
+        for one in history.done
         if one.outcome != "failed" and one.operation.endswith(("/write", "/delete")) and one.oid != own
     ]
     first = next((n for n, one in enumerate(deeds) if _theirs(case, one)), None)
@@ -69,6 +81,7 @@ async def of(
         theirs=theirs[-1] if theirs else {},
         since=f"{_who(after[-1])} at {utc(after[-1].at)}" if after else "",
         before=first > 0 or (made is not None and made < deeds[first].at - _CLOCKS),
+        whole=first > 0 and history.parts.isdisjoint(deeds[first - 1].events),
         reach=max((deeds[first].at - azure_monitor.reach(now)).days, 0),
     )
     return structs.replace(found, body=told[0], source=told[1]) if told else found

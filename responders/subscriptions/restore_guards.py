@@ -107,14 +107,14 @@ class RestoreGuards:
         if _same(now, before["now"]):
             await _write(azure, change, before["wanted"])
             return Outcome(status="done")
-        if _reached(now, before["wanted"]):
+        if _reached(now, before):
             await locks.ensure(azure, before["locks"])
             return Outcome(status="already_so", reason="It is as it was before already.")
         return Outcome(status="drifted", reason="It is not what was approved any more.", after=now or {})
 
     async def verify(self, change: Change, azure: "Azure") -> Outcome:
         now = await _read(azure, change)
-        if not _reached(now, change.before["wanted"]) or _same(now, change.before["now"]):
+        if not _reached(now, change.before) or _same(now, change.before["now"]):
             raise Temporary(f"{change.resource} does not show yet as it was before.")
         return Outcome(status="done")
 
@@ -123,7 +123,7 @@ class RestoreGuards:
         if _same(now, before["now"]):
             await locks.ensure(azure, before["locks"])
             return Outcome(status="already_so", reason="It is as it was before this step already.")
-        if not _reached(now, before["wanted"]):
+        if not _reached(now, before):
             return Outcome(status="failed", reason="Somebody changed it since: put it back by hand, if that is right.")
         await _write(azure, change, before["now"] and definition.essence(before["now"]))
         return Outcome(status="done")
@@ -147,7 +147,7 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
         async with room:
             now = await inventory.read(azure, id_.text, kind.version)
             made = definition.made_at(now) if now else None
-            was = await former.of(case, azure, subscription, id_.text, at, made)
+            was = (await former.of(case, azure, subscription, id_.text, at, made)).all_of_it
         verdict = former.judge(case, deed)
         swept = now is None and any(within(id_.text, thing) for thing in deleted)
         guard = _Guard(id=id_, kind=kind, deed=deed, verdict=verdict, now=now, was=was, swept=swept)
@@ -219,15 +219,13 @@ def _only_by_hand(guard: _Guard) -> str:
 
 def _change(guard: _Guard) -> Change:
     now, was = guard.now, guard.was
-    wanted = was.body
+    wanted = was.again(now)
     if now is None:
         how = "make anew"
     elif wanted is None:
         how = "delete"
     else:
         how = "put back as it was"
-        if now.get("tags") and "tags" not in wanted:  # Azure's log hides their values
-            wanted = {**wanted, "tags": now["tags"]}
     old, new = (_properties(body) if body is not None else None for body in (wanted, now))
     shown = bodies.told(old, new, "it") if old is None or new is None else bodies.told(old, new)
     return Change(
@@ -235,7 +233,7 @@ def _change(guard: _Guard) -> Change:
         resource=guard.id.text,
         summary=f"{how}: {guard.label}",
         reasons=tuple(filter(None, (guard.deed.reason, *guard.verdict.reasons, shown, was.source))),
-        before={"version": guard.kind.version, "now": now, "wanted": wanted, "locks": []},
+        before={"version": guard.kind.version, "now": now, "wanted": wanted, "theirs": was.theirs, "locks": []},
         familiarity=guard.verdict.familiarity,
     )
 
@@ -287,8 +285,12 @@ def _same(now: Json | None, before: Json | None) -> bool:
     return definition.essence(now) == definition.essence(before)
 
 
-def _reached(now: Json | None, wanted: Json | None) -> bool:
-    return now is None if wanted is None else now is not None and bodies.covers(now, wanted)
+def _reached(now: Json | None, before: Json) -> bool:
+    """Whether it is as wanted, and has nothing besides of what the suspects wrote."""
+    wanted = before["wanted"]
+    if wanted is None or now is None:
+        return now is wanted
+    return bodies.untouched(now, wanted, before["theirs"])
 
 
 def _properties(body: Json) -> Any:

@@ -235,10 +235,7 @@ def _others(case: Case, recorded: dict[str, list[Recorded]]) -> Iterator[str]:
             continue  # what he made is shown as such
         for one in (one for one in its if whole.theirs(case, one)):
             rest = whole.besides(one, kind, watched)
-            told = "; ".join(
-                f"{path} was {bodies.shown(said.get('previousValue'))}, is {bodies.shown(said.get('newValue'))}"
-                for path, said in list(definition.evidence(rest).items())[:3]
-            )
+            told = whole.told(rest, most=3)
             if told:
                 lines.append(f"{id_}: changed by {one.by} at {utc(one.at)}: {told}")
     yield from lines[:_MOST_SHOWN]

@@ -56,7 +56,7 @@ async def found(
             Found(id=id_, type=str(body.get("type") or id_.type), made=made.at, tags=body.get("tags") or {})
         )
 
-    wrote = _written(case, subscription, others)
+    wrote = ((id_, deeds[0]) for id_, deeds in written(case, subscription, others))
     away = [(i, deed) for i, deed in wrote if i.key not in listed and not any(within(i.key, key) for key in own)]
     await asyncio.gather(*(look(id_, deed) for id_, deed in away))
     seen.found.sort(key=lambda item: item.key)
@@ -68,17 +68,17 @@ class _Made(Struct, frozen=True):
     at: datetime | None  # None: whether it was made in the window at all, nobody can tell
 
 
-def _written(case: Case, subscription: str, others: frozenset[str]) -> Iterator[tuple[ResourceId, Finding]]:
-    """The first write of a suspect to each thing itself that is no other step's business."""
-    first: dict[str, tuple[ResourceId, Finding]] = {}
+def written(case: Case, subscription: str, others: frozenset[str]) -> Iterator[tuple[ResourceId, list[Finding]]]:
+    """The writes of suspects to each thing itself that is no other step's business, the first of them first."""
+    found: dict[str, tuple[ResourceId, list[Finding]]] = {}
     for deed in sorted(case.findings, key=lambda f: f.at):
         kind, _, verb = deed.operation.lower().rpartition("/")
         if not deed.is_deed or verb != "write" or kind in others or whose(kind):
             continue
         id_ = ResourceId.read(deed.resource)
         if id_ and id_.subscription == subscription.lower() and id_.type.lower() == kind:
-            first.setdefault(id_.key, (id_, deed))
-    yield from first.values()
+            found.setdefault(id_.key, (id_, []))[1].append(deed)
+    yield from found.values()
 
 
 async def _made(case: Case, azure: "Azure", id_: ResourceId, deed: Finding, body: Json, at: datetime) -> _Made | None:

@@ -6,10 +6,10 @@ explain a write that changed something else.
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from responders.model import Case, Finding, Json
-from responders.subscriptions import bodies
+from responders.subscriptions import bodies, definition
 from responders.subscriptions.resource_types import made_by_azure
 
 if TYPE_CHECKING:
@@ -33,6 +33,19 @@ def besides(one: "Recorded", kind: str, paths: Iterable[str]) -> Json:
         for path, said in one.changes.items()
         if not path.lower().startswith(known) and path.rpartition(".")[2] not in made_by_azure(kind)
     }
+
+
+def told(changes: Json, most: int = 6) -> str:
+    """What a record has, by path, for people: without secrets."""
+    return "; ".join(
+        f"{path} was {_shown(path, said.get('previousValue'))}, is {_shown(path, said.get('newValue'))}"
+        for path, said in list(changes.items())[:most]
+    )
+
+
+def _shown(path: str, value: Any) -> str:
+    name = path.rpartition(".")[2]
+    return bodies.shown(definition.evidence({name: value})[name])
 
 
 def by_record(
