@@ -68,9 +68,7 @@ async def read(azure: "Azure", change: Change, holders: Holders) -> Json | None:
 
 async def _held(azure: "Azure", holders: Holders, id_: str, query: Mapping[str, str] = {}) -> list[Json]:
     """A principal's app roles, those of its groups among them; none for a principal that there is not."""
-    with absent_is_fine():
-        return [a async for a in azure.graph_pages(f"/{holders}/{segment(id_)}/appRoleAssignments", query)]
-    return []
+    return await azure.graph_list(f"/{holders}/{segment(id_)}/appRoleAssignments", query)
 
 
 def _collection(assignment: Json) -> str:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from responders.alert_ids import alert_resource
 from responders.alerts import from_arm
-from responders.azure import absent_is_fine
 from responders.model import Alert
 
 if TYPE_CHECKING:
@@ -26,9 +25,8 @@ async def read(azure: "Azure", id_: str) -> Alert | None:
 
     Plain REST: SecurityCenter's model drops what it does not know, and an alert is mostly that.
     """
-    with absent_is_fine():
-        return from_arm(await azure.arm("GET", alert_resource(id_).text, _VERSION))
-    return None
+    found = await azure.arm_read(alert_resource(id_).text, _VERSION)
+    return from_arm(found) if found is not None else None
 
 
 async def find(azure: "Azure", subscription: str, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, odata, segment
+from responders.azure import odata, segment
 from responders.ids import is_guid
 from responders.model import Actor, Json, Principal, PrincipalKind
 from responders.utc import time_of
@@ -49,10 +49,8 @@ async def principal(azure: "Azure", id_: str) -> Principal | None:
         return await _find(azure, found.upn)
     if found is None or found.kind != "unknown" or not found.app_id:
         return found
-    with absent_is_fine():
-        entry = await azure.graph("GET", f"/servicePrincipals(appId='{segment(found.app_id)}')")
-        return _principal({"@odata.type": "servicePrincipal", **entry})
-    return None
+    entry = await azure.graph_read(f"/servicePrincipals(appId='{segment(found.app_id)}')")
+    return _principal({"@odata.type": "servicePrincipal", **entry}) if entry else None
 
 
 def audits(azure: "Azure", since: datetime, clause: str) -> AsyncIterator[Json]:
@@ -72,12 +70,12 @@ async def audits_by(azure: "Azure", who: Principal, since: datetime) -> AsyncIte
 
 
 async def _find(azure: "Azure", key: str) -> Principal | None:
-    with absent_is_fine():
-        if not is_guid(key):
-            query = {"$select": "id,userPrincipalName,displayName,userType,createdDateTime"}
-            return _principal({"@odata.type": "user", **await azure.graph("GET", f"/users/{segment(key)}", query)})
-        return _principal(await azure.graph("GET", f"/directoryObjects/{segment(key)}"))
-    return None
+    if is_guid(key):
+        found = await azure.graph_read(f"/directoryObjects/{segment(key)}")
+        return _principal(found) if found else None
+    query = {"$select": "id,userPrincipalName,displayName,userType,createdDateTime"}
+    found = await azure.graph_read(f"/users/{segment(key)}", query)
+    return _principal({"@odata.type": "user", **found}) if found else None
 
 
 def _principal(entry: Json) -> Principal:

@@ -121,9 +121,7 @@ async def alone(azure: "Azure", locks: Iterable[Json]) -> AsyncIterator[None]:
 
 async def stands(azure: "Azure", lock: Json) -> Json | None:
     """A lock as it is now; None when it is gone."""
-    with absent_is_fine():
-        return await azure.arm("GET", lock["id"], _VERSION)
-    return None
+    return await azure.arm_read(lock["id"], _VERSION)
 
 
 def _essence(lock: Json) -> Json:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import activity_log, directory, people
-from responders.azure import absent_is_fine, explained, odata, segment
+from responders.azure import explained, odata, segment
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json
@@ -114,12 +114,9 @@ class _Search:
 
     async def _tags(self) -> list[Owner]:
         for scope in self._scopes:
-            tags: dict[str, str] = {}
-            with absent_is_fine():
-                answer = await self._azure.arm(
-                    "GET", f"{scope}/providers/Microsoft.Resources/tags/default", "2021-04-01"
-                )
-                tags = {k.lower(): v for k, v in (answer["properties"].get("tags") or {}).items()}
+            path = f"{scope}/providers/Microsoft.Resources/tags/default"
+            answer = await self._azure.arm_read(path, "2021-04-01") or {"properties": {}}
+            tags = {k.lower(): v for k, v in (answer["properties"].get("tags") or {}).items()}
             for tag in self._settings.owner_tags:
                 names = tags.get(tag.lower(), "").replace(";", ",").split(",")
                 found = await self._named(names, f"named by the tag {tag} of {_spoken(scope)}")

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from responders.azure.answers import absent_is_fine
 from responders.azure.pipeline import bucket_policy, retry_policy, room_policy
 from responders.azure.service import P, Service
 from responders.azure.words import segment
@@ -77,6 +76,10 @@ class Azure:
         """
         return await self._arm.call(method, quote(path), {"api-version": version, **query}, body)
 
+    async def arm_read(self, path: str, version: str, query: Mapping[str, str] = {}) -> Json | None:
+        """What a GET of a resource answers; None where there is no such thing."""
+        return await self._arm.read(quote(path), {"api-version": version, **query})
+
     def arm_pages(self, path: str, version: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of an ARM list, page by page as they are asked for."""
         return self._arm.items(quote(path), {"api-version": version, **query})
@@ -120,6 +123,14 @@ class Azure:
         """One Microsoft Graph v1.0 call. Each part of `path` that comes from outside goes through `segment` first."""
         return await self._graph.call(method, f"/v1.0{path}", query, body)
 
+    async def graph_read(self, path: str, query: Mapping[str, str] = {}) -> Json | None:
+        """What a GET of Microsoft Graph answers; None where there is no such thing."""
+        return await self._graph.read(f"/v1.0{path}", query)
+
+    async def graph_list(self, path: str, query: Mapping[str, str] = {}) -> list[Json]:
+        """A whole list of Microsoft Graph; [] where there is not what it belongs to."""
+        return await self._graph.list(f"/v1.0{path}", query)
+
     def graph_pages(self, path: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of a Microsoft Graph list, page by page as they are asked for."""
         return self._graph.items(f"/v1.0{path}", query)
@@ -134,9 +145,7 @@ class Azure:
 
     async def secret_versions(self, name: str) -> list[Json]:
         """What is known of a secret's versions, without their values (GET /secrets/{name}/versions); [] for none."""
-        with absent_is_fine():
-            return [item async for item in self._vault.items(f"/secrets/{segment(name)}/versions", _VAULT_VERSION)]
-        return []
+        return await self._vault.list(f"/secrets/{segment(name)}/versions", _VAULT_VERSION)
 
     async def own_id(self) -> str:
         """Object id of the identity that we are, from our own token; "" where the token doesn't say."""

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from responders.azure.answers import error_map
+from responders.azure.answers import absent_is_fine, error_map
 from responders.azure.pipeline import PATIENCE
 from responders.azure.words import query_string, same_host
 from responders.model import Json
@@ -35,6 +35,18 @@ class Service:
     async def call(self, method: str, path: str, query: Mapping[str, str] = {}, body: Json | None = None) -> Json:
         """One call. Returns the JSON body, {} for none."""
         return _json(await self._send(method, self._url(path, query), body))
+
+    async def read(self, path: str, query: Mapping[str, str] = {}) -> Json | None:
+        """What a GET answers; None for 404."""
+        with absent_is_fine():
+            return await self.call("GET", path, query)
+        return None
+
+    async def list(self, path: str, query: Mapping[str, str] = {}) -> "list[Json]":
+        """A whole list; [] for 404."""
+        with absent_is_fine():
+            return [item async for item in self.items(path, query)]
+        return []
 
     async def items(self, path: str, query: Mapping[str, str] = {}) -> AsyncIterator[Json]:
         """The items of a list, page by page as they are asked for."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from responders import activity_log, directory
-from responders.azure import absent_is_fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json, Principal, Subject
@@ -109,9 +108,7 @@ class Reach:
         parts = f"{self._scope}/resourceGroups/{resource.group}/providers/{_IDENTITY}"
         if resource.subscription != self.subscription or not resource.type.lower().startswith(_IDENTITY.lower()):
             return {}
-        with absent_is_fine():
-            return await self._azure.arm("GET", f"{parts}/{resource.names[0]}", "2023-01-31")
-        return {}
+        return await self._azure.arm_read(f"{parts}/{resource.names[0]}", "2023-01-31") or {}
 
     def _log(self, which: str) -> AsyncIterator[Json]:
         return activity_log.events(self._azure, self.subscription, self._case.since, self._case.until, which)

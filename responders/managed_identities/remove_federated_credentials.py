@@ -35,11 +35,9 @@ class RemoveFederatedCredentials:
     undoes = Undoes(operations=(f"{_IDENTITY}/{_TRUSTS}/write",))
 
     async def plan(self, case: Case, subject: Subject, azure: "Azure") -> Plan:
-        found: Json = {}
-        with absent_is_fine():
-            query = {"$select": "id,displayName,alternativeNames"}
-            found = await azure.graph("GET", f"/servicePrincipals/{segment(subject.id)}", query)
-        if not found:
+        query = {"$select": "id,displayName,alternativeNames"}
+        found = await azure.graph_read(f"/servicePrincipals/{segment(subject.id)}", query)
+        if found is None:
             return Plan(action=self.id, subject=subject, reason=f"The directory has no managed identity {subject.id}.")
         name, resource = found["displayName"], _resource(found)
         by_hand = tuple(_by_hand(case, subject, name, resource))
@@ -99,9 +97,7 @@ class RemoveFederatedCredentials:
 
 
 async def _read(azure: "Azure", change: Change) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", ResourceId.parse(change.resource).text, _VERSION)
-    return None
+    return await azure.arm_read(ResourceId.parse(change.resource).text, _VERSION)
 
 
 def _trusted(item: Json) -> str:

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, segment
+from responders.azure import segment
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.service_principals.registration import spared
@@ -73,9 +73,7 @@ class Disable:
 
 async def read(azure: "Azure", id_: str) -> Json | None:
     """The service principal of that object id, without its credentials; None when it is gone."""
-    with absent_is_fine():
-        return await azure.graph("GET", f"/servicePrincipals/{segment(id_)}", {"$select": _SELECT})
-    return None
+    return await azure.graph_read(f"/servicePrincipals/{segment(id_)}", {"$select": _SELECT})
 
 
 async def switch(azure: "Azure", change: Change, *, enabled: bool) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import trail
-from responders.azure import absent_is_fine, segment
+from responders.azure import segment
 from responders.model import Case, Json, Verdict
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ async def read(azure: "Azure", id_: str) -> Registration | None:
 
 async def holder(azure: "Azure", path: str, select: str = "id," + _CREDENTIALS) -> Json | None:
     """One of the two objects with its secrets and certificates, or None when it is gone."""
-    with absent_is_fine():
-        return await azure.graph("GET", path, {"$select": select})
-    return None
+    return await azure.graph_read(path, {"$select": select})
 
 
 def spared(principal: Json) -> str:

@@ -55,11 +55,8 @@ class RemoveFederatedCredentials:
 
 async def _read(azure: "Azure", change: Change) -> Json | None:
     """The credential of that name, which is unique in its application and never changes."""
-    with absent_is_fine():
-        async for entry in azure.graph_pages(_path(change)):
-            if entry["name"] == change.before["name"]:
-                return entry
-    return None
+    held = await azure.graph_list(_path(change))
+    return next((entry for entry in held if entry["name"] == change.before["name"]), None)
 
 
 def _path(change: Change) -> str:

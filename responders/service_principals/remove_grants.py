@@ -163,7 +163,5 @@ def _lasting(before: Json) -> str:
 
 async def _owns(azure: "Azure", change: Change) -> bool:
     """Whether somebody is an owner of the object still, or again."""
-    with absent_is_fine():
-        held = [owner["id"] async for owner in azure.graph_pages(change.resource.rpartition("/")[0])]
-        return change.before["id"] in held
-    return False
+    owners = await azure.graph_list(change.resource.rpartition("/")[0])
+    return any(owner["id"] == change.before["id"] for owner in owners)

@@ -173,9 +173,7 @@ async def gone(change: Change, azure: "Azure") -> Outcome:
 
 async def read(azure: "Azure", id_: str) -> Json | None:
     """One of them, or None when it is not there."""
-    with absent_is_fine():
-        return await azure.arm("GET", ResourceId.parse(id_).text, VERSION)
-    return None
+    return await azure.arm_read(ResourceId.parse(id_).text, VERSION)
 
 
 async def listed(azure: "Azure", collection: str) -> list[Json]:

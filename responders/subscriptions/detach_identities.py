@@ -1,7 +1,6 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes
@@ -159,9 +158,7 @@ def _elsewhere(id_: ResourceId, when: str) -> str:
 
 
 async def _body(azure: "Azure", id_: ResourceId) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", id_.text, _BY_TYPE[id_.type.lower()])
-    return None
+    return await azure.arm_read(id_.text, _BY_TYPE[id_.type.lower()])
 
 
 async def _now(azure: "Azure", id_: ResourceId) -> Held | None:

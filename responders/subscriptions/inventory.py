@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import familiarity
-from responders.azure import PATIENCE, absent_is_fine, explained, fine
+from responders.azure import PATIENCE, explained, fine
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.memo import Memo
@@ -121,9 +121,7 @@ async def version(azure: "Azure", id_: ResourceId) -> str:
 
 async def read(azure: "Azure", id_: str, version_: str) -> Json | None:
     """The whole definition of a resource; None when it is not there."""
-    with absent_is_fine():
-        return await azure.arm("GET", ResourceId.parse(id_).text, version_)
-    return None
+    return await azure.arm_read(ResourceId.parse(id_).text, version_)
 
 
 async def bodies(azure: "Azure", found: Iterable[Found]) -> tuple[dict[str, tuple[str, Json]], list[str]]:

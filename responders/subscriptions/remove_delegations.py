@@ -3,7 +3,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from responders import familiarity
-from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Json, Outcome, Plan, Principal, Undoes, Verdict
@@ -226,9 +225,7 @@ def _elsewhere(stranger: Principal, subscription: str) -> str:
 
 
 async def _read(azure: "Azure", path: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", ResourceId.parse(path).text, _VERSION)
-    return None
+    return await azure.arm_read(ResourceId.parse(path).text, _VERSION)
 
 
 def _contract(item: Json) -> Json:

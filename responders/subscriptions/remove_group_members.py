@@ -126,11 +126,10 @@ async def _reaches(azure: "Azure", group: str, holding: Collection[str]) -> list
     while todo:
         one = todo.pop()
         found += [one] if one in holding else []
-        with absent_is_fine():
-            above = [g async for g in azure.graph_pages(f"/groups/{segment(one)}/memberOf", {"$select": "id"})]
-            ids = {str(g["id"]).lower() for g in above if g.get("@odata.type") == "#microsoft.graph.group"}
-            todo += sorted(ids - seen)
-            seen |= ids
+        above = await azure.graph_list(f"/groups/{segment(one)}/memberOf", {"$select": "id"})
+        ids = {str(g["id"]).lower() for g in above if g.get("@odata.type") == "#microsoft.graph.group"}
+        todo += sorted(ids - seen)
+        seen |= ids
     return found
 
 
@@ -148,6 +147,4 @@ async def _ids(azure: "Azure", group: str) -> frozenset[str]:
 
 async def _group(azure: "Azure", group: str) -> Json:
     query = {"$select": "id,groupTypes,onPremisesSyncEnabled"}
-    with absent_is_fine():
-        return await azure.graph("GET", f"/groups/{segment(group)}", query)
-    return {}
+    return await azure.graph_read(f"/groups/{segment(group)}", query) or {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import familiarity
-from responders.azure import absent_is_fine, fine
+from responders.azure import fine
 from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
@@ -233,6 +233,4 @@ def _asked(body: Json) -> Json | None:
 
 
 async def _read(azure: "Azure", path: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", ResourceId.parse(path).text, _VERSION)
-    return None
+    return await azure.arm_read(ResourceId.parse(path).text, _VERSION)

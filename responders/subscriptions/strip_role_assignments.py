@@ -2,7 +2,7 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from responders import locks
-from responders.azure import absent_is_fine, fine, rest
+from responders.azure import fine, rest
 from responders.errors import Temporary
 from responders.ids import within
 from responders.model import Change, Json, Outcome, Plan, Undoes
@@ -149,9 +149,7 @@ async def _nothing() -> _Obstacles:
 
 
 async def _read(azure: "Azure", change: Change) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", change.resource, _VERSION)
-    return None
+    return await azure.arm_read(change.resource, _VERSION)
 
 
 async def _denials(azure: "Azure", subscription: str) -> list[Json]:

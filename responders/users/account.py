@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from responders import trail
-from responders.azure import absent_is_fine, segment
+from responders.azure import segment
 from responders.model import Case, Change, Json, Verdict
 from responders.utc import time_of, utc
 
@@ -31,9 +31,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 async def read(azure: "Azure", user: str) -> Json | None:
     """The user with that object id, or None if there is none (GET /users/{id})."""
-    with absent_is_fine():
-        return await azure.graph("GET", f"/users/{segment(user)}", {"$select": _SELECT})
-    return None
+    return await azure.graph_read(f"/users/{segment(user)}", {"$select": _SELECT})
 
 
 async def standing(azure: "Azure", user: str) -> Standing:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from responders import familiarity, trail
-from responders.azure import absent_is_fine, fine, segment
+from responders.azure import fine, segment
 from responders.errors import Temporary
 from responders.model import Case, Change, Json, Outcome, Plan, Subject, Verdict
 from responders.users import account
@@ -159,9 +159,7 @@ async def verify(change: Change, azure: "Azure") -> Outcome:
 
 async def read(azure: "Azure", change: Change) -> Json | None:
     """The method as it is (GET /users/{id}/authentication/…Methods/{id}); None when it is gone."""
-    with absent_is_fine():
-        return await azure.graph("GET", f"{collection(change)}/{segment(change.before['id'])}")
-    return None
+    return await azure.graph_read(f"{collection(change)}/{segment(change.before['id'])}")
 
 
 def collection(change: Change) -> str:

@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, fine, segment
+from responders.azure import fine, segment
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
@@ -72,9 +72,7 @@ class ConfirmCompromised:
 
 async def _risk(azure: "Azure", user: str) -> Json:
     """What Identity Protection has on a user (GET /identityProtection/riskyUsers/{id}); {} for nothing."""
-    with absent_is_fine():
-        return await azure.graph("GET", f"{_RISKY}/{segment(user)}")
-    return {}
+    return await azure.graph_read(f"{_RISKY}/{segment(user)}") or {}
 
 
 async def _licensed(azure: "Azure", user: str) -> Json | None:

@@ -107,9 +107,7 @@ class RemoveGroupMemberships:
 
 async def _groups(azure: "Azure", user: str, what: str) -> list[Json]:
     """Groups among a user's `memberOf` or `ownedObjects`; none for a user that there is not."""
-    found: list[Json] = []
-    with absent_is_fine():
-        found += [item async for item in azure.graph_pages(f"/users/{segment(user)}/{what}", {"$top": "999"})]
+    found = await azure.graph_list(f"/users/{segment(user)}/{what}", {"$top": "999"})
     return sorted((item for item in found if item.get("@odata.type") == _GROUP), key=lambda group: str(group["id"]))
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from responders import notify
-from responders.azure import absent_is_fine, explained, segment
+from responders.azure import explained, segment
 from responders.errors import Permanent, Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.users import account
@@ -144,13 +144,12 @@ async def _manager(azure: "Azure", case: "Case", user: str) -> Json:
 
     They are asked where he has none, or where that one is a suspect or can't sign in.
     """
-    with absent_is_fine():
-        query = {"$select": "id,userPrincipalName,displayName,mail,accountEnabled"}
-        found = await azure.graph("GET", f"/users/{segment(user)}/manager", query)
-        if found.get("accountEnabled") and not case.suspect(found["id"]):
-            name = str(found["userPrincipalName"])
-            return {"name": name, "address": found.get("mail") or name}
-    return {}
+    query = {"$select": "id,userPrincipalName,displayName,mail,accountEnabled"}
+    found = await azure.graph_read(f"/users/{segment(user)}/manager", query)
+    if found is None or not found.get("accountEnabled") or case.suspect(found["id"]):
+        return {}
+    name = str(found["userPrincipalName"])
+    return {"name": name, "address": found.get("mail") or name}
 
 
 async def _tell(azure: "Azure", change: Change, secret: str) -> str:

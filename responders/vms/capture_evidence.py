@@ -2,7 +2,6 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome, Plan, Undoes, encode
@@ -101,15 +100,11 @@ class CaptureEvidence:
 
 
 async def _disk(azure: "Azure", id_: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", id_, _DISKS)
-    return None
+    return await azure.arm_read(id_, _DISKS)
 
 
 async def _lock(azure: "Azure", change: Change) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", change.before["lock"]["id"], _LOCKS)
-    return None
+    return await azure.arm_read(change.before["lock"]["id"], _LOCKS)
 
 
 def _change(case: "Case", subject: "Subject", vm: machine.Machine, id_: str, disk: Json) -> Change:

@@ -58,9 +58,7 @@ async def read(azure: "Azure", id_: str) -> Json | None:
 
     What output and error hold was written by the machine: text from outside.
     """
-    with absent_is_fine():
-        return await azure.arm("GET", id_, VERSION, {"$expand": "instanceView"})
-    return None
+    return await azure.arm_read(id_, VERSION, {"$expand": "instanceView"})
 
 
 async def delete(azure: "Azure", id_: str) -> None:

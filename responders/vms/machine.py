@@ -233,9 +233,7 @@ async def _cluster(azure: "Azure", at: ResourceId) -> str:
     group = f"/subscriptions/{at.subscription}/resourceGroups/{at.group}"
 
     async def ask() -> str:
-        with absent_is_fine():
-            return str((await azure.arm("GET", group, "2021-04-01")).get("managedBy") or "")
-        return ""
+        return str((await azure.arm_read(group, "2021-04-01") or {}).get("managedBy") or "")
 
     owner = await _groups.get(azure, group.lower(), ask)
     return owner if f"/{_CLUSTER}/".lower() in owner.lower() else ""

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from responders import locks
-from responders.azure import absent_is_fine
 from responders.ids import ResourceId
 from responders.model import Json
 from responders.vms import locked
@@ -51,9 +50,7 @@ async def hindrance(azure: "Azure", case: "Case", machine: Machine) -> str:
 
 async def read(azure: "Azure", id_: str) -> Json | None:
     """A resource of the network, or None when it is gone."""
-    with absent_is_fine():
-        return await azure.arm("GET", id_, VERSION)
-    return None
+    return await azure.arm_read(id_, VERSION)
 
 
 def group_of(interface: Json) -> str:

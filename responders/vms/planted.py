@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from responders import activity_log, familiarity, locks
-from responders.azure import absent_is_fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Verdict
 from responders.utc import utc
@@ -144,9 +143,7 @@ class Kind(NamedTuple):
 
 
 async def _read(azure: "Azure", id_: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", id_, commands.VERSION)
-    return None
+    return await azure.arm_read(id_, commands.VERSION)
 
 
 def _state(item: Json) -> str:

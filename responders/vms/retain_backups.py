@@ -1,6 +1,6 @@
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine, fine
+from responders.azure import fine
 from responders.errors import Temporary
 from responders.model import Change, Json, Outcome, Plan, Undoes
 from responders.vms import locked, machine
@@ -107,9 +107,7 @@ async def _item_of(azure: "Azure", vm: machine.Machine) -> str:
 
 
 async def _read(azure: "Azure", id_: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", id_, _VERSION)
-    return None
+    return await azure.arm_read(id_, _VERSION)
 
 
 async def _put(azure: "Azure", change: Change, properties: Json) -> None:

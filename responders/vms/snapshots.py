@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine
 from responders.ids import ResourceId
 from responders.model import Json
 
@@ -32,9 +31,7 @@ def name_of(azure: "Azure", incident: str, vm: "Machine", disk: str) -> str:
 
 async def read(azure: "Azure", id_: str) -> Json | None:
     """One snapshot, or None."""
-    with absent_is_fine():
-        return await azure.arm("GET", id_, VERSION)
-    return None
+    return await azure.arm_read(id_, VERSION)
 
 
 def whole(snapshot: Json) -> bool:

@@ -182,9 +182,7 @@ async def _managed(
 
 
 async def _version(azure: "Azure", id_: str) -> Json | None:
-    with absent_is_fine():
-        return await azure.arm("GET", id_, _GALLERIES)
-    return None
+    return await azure.arm_read(id_, _GALLERIES)
 
 
 async def _restore_point(azure: "Azure", vm: "Machine", since: datetime, rejected: list[str]) -> Source | None:

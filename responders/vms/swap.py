@@ -7,7 +7,6 @@ was killed goes on where it was: nothing here is done twice. Microsoft.Compute, 
 
 from typing import TYPE_CHECKING
 
-from responders.azure import absent_is_fine
 from responders.errors import Permanent, Temporary
 from responders.ids import ResourceId
 from responders.model import Json
@@ -36,9 +35,7 @@ _FITTING = frozenset(
 
 async def disk(azure: "Azure", id_: str) -> Json | None:
     """A managed disk, or None."""
-    with absent_is_fine():
-        return await azure.arm("GET", id_, DISKS)
-    return None
+    return await azure.arm_read(id_, DISKS)
 
 
 def like(old: Json, creation: Json, tags: Json) -> Json:
