@@ -37,6 +37,14 @@ def subjects(case: Case) -> tuple[Subject, ...]:
     return (*(p for p in people if p), where, *case.others, *machines.values())
 
 
+def step(kind: SubjectKind, action: str) -> Step:
+    """The step of that action in a playbook. What is in none, two people have to approve.
+
+    An order comes from where the engine keeps its runs: whoever can write there could name another gate in it.
+    """
+    return next((step for step in PLAYBOOKS[kind] if step.action == action), Step(action, "two"))
+
+
 def by_hand(case: Case) -> tuple[str, ...]:
     """What no playbook covers, in sentences that say what a person has to do.
 

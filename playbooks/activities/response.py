@@ -133,7 +133,7 @@ async def investigate(order: Json, its: Services) -> Json:
 
 def _ordered(steps: Iterable[Step]) -> list[Json]:
     """Steps as the engine's orders hold them."""
-    return [{"action": step.action, "gate": step.gate, "last": step.last, "hours": step.hours} for step in steps]
+    return [{"action": step.action, "last": step.last, "hours": step.hours} for step in steps]
 
 
 async def close(order: Json, its: Services) -> Json:

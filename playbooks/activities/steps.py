@@ -5,9 +5,8 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from playbooks import changes, wording
+from playbooks import changes, dispatch, wording
 from playbooks.activities.response import US, at_of
-from playbooks.step import Step
 from responders import approvals, notify, survival
 from responders.actions import action
 from responders.approvals import GateRecord
@@ -34,7 +33,8 @@ async def plan(order: Json, its: Services) -> Json:
     made = await survival.withhold(case, made, its.azure)
     if case.late:
         made = await _news(incident, order, made)
-    gate = Step(order["action"], order["gate"]).gate_for(its.settings.gates, made, its.settings.max_changes)
+    step = dispatch.step(subject.kind, order["action"])
+    gate = step.gate_for(its.settings.gates, made, its.settings.max_changes)
     if gate == "auto" and await _concerns_approver(incident, made, its):
         gate = "one"  # and not his own: whom a change concerns may not countersign it
     return await present(order, its, case, made, gate)

@@ -32,7 +32,6 @@ class _Incident:
             "step": step,
             "case": "c",
             "action": action,
-            "gate": "one",
             "by": "",
         }
         order |= {"subject": plain(self.its.subject()), "at": self.its.sandbox.clock.now().isoformat(), **more}

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from playbooks.activities import steps
+from responders.errors import Permanent
 from responders.model import plain
 from responders.services import Services
 from responders.users.disable import Disable
@@ -30,7 +31,7 @@ async def _responding(who: str, **settings: Any) -> AsyncIterator[tuple[Tenant, 
         services.azure = its.azure
         await services.incident("i").save_case("c", its.case)
         at = its.sandbox.clock.now().isoformat()
-        order = {"incident": "i", "run": "r", "step": "s", "case": "c", "action": Disable.id, "gate": "one"}
+        order = {"incident": "i", "run": "r", "step": "s", "case": "c", "action": Disable.id}
         yield its, services, {**order, "subject": plain(its.subject(who)), "by": "", "at": at, "start": 0, "stop": 20}
 
 
@@ -38,6 +39,18 @@ async def _responding(who: str, **settings: Any) -> AsyncIterator[tuple[Tenant, 
 async def test_what_concerns_an_approver_is_never_done_without_another(approver: str, gate: str) -> None:
     async with _responding(MALLORY, approvers=(approver,)) as (_, services, order):
         assert (await steps.plan(order, services))["gate"] == gate
+
+
+async def test_no_order_chooses_its_own_gate() -> None:
+    """Orders come from where the engine keeps its runs: who can write there approves nothing by that."""
+    async with _responding(MALLORY, approvers=()) as (its, services, order):
+        services.settings = replace(services.settings, gates={})
+        forged = {**order, "gate": "auto"}
+
+        assert (await steps.plan(forged, services))["gate"] == "one"
+        with pytest.raises(Permanent, match="Nothing was approved"):
+            await steps.apply(forged, services)
+        assert its.sandbox.world.directory.objects[its.graph.id(MALLORY)]["accountEnabled"] is True
 
 
 async def test_who_became_the_last_owner_since_the_plan_is_left_alone() -> None:

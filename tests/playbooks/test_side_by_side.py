@@ -60,7 +60,6 @@ async def _planned(its: Tenant, worker: _Worker, who: str) -> Json:
         "step": "s",
         "case": "c",
         "action": Disable.id,
-        "gate": "one",
         "by": "",
     }
     order |= {"subject": plain(its.subject(who)), "at": its.sandbox.clock.now().isoformat()}

@@ -201,7 +201,7 @@ def test_an_incident_that_is_a_drill_is_closed_without_asking(worker: Worker) ->
 
 
 def test_a_playbook_plans_its_steps_one_after_the_other(worker: Worker) -> None:
-    steps = [{"action": "users.disable", "gate": "one"}, {"action": "users.revoke_sessions", "gate": "auto"}]
+    steps = [{"action": "users.disable"}, {"action": "users.revoke_sessions"}]
     given = {"incident": NOBODYS, "by": "", "case": "c", "subject": {"id": "s"}, "steps": steps}
     nothing = {"changes": 0, "plan": "p", "gate": "one", "expires": AT}
     state = worker.invoke("playbook", turn(given, plan=nothing)).result
@@ -278,7 +278,6 @@ def order(**other: str) -> Json:
         **incident,
         **step,
         "stop": 20,
-        "gate": "one",
         "action": "users.disable",
         "activity": "plan",
         "text": "t",
