@@ -205,7 +205,10 @@ class Parser:
             inner = self._condition()
             self._need(")")
             return inner
-        left = self._expression()
+        return self._test(self._expression())
+
+    def _test(self, left: Expression) -> Expression:
+        """What a condition says of an expression that was read."""
         if sign := self._have(*_COMPARE, "=~", "!~"):
             return self._compared(left, sign, self._expression())
         if sign := self._have("in~", "!in~"):

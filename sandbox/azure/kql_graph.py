@@ -126,9 +126,9 @@ class _Parser(Parser):
             self._need("not")
             inner = super()._comparison()
             return Expression("bool", lambda row: not inner.of(row))
-        if self._words[0].text == "(":
-            return super()._comparison()
-        left = self._expression()
+        return super()._comparison()
+
+    def _test(self, left: Expression) -> Expression:
         if sign := self._have(*_TEXT_SIGNS):
             return _contained(left, sign, self._expression())
         if sign := self._have("in", "!in", "in~", "!in~"):
@@ -139,18 +139,7 @@ class _Parser(Parser):
             return Expression("bool", lambda row: any(s.of(row) for s in same) is not sign.startswith("!"))
         if left.type == "bool" and self._words[0].text in {"and", "or", ")", "|", ",", ""}:
             return left
-        return self._compared_rest(left)
-
-    def _compared_rest(self, left: Expression) -> Expression:
-        if sign := self._have("==", "!=", "<", "<=", ">", ">=", "=~", "!~"):
-            return self._compared(left, sign, self._expression())
-        self._need("between")
-        self._need("(")
-        low = self._expression()
-        self._need("..")
-        ends = self._compared(left, ">=", low), self._compared(left, "<=", self._expression())
-        self._need(")")
-        return Expression("bool", lambda row: all(end.of(row) for end in ends))
+        return super()._test(left)
 
     def _compared(self, left: Expression, sign: str, right: Expression) -> Expression:
         if "dynamic" not in {left.type, right.type}:
