@@ -16,6 +16,7 @@ from sandbox.azure import (
     compute_restore,
     compute_run,
     compute_sets,
+    compute_sets_power,
     compute_view,
     guest,
     operations,
@@ -54,6 +55,7 @@ __all__ = [
     "compute_restore",
     "compute_run",
     "compute_sets",
+    "compute_sets_power",
     "compute_view",
     "room",
 ]

@@ -27,6 +27,7 @@ _OFFERED = (
     "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/publishers/{publisher}"
     "/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions"
 )
+_OFFERS, _SKUS = _OFFERED.partition("/{offer}/")[0], _OFFERED.partition("/{sku}/")[0]
 _RIGHT = f"{COMPUTE}/locations/publishers/artifacttypes/offers/skus/versions/read"
 _COPIES = frozenset({"copy", "copystart", "restore"})
 _KEPT = frozenset(
@@ -39,6 +40,20 @@ _KEPT = frozenset(
         "encryptionSettingsCollection",
     }
 )
+
+
+@room.on("GET", _OFFERS, f"{COMPUTE}/locations/publishers/artifacttypes/offers/read")
+@room.on("GET", _SKUS, f"{COMPUTE}/locations/publishers/artifacttypes/offers/skus/read")
+async def beneath(call: Call) -> Reply:
+    """List a publisher's offers, or an offer's SKUs. A publisher who has none is Azure's 404."""
+    publisher, offer = call.params["publisher"].lower(), call.params.get("offer", "").lower()
+    known = [name.split("/") for name in _published(call.world)]
+    names = {parts[2 if offer else 1] for parts in known if parts[0] == publisher and (not offer or parts[1] == offer)}
+    if not names:
+        what = f"offer '{call.params['offer']}'" if offer else f"publisher '{call.params['publisher']}'"
+        raise ApiError(404, "NotFound", f"Artifact: VMImage was not found: {what}.")
+    where = call.params["location"].lower()
+    return Reply(200, [{"id": f"{call.path}/{name}", "name": name, "location": where} for name in sorted(names)])
 
 
 @room.on("GET", _OFFERED, _RIGHT)
@@ -143,10 +158,13 @@ def specialised(call: Call, image: Resource) -> bool:
     return str((above or image).properties.get("osState", "")).lower() == "specialized"
 
 
+def _published(world: World) -> dict[str, tuple[str, ...]]:
+    own: dict[str, list[str]] = world.state.get("compute", {}).get("images", {})
+    return PUBLISHED | {key: tuple(versions) for key, versions in own.items()}
+
+
 def _offered(call: Call, publisher: str, offer: str, sku: str) -> tuple[str, ...]:
-    own: dict[str, list[str]] = call.world.state.get("compute", {}).get("images", {})
-    key = f"{publisher}/{offer}/{sku}".lower()
-    return tuple(own[key]) if key in own else PUBLISHED.get(key, ())
+    return _published(call.world).get(f"{publisher}/{offer}/{sku}".lower(), ())
 
 
 def _version(call: Call, name: str) -> Json:

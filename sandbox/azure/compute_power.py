@@ -15,7 +15,7 @@ from sandbox.azure.world import Resource, World
 Json = dict[str, Any]
 
 # Action -> (state on the way, state at the end; "" keeps the one it has).
-_POWER = {
+POWER = {
     "start": ("starting", "running"),
     "powerOff": ("stopping", "stopped"),
     "deallocate": ("deallocating", "deallocated"),
@@ -28,31 +28,35 @@ _NEED_RUNNING = frozenset({"restart"})
 
 
 def _power_action(name: str) -> Handler:
-    on_the_way, end = _POWER[name]
-
     async def act(call: Call) -> Reply:
         vm = machine(call)
-        need_idle(call, vm, name)
-        if name == "deallocate" and ephemeral(vm):
-            raise not_allowed(f"Operation 'deallocate' is not supported for VM '{vm.name}' with an ephemeral OS disk.")
-        if name in _NEED_RUNNING and power(vm) != "running":
-            raise not_allowed(f"Operation '{name}' is not allowed on VM '{vm.name}' since it is {power(vm)}.")
-        # Moving an ephemeral machine to another host loses its system: it starts from its image again.
-        reply = begin(call, "compute.power", vm, {"power": end, "fresh": name == "redeploy" and ephemeral(vm)})
-        if on_the_way and power(vm) != end:
-            update(call.world, vm, inside={"power": on_the_way})
-        return reply
+        return begin(call, "compute.power", vm, turned(call, vm, name))
 
     return act
 
 
-for _name in _POWER:
+def turned(call: Call, vm: Resource, name: str) -> Json:
+    """Send a machine on its way to another power state; what the effect needs. Raises ApiError 409."""
+    on_the_way, end = POWER[name]
+    need_idle(call, vm, name)
+    if name == "deallocate" and ephemeral(vm):
+        raise not_allowed(f"Operation 'deallocate' is not supported for VM '{vm.name}' with an ephemeral OS disk.")
+    if name in _NEED_RUNNING and power(vm) != "running":
+        raise not_allowed(f"Operation '{name}' is not allowed on VM '{vm.name}' since it is {power(vm)}.")
+    if on_the_way and power(vm) != end:
+        update(call.world, vm, inside={"power": on_the_way})
+    # Moving an ephemeral machine to another host loses its system: it starts from its image again.
+    return {"id": vm.id, "power": end, "fresh": name == "redeploy" and ephemeral(vm)}
+
+
+for _name in POWER:
     for _path, _kind in MACHINES:
         room.on("POST", f"{_path}/{_name}", f"{_kind}/{_name}/action")(_power_action(_name))
 
 
 @operations.effect("compute.power")
-def _powered(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
+def powered(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
+    """Let a machine arrive in its power state."""
     if (vm := world.get(args["id"])) and args["power"]:
         vm = update(world, vm, inside={"power": args["power"]})
         if args.get("fresh"):

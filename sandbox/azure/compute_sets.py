@@ -86,14 +86,14 @@ async def delete_instance(call: Call) -> Reply:
 async def upgrade(call: Call) -> Reply:
     """Bring instances ({"instanceIds": [...]}) up to the set's model."""
     set_ = need(call, call.parent)
-    return begin(call, "compute.set_upgrade", set_, {"instances": _named(call, set_)})
+    return begin(call, "compute.set_upgrade", set_, {"instances": named(call, set_)})
 
 
 @room.on("POST", SET + "/reimage", f"{SETS}/reimage/action")
 async def reimage(call: Call) -> Reply:
     """Reimage instances ({"instanceIds": [...]}), or all of them."""
     set_ = need(call, call.parent)
-    found = [need(call, f"{set_.id}/virtualMachines/{name}") for name in _named(call, set_)]
+    found = [need(call, f"{set_.id}/virtualMachines/{name}") for name in named(call, set_)]
     each = [{"id": vm.id, **prepared(call, vm, call.body)} for vm in found]
     return begin(call, "compute.set_reimage", set_, {"each": each})
 
@@ -181,6 +181,7 @@ def _rendered(call: Call, set_: Resource, vm: Resource) -> Json:
     return {**body, "name": f"{set_.name}_{vm.name}"} if vm.type.lower() == INSTANCES.lower() else body
 
 
-def _named(call: Call, set_: Resource) -> list[str]:
+def named(call: Call, set_: Resource) -> list[str]:
+    """The instances that a request names, or all of the set's."""
     given = [str(name) for name in call.body.get("instanceIds") or ()]
     return given if given and given != ["*"] else [vm.name for vm in call.world.beneath(set_.id, INSTANCES)]

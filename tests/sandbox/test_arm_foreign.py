@@ -82,7 +82,7 @@ async def test_tags_are_counted_by_name_and_value() -> None:
         assert [value["tagValue"] for value in stage["values"]] == ["test"]
 
 
-@pytest.mark.parametrize("path", ["/providers/Microsoft.Insights/metrics", "locations/westeurope/vmSizes"])
+@pytest.mark.parametrize("path", ["/providers/Microsoft.Insights/metrics", "locations/westeurope/usages"])
 async def test_what_is_computed_when_asked_for_is_not_an_empty_list(path: str) -> None:
     async with arm() as call:
         full = f"{STORE}{path}" if path.startswith("/") else f"{S}/providers/Microsoft.Compute/{path}"
@@ -216,3 +216,21 @@ async def test_resource_graph_knows_alerts_and_the_top_of_a_list_and_the_time() 
             (await call("POST", path, {"query": late.format(sign)})).body["data"][0]["Count"] for sign in ("<", ">")
         ]
         assert counts == [0, 1]
+
+
+async def test_a_region_says_what_it_offers() -> None:
+    async with arm() as call:
+        region = f"{S}/providers/Microsoft.Compute/locations/westeurope"
+        commands = (await call("GET", f"{region}/runCommands")).body["value"]
+        assert {one["id"]: one["osType"] for one in commands} == {
+            "RunShellScript": "Linux",
+            "RunPowerShellScript": "Windows",
+        }
+        assert (await call("GET", f"{region}/runCommands/runshellscript")).body["script"] == ["echo $arg1 $arg2"]
+        assert (await call("GET", f"{region}/runCommands/Other")).status == 404
+        sizes = {one["name"]: one for one in (await call("GET", f"{region}/vmSizes")).body["value"]}
+        assert sizes["Standard_D4s_v5"]["numberOfCores"] == 4
+        offers = f"{region}/publishers/Canonical/artifacttypes/vmimage/offers"
+        assert "ubuntu-24_04-lts" in {one["name"] for one in (await call("GET", offers)).body}
+        assert [one["name"] for one in (await call("GET", f"{offers}/ubuntu-24_04-lts/skus")).body] == ["server"]
+        assert (await call("GET", f"{offers}/other/skus")).status == 404

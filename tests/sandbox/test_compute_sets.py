@@ -119,3 +119,31 @@ async def test_every_answer_about_a_machine_says_what_is_left_and_a_world_may_re
         assert (await arm("POST", f"{VM}/start?api-version=2024-07-01"))[0] == 202
         with pytest.raises(HttpResponseError, match="OperationNotAllowed"):
             await client.virtual_machines.begin_start(*AT)
+
+
+async def test_instances_are_turned_off_and_on_together_or_by_name() -> None:
+    async with pool() as (_, client):
+        sets, instances = client.virtual_machine_scale_sets, client.virtual_machine_scale_set_vms
+
+        async def power() -> list[str]:
+            views = [await instances.get_instance_view(*ON, number) for number in "01"]
+            return [next(s.code for s in view.statuses if s.code.startswith("PowerState/")) for view in views]
+
+        await (await sets.begin_power_off(*ON)).result()
+        assert await power() == ["PowerState/stopped"] * 2
+        await (await sets.begin_start(*ON, {"instanceIds": ["1"]})).result()
+        assert await power() == ["PowerState/stopped", "PowerState/running"]
+        await (await sets.begin_deallocate(*ON, {"instanceIds": ["0"]})).result()
+        assert await power() == ["PowerState/deallocated", "PowerState/running"]
+        with pytest.raises(ResourceExistsError, match="is not allowed on VM '0' since it is deallocated"):
+            await (await sets.begin_restart(*ON)).result()
+
+
+async def test_named_instances_are_deleted_and_not_made_again() -> None:
+    async with pool() as (_, client):
+        sets, instances = client.virtual_machine_scale_sets, client.virtual_machine_scale_set_vms
+        await (await sets.begin_delete_instances(*ON, {"instanceIds": ["0"]})).result()
+        assert [v.instance_id async for v in instances.list(*ON)] == ["1"]
+        assert (await sets.get(*ON)).sku.capacity == 1
+        with pytest.raises(HttpResponseError, match="instanceIds"):
+            await (await sets.begin_delete_instances(*ON, {"instanceIds": []})).result()
