@@ -153,11 +153,16 @@ class Drill:
             failures.append(str(error))
             after = after or self._state()
         found = (
-            tally(self.scene.exercise.expect, before, after, self._names(), shut, self.innocent.state)
+            tally(self.scene.exercise.expect, before, after, self._names(), shut, self.innocent.state, self._accused())
             if before
             else None
         )
         return self._score(found, failures, calls=calls, seconds=seconds, undone=undone)
+
+    def _accused(self) -> set[str]:
+        """Object ids of those as whom the attack acts and whom the alert names."""
+        named = {str(one.get("aadUserId")).lower() for one in self.alert.get("properties", {}).get("entities", ())}
+        return named & {self.scene.who(call.by).lower() for call in self.scene.exercise.attack}
 
     async def _try_all(self) -> tuple[list[str], set[str]]:
         """Try the attacker's ways in, let owners come back, and try again: what is wrong, into what nothing leads."""

@@ -98,8 +98,9 @@ class Expect(Part, frozen=True, kw_only=True):
     evicted: Annotated[
         tuple[str, ...],
         Meta(
-            description="ARM ids, /users/<name or id>, /groups/<id>/members/<id>: gone; or neutralised: an account "
-            "disabled, or nothing of what the attacker knew of it signs in any more; a machine deallocated."
+            description="ARM ids, /users/<name or id>, /servicePrincipals/<name or id>, /groups/<id>/members/<id>: "
+            "gone; or neutralised: an account disabled, or nothing of what the attacker knew of it signs in any more; "
+            "a machine deallocated."
         ),
     ] = ()
     returned: Annotated[

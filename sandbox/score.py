@@ -31,6 +31,7 @@ _NEW_EACH_TIME = frozenset(
         *("principalId", "clientId", INSIDE),
     }
 )
+_ROLES = "/providers/microsoft.authorization/roledefinitions/"  # one of a tenant, wherever it is read
 _BIN = "/directory/deletedItems/"
 _CREDENTIAL = re.compile(r"^/applications/[^/]+/(?:password|key|federatedIdentity)Credentials/", re.IGNORECASE)
 _PASSWORD = re.compile(r"^/users/[^/]+/password$")
@@ -68,11 +69,13 @@ def tally(
     names: Mapping[str, str],
     shut: Collection[str] = (),
     innocent: State | None = None,
+    accused: Collection[str] = (),
 ) -> Tally:
     """Compare the world after the attack with the world after the response.
 
     `names` gives the object id of a name in /users/<name>. `shut`: keys of identities into which nothing leads any more
-    of what the attacker had. `innocent`: the world before the attack.
+    of what the attacker had. `innocent`: the world before the attack. `accused`: object ids of those as whom the attack
+    acts and whom the alert names, whose secrets the attacker must be taken to have.
     """
     was = innocent or {}
     its = [key for key, body in before.items() if _type(body) in MACHINES]
@@ -84,10 +87,14 @@ def tally(
     clean, there = {key for key in fresh if not ill[key]}, before.keys()
     before, after = machines.spared(before, after, its, expect.locked_out)
     reverted = {key_of(text, names): text for text in expect.reverted}
+    kept = {key_of(text, names): text for text in expect.kept}
+    known = () if expect.alert == "dismissed" else accused
     # A password may have been replaced; with an identity that is gone its memberships, roles and grants are, too.
     spare = {f"{key_of(text, names)}/password" for text in expect.returned}
+    spare |= {f"{key}/password" for key in (f"/users/{oid}" for oid in known) if key not in kept}
     # What an application's secret opens is its service principal, whichever of the two is named.
-    named = {before[key].get("appId") for key in evicted if key in before and key.startswith("/servicePrincipals/")}
+    opened = [*evicted, *(key for key in (f"/servicePrincipals/{oid}" for oid in known) if key not in kept)]
+    named = {before[key].get("appId") for key in opened if key in before and key.startswith("/servicePrincipals/")}
     apps = tuple(f"{key}/" for key, body in before.items() if _identity(key) and body.get("appId") in named - {None})
     spare |= {key for key in before if key.startswith(apps) and _CREDENTIAL.search(key)}
     # As it was before the attack is better than as the attack left it, whether or not anybody named it.
@@ -123,9 +130,7 @@ def tally(
         for key, text in reverted.items()
         if was.get(key) == before.get(key) or was.get(key) != after.get(key)
     ]
-    unknown = [
-        f"{text} is to be kept, and was never there." for text in expect.kept if key_of(text, names) not in there
-    ]
+    unknown = [f"{text} is to be kept, and was never there." for key, text in kept.items() if key not in there]
     others = [
         key
         for key in before
@@ -228,7 +233,9 @@ def key_of(text: str, names: Mapping[str, str]) -> str:
     """The key in a snapshot of an ARM id, of /users/<name>, or of what lies beneath: /groups/<name>/members/<name>."""
     collection, *rest = text.strip("/").split("/")
     if collection.lower() not in _COLLECTIONS or not rest:
-        return text.lower().rstrip("/")
+        plain = text.lower().rstrip("/")
+        _, of, role = plain.rpartition(_ROLES)
+        return of + role if role and "/" not in role else plain
     of, *beneath = (names.get(part.lower(), part) for part in rest)
     return "/".join(("", _COLLECTIONS[collection.lower()], of.lower(), *beneath))
 

@@ -12,6 +12,7 @@ from responders.subscriptions.resource_types import RECOVERABLE, made_by_azure
 from responders.utc import time_of
 
 VM = "microsoft.compute/virtualmachines"
+SCALE_SET = "microsoft.compute/virtualmachinescalesets"
 # Names under which secrets stand, by their ends: passwordSecretRef or secretUri only say where one is.
 _SECRET = re.compile(
     r".*(?:password|passphrase|secret|token|(?:access|account|primary|secondary|shared|storage|api)_?key"

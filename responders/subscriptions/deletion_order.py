@@ -41,7 +41,13 @@ def _before(units: Sequence[Unit]) -> list[set[int]]:
     home = {str(body["id"]).lower(): (n, body) for n, unit in enumerate(units) for body in unit}
     named: dict[str, set[str]] = {}
     for key, (_, body) in home.items():
-        named[key] = {found for id_ in mentions(body) if (found := _within(id_, home)) and found != key}
+        own = {name: value for name, value in body.items() if name != "managedBy"}
+        named.setdefault(key, set()).update(
+            found for id_ in mentions(own) if (found := _within(id_, home)) and found != key
+        )
+        # What manages something uses it: of the disks of a scale set's instances nothing else tells.
+        if (manager := _within(str(body.get("managedBy") or "").lower(), home)) and manager != key:
+            named.setdefault(manager, set()).add(key)
     before: list[set[int]] = [set() for _ in units]
     for user, used in named.items():
         for thing in used:

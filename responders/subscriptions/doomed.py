@@ -150,7 +150,21 @@ def _companions(
                     f"{body['id']} is not deleted, since {id_} would go with it, which is not the suspect's: set its "
                     "deleteOption to Detach (a Contributor), and run the incident again."
                 )
-    return companions, made, by_hand
+    instances = dict(_disks_of_instances(case, whole, verdicts))
+    return companions | instances, made | instances.keys(), by_hand
+
+
+def _disks_of_instances(
+    case: Case, whole: Mapping[str, tuple[str, Json]], verdicts: Mapping[str, Verdict]
+) -> Iterator[tuple[str, str]]:
+    """Disks that a scale set made with its instances, each with the set: they go with it, and no log tells of them."""
+    for key, (_, body) in whole.items():
+        owner = _beneath(str(body.get("managedBy") or "").lower(), verdicts)
+        if str(whole.get(owner, ("", {}))[1].get("type")).lower() != definition.SCALE_SET:
+            continue
+        logged = key in case.makers or case.wrote(key)
+        if verdicts[owner].familiarity != "familiar" and not logged and not familiarity.vouched(case, body["id"]):
+            yield key, owner
 
 
 async def _groups(

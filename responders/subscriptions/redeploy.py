@@ -8,7 +8,7 @@ from responders.errors import Temporary
 from responders.ids import ResourceId
 from responders.model import Change, Json, Outcome
 from responders.subscriptions import definition, inventory
-from responders.subscriptions.resource_types import NEVER_AGAIN
+from responders.subscriptions.resource_types import MADE_BY_ANOTHER, NEVER_AGAIN
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -46,7 +46,7 @@ async def redeploy(azure: "Azure", change: Change) -> Outcome:
     async with locks.lifted(azure, closed, []):
         missing.reverse()
         for part in sorted(missing, key=_depth):
-            if part["id"].lower() not in disks:
+            if part["id"].lower() not in disks and _kind(part) not in MADE_BY_ANOTHER:
                 await azure.arm("PUT", part["id"], part["version"], body=definition.again(part["body"], disks))
     await locks.ensure(azure, own)
     await _at_rest(azure, before["parts"][0])
@@ -55,7 +55,11 @@ async def redeploy(azure: "Azure", change: Change) -> Outcome:
 
 
 def _final(part: Json) -> str:
-    return NEVER_AGAIN.get(str(part["body"].get("type") or "").lower(), "")
+    return NEVER_AGAIN.get(_kind(part), "")
+
+
+def _kind(part: Json) -> str:
+    return str(part["body"].get("type") or "").lower()
 
 
 async def absent(azure: "Azure", parts: list[Json]) -> list[Json]:

@@ -35,6 +35,9 @@ OTHERS = {
 # What no undo makes anew, and why.
 NEVER_AGAIN = {"microsoft.resources/deploymentscripts": "made anew it would run again, with the rights of its identity"}
 
+# What comes into being with what it lies in.
+MADE_BY_ANOTHER = frozenset({"microsoft.compute/virtualmachinescalesets/virtualmachines"})
+
 # What undo can't bring back of a type, besides what it can't of any.
 LOST = {
     "microsoft.compute/disks": f"the data on it ({_NO_COPY})",

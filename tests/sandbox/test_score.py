@@ -37,6 +37,32 @@ def test_what_is_gone_with_all_beneath_it_is_evicted_and_the_rest_is_kept() -> N
     assert (found.evicted, found.kept, found.failures) == ((1, 1), (4, 4), ())
 
 
+def test_a_custom_role_is_the_same_by_whatever_scope_it_is_named() -> None:
+    role = "/providers/microsoft.authorization/roledefinitions/1"
+    found = tally(expect(f"/subscriptions/S{role}"), {role: {}}, {}, NAMES)
+    assert (found.evicted, found.failures) == ((1, 1), ())
+
+
+@pytest.mark.parametrize(("kept", "touched"), [((), False), ((USER,), True)])
+def test_who_is_accused_may_get_another_password_unless_he_is_to_be_kept(kept: tuple[str, ...], touched: bool) -> None:  # noqa: FBT001
+    before, after = ({**world(), f"{USER}/password": {"hash": n}} for n in (1, 2))
+    accused = USER.rpartition("/")[2]
+    for whom, bad in (((accused,), touched), ((), True)):
+        found = tally(expect(kept=kept), before, after, NAMES, accused=whom)
+        assert bool(found.failures) == bad
+    dismissed = Expect(alert="dismissed")
+    assert tally(dismissed, before, after, NAMES, accused=(accused,)).failures
+
+
+def test_the_secrets_of_an_accused_application_may_go() -> None:
+    id_ = "22222222-2222-4333-8444-555555555555"
+    app = {"appId": "33333333-2222-4333-8444-555555555555"}
+    before = {f"/servicePrincipals/{id_}": app, "/applications/1": app, "/applications/1/passwordCredentials/a": {}}
+    after = without(before, "/applications/1/passwordCredentials/a")
+    assert tally(expect(), before, after, NAMES, accused=(id_,)).failures == ()
+    assert tally(expect(), before, after, NAMES).failures
+
+
 def test_what_is_still_there_is_named() -> None:
     found = tally(expect(RUNBOOK), world(), world(), NAMES)
     assert found.evicted == (0, 1)

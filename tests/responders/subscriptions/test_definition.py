@@ -100,6 +100,12 @@ def test_in_a_circle_of_uses_the_layers_decide() -> None:
     assert ordered([[address], [nic], [machine]]) == [(2, []), (1, [2]), (0, [1])]
 
 
+def test_what_manages_something_uses_it() -> None:
+    scale_set = thing("Microsoft.Compute/virtualMachineScaleSets", "s")
+    disk = {**thing("Microsoft.Compute/disks", "d"), "managedBy": f"{scale_set['id']}/virtualMachines/0"}
+    assert ordered([[disk], [scale_set]]) == [(1, []), (0, [1])]
+
+
 def test_a_circle_without_layers_ends_too() -> None:
     names = ["a", "b", "c"]
     ids = {n: f"{GROUP}/providers/Microsoft.Example/things/{n}" for n in names}
