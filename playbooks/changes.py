@@ -142,6 +142,8 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
                 raise Temporary(f"It was put back, and does not show yet: {change.summary}")
     except Permanent as error:
         outcome = Outcome(status="failed", reason=str(error))
+    if outcome.status in _SETTLED:
+        await survival.give_back(change, its.azure, its.claims, incident.id, _at(order))
     await _note(incident, "undone_change", change, outcome, order, key)
     return outcome.status
 

@@ -24,7 +24,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class Claims:
-    """A journal of its own: "claimed", and "released" when nothing was taken after all. Its numbers are the order."""
+    """A journal whose numbers are the order: "claimed", and "released" when nothing was taken, or it was given back."""
 
     def __init__(self, evidence: Evidence) -> None:
         self._journal = Journal(evidence, "survival")
@@ -56,6 +56,16 @@ class Claims:
         """Nothing was taken: whom it names stays."""
         what = {"claim": claim.key}
         await self._journal.append("released", what, by="countersign", at=at, key=f"released {claim.key}")
+
+    async def release_all(self, incident: str, change: str, at: datetime) -> None:
+        """What a change of an incident took is given back: whom the claims for it name stays."""
+        entries = await self._journal.entries()
+        released = _released(entries)
+        for entry in entries:
+            key = entry.key.rpartition(" ")[0]  # without the number of the try
+            its = key.startswith(f"{incident} ") and key.endswith(f" {change}")
+            if entry.kind == "claimed" and its and entry.key not in released:
+                await self.release(Claim(key=entry.key, gone={}), at)
 
 
 def _released(entries: Collection[Entry]) -> frozenset[str]:

@@ -73,6 +73,12 @@ async def take(
     return "", claim
 
 
+async def give_back(change: Change, azure: "Azure", claims: Claims, incident: str, at: datetime) -> None:
+    """A change was undone: who lost a door by it counts again, as Azure shows him."""
+    if _doors(change, azure.settings.subscriptions):
+        await claims.release_all(incident, change.id, at)
+
+
 async def withhold(case: Case, plan: Plan, azure: "Azure") -> Plan:
     """The plan without changes that would leave nobody; a person has to see to them."""
     reasons = {change.id: await last(case, change, azure, plan.changes) for change in plan.changes}

@@ -201,3 +201,22 @@ async def test_a_planted_owner_stays_where_nobody_else_has_that_role() -> None:
         its.suspects = [CHIEF]
 
         assert "no other Owner" in await _last(its, _strips_azure(its, OPS, planted=True))
+
+
+async def test_who_got_back_what_was_taken_from_him_counts_at_once_as_one_who_stays() -> None:
+    async with _readable() as its:
+        its.sandbox.world.directory.assign_role(its.graph.id(READER), GLOBAL)
+        claims, at = Claims(Evidence.at("memory://")), its.sandbox.clock.now()
+        first, second = _disables(its, CHIEF), _disables(its, READER)
+
+        async def taken(change: Change, incident: str) -> str:
+            return (await survival.take(its.case, change, its.azure, (), claims, f"{incident} 1 {change.id}", at))[0]
+
+        assert await taken(first, "inc") == ""
+        assert "no other Global Administrator" in await taken(second, "other")
+
+        await survival.give_back(first, its.azure, claims, "another", at)
+        assert "no other Global Administrator" in await taken(second, "other")
+
+        await survival.give_back(first, its.azure, claims, "inc", at)
+        assert await taken(second, "other") == ""
