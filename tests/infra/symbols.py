@@ -86,6 +86,34 @@ def mistyped(file: Path) -> list[str]:
     return found
 
 
+def properties(file: Path) -> set[str]:
+    """The names of all properties that resources are given; but those that are quoted, which are data."""
+    bodies = [node for _, node in declarations(file) if node.type == "resource_declaration"]
+    pairs = [n for body in bodies for n in walk(body) if n.type == "object_property"]
+    return {_text(n.named_children[0]) for n in pairs if n.named_children[0].type == "identifier"}
+
+
+def circles(file: Path) -> list[str]:
+    """Resources and modules that wait for themselves, by way of others."""
+    named = dict(declarations(file))
+    uses = {name: _used(node) & named.keys() - {name} for name, node in named.items()}
+    found = []
+    for name in named:
+        reached, todo = set[str](), list(uses[name])
+        while todo:
+            if (one := todo.pop()) not in reached:
+                reached.add(one)
+                todo += uses[one]
+        found += [name] if name in reached else []
+    return found
+
+
+def _used(node: Node) -> set[str]:
+    """The names in an expression, without those of properties."""
+    keys = {n.named_children[0].id for n in walk(node) if n.type == "object_property"}
+    return {_text(n) for n in walk(node) if n.type == "identifier" and n.id not in keys}
+
+
 def misplaced(file: Path) -> list[str]:
     """Decorators before a type that they say nothing of."""
     found, waiting = [], []

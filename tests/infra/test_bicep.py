@@ -207,6 +207,9 @@ def test_secrets_are_secure_parameters_and_never_put_out() -> None:
 def test_the_parameters_file_gives_what_has_no_default() -> None:
     given = json.loads((INFRA / "main.parameters.json").read_bytes())["parameters"]
     assert set(given) == required(MAIN)
+    asked = set(re.findall(r"\$\{(\w+)\}", json.dumps(given)))
+    told = (ROOT / "azure.yaml").read_text("utf-8") + (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    assert asked == {"AZURE_ENV_NAME", "AZURE_LOCATION", *re.findall(r"azd env set (\w+)", told)}
 
 
 def test_azd_finds_what_it_deploys() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.infra.bicep import FILES, GRAPH, code, name
-from tests.infra.symbols import declarations, misplaced, mistyped, unknown
+from tests.infra.symbols import circles, declarations, misplaced, mistyped, properties, unknown
 
 # The one that not every parser reads.
 each_file = pytest.mark.parametrize("file", [f for f in FILES if f != GRAPH], ids=name)
+# Looked up in the models of Azure's own SDKs. A typo is none of them, and Azure passes over some in silence.
+KNOWN = set(Path(__file__).with_name("properties.txt").read_text("utf-8").split())
 _SCOPED = re.compile(r"^module (\w+) '([^']+)' = (?:if [^\n]*)?\{\n((?:  .*\n)*?)\}", re.MULTILINE)
 
 
@@ -32,6 +34,21 @@ def test_what_is_given_is_of_the_type_that_is_taken(file: Path) -> None:
 @each_file
 def test_decorators_stand_before_what_they_are_for(file: Path) -> None:
     assert misplaced(file) == []
+
+
+@each_file
+def test_nothing_waits_for_itself(file: Path) -> None:
+    assert circles(file) == []
+
+
+@each_file
+def test_only_known_properties_are_given(file: Path) -> None:
+    settings = {name for name in properties(file) if re.match(r"[A-Z]\w*_\w|AzureWebJobs", name)}
+    assert sorted(properties(file) - settings - KNOWN) == []
+
+
+def test_every_known_property_is_given() -> None:
+    assert set.union(*(properties(file) for file in FILES if file != GRAPH)) >= KNOWN
 
 
 @each_file
