@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from playbooks.terminal import shown
-from responders.markup import Node, el, facts, items, table
 from responders.model import Json
-from responders.pages import page as framed
-from responders.report_happened import happened
-from responders.report_parts import code, time
+from responders.pages.frame import page as framed
+from responders.pages.happened import happened
+from responders.pages.markup import Node, el, facts, items, table
+from responders.pages.parts import code, time
 
 _RANK = {"suspicious": 2, "notable": 1, "none": 0}
 

@@ -1,6 +1,6 @@
 """What comes from outside, as it may be printed: a terminal obeys what it can't show."""
 
-from responders.markup import visible
+from responders.pages.markup import visible
 
 
 def shown(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from responders.alert_ids import alert_resource
 from responders.alerts import from_arm
+from responders.alerts.ids import alert_resource
 from responders.model import Alert
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from responders import alert_fields
-from responders.alert_json import Fields
-from responders.alerts import from_arm
+from responders.alerts import from_arm, reading
+from responders.alerts.untrusted import Fields
 from responders.errors import Permanent
 from responders.ids import ResourceId, within
 from responders.model import Alert, Case, Json
@@ -64,7 +63,7 @@ def _read(body: Json) -> Alert | None:
     outer = Fields(body)
     inner = outer.fields("properties")
     try:
-        return alert_fields.read(outer, inner, alert_fields.type_id(inner))
+        return reading.read(outer, inner, reading.type_id(inner))
     except Permanent:
         return None
 

@@ -7,7 +7,7 @@ from responders.errors import Temporary
 from responders.incident import Incident
 from responders.journal import Entry
 from responders.model import Json, digest, plain
-from responders.report_page import page
+from responders.pages.report import page
 from responders.view import view
 
 

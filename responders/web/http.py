@@ -10,7 +10,7 @@ from responders.approvals import Person
 from responders.azure import explained
 from responders.errors import Permanent, Refused, Temporary
 from responders.model import Json
-from responders.pages import policy
+from responders.pages.frame import policy
 from responders.services import Services, services
 from responders.web import api, question
 from responders.web.sign_in import person

@@ -12,9 +12,9 @@ from responders.approvals import Answer, Person, Question
 from responders.engine import Engine
 from responders.errors import Permanent, Refused
 from responders.incident import Incident
-from responders.markup import Node, el, facts, items
 from responders.model import Alert, Case, Principal
-from responders.pages import page
+from responders.pages.frame import page
+from responders.pages.markup import Node, el, facts, items
 from responders.services import Services, now
 from responders.utc import utc
 from responders.web.api import keep_answer, known, noted, open_question

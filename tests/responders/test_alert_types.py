@@ -2,8 +2,8 @@ from typing import get_args
 
 import pytest
 
-from responders import alert_types
-from responders.alert_types import KNOWN, Concern, find, is_ours, titled
+from responders.alerts import concerns
+from responders.alerts.concerns import KNOWN, Concern, find, is_ours, titled
 
 
 def test_there_are_49_types_each_once() -> None:
@@ -12,7 +12,7 @@ def test_there_are_49_types_each_once() -> None:
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.id)
-def test_a_type_is_found_in_any_case_and_by_title(known: alert_types.AlertType) -> None:
+def test_a_type_is_found_in_any_case_and_by_title(known: concerns.AlertType) -> None:
     assert find(known.id.upper()) is find(known.id.lower()) is known
     assert is_ours(known.id.upper())
     for title in (

@@ -1,6 +1,6 @@
 import pytest
 
-from responders.markup import document, el, link, visible
+from responders.pages.markup import document, el, link, visible
 from tests.responders.seen import Seen
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from responders import report_page
 from responders.evidence import Evidence
-from responders.markup import visible
 from responders.model import Plan, Principal, Subject
+from responders.pages import report as report_page
+from responders.pages.markup import visible
 from responders.report import write
 from tests.responders.seen import Seen, kept, page, read
 from tests.responders.story import ALERT, ANN, BOB, FINDINGS, ID, MALLORY, RUNBOOKS, WHERE, Story, change, whole

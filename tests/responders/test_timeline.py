@@ -9,16 +9,16 @@ from xml.etree.ElementTree import Element, tostring
 import msgspec
 import pytest
 
-from responders import report_page
 from responders.evidence import Evidence
-from responders.markup import visible
 from responders.model import Finding, Json, Principal, Suspicion
+from responders.pages import report as report_page
+from responders.pages.markup import visible
+from responders.pages.timeline.axis import Axis
+from responders.pages.timeline.labels import Label, cut, placed, width
+from responders.pages.timeline.lanes import CALLERS, SUSPECTS, lanes
+from responders.pages.timeline.picture import picture
+from responders.pages.timeline.shapes import KINDS
 from responders.report import write
-from responders.timeline.axis import Axis
-from responders.timeline.labels import Label, cut, placed, width
-from responders.timeline.lanes import CALLERS, SUSPECTS, lanes
-from responders.timeline.picture import picture
-from responders.timeline.shapes import KINDS
 from tests.responders.seen import kept
 from tests.responders.story import ALERT, ANN, FINDINGS, MALLORY, NOON, ONE, PLAN, TWO, WHERE, Story
 

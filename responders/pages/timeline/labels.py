@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-from responders.markup import visible
+from responders.pages.markup import visible
 
 ROWS = 4  # of words above a lane's marks, at most
 ROW = 17.0  # their height

@@ -13,9 +13,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from responders import alert_fields, alert_types
-from responders.alert_ids import PortalLink, alert_resource, is_alert
-from responders.alert_json import MAX_DEPTH, Fields, NotJson, load
+from responders.alerts import concerns, reading
+from responders.alerts.ids import PortalLink, alert_resource, is_alert
+from responders.alerts.untrusted import MAX_DEPTH, Fields, NotJson, load
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Alert, Ignored, Json
@@ -65,12 +65,12 @@ def from_arm(body: Json) -> Alert:
     outer = Fields(document if isinstance(document, dict) else {})
     resource = alert_resource(outer.text("id"))
     inner = outer.fields("properties")
-    said = alert_fields.type_id(inner)
-    if not alert_types.is_ours(alert_fields.plain_type(said)):
+    said = reading.type_id(inner)
+    if not concerns.is_ours(reading.plain_type(said)):
         raise Permanent(
             f"{resource.text} is no alert of Resource Manager: its type is {said[:100]!r}. Answer it by hand."
         )
-    return alert_fields.read(outer, inner, said)
+    return reading.read(outer, inner, said)
 
 
 class _Reader:
@@ -196,15 +196,15 @@ class _Reader:
         if alert.get("evidence") is None and not source and alert.word("@odata.type").lower() != _GRAPH_ALERT:
             return False
         ours = source == _GRAPH_OURS
-        known = alert_types.titled(alert.text("title"))
+        known = concerns.titled(alert.text("title"))
         service = alert.word("serviceSource").lower()
         if not ours and not (known and source in _GRAPH_MAYBE and service in _GRAPH_MAYBE):
             return self._ignore(
                 f"{alert.text('title')[:200]!r} is no alert of Resource Manager, but of {source or service}."
             )
         said = alert.word("alertType", "detectorId")
-        kind = said if alert_types.is_ours(alert_fields.plain_type(said)) else known.id if known else ""
-        self.arrivals.append(alert_fields.read(alert, alert, kind, tenant=alert.word("tenantId")))
+        kind = said if concerns.is_ours(reading.plain_type(said)) else known.id if known else ""
+        self.arrivals.append(reading.read(alert, alert, kind, tenant=alert.word("tenantId")))
         return True
 
     def _activity(self, event: Fields, _depth: int) -> bool:
@@ -226,17 +226,17 @@ class _Reader:
 
     def _alert(self, outer: Fields, _depth: int, related: list[Any] | None = None) -> bool:
         """An alert, bare or as the `properties` of a resource."""
-        inner, said = outer, alert_fields.type_id(outer)
+        inner, said = outer, reading.type_id(outer)
         if not said:
             inner = outer.fields("properties")
-            said = alert_fields.type_id(inner)
+            said = reading.type_id(inner)
         if not said:
             return False
-        kind = alert_fields.plain_type(said)
-        if not alert_types.is_ours(kind):
+        kind = reading.plain_type(said)
+        if not concerns.is_ours(kind):
             name = inner.word("vendorOriginalId", "providerAlertId", "systemAlertId") or outer.word("name", "id")
             return self._ignore(f"{said[:100]!r} is no alert type of Resource Manager (alert {name[:100]!r}).")
-        self.arrivals.append(alert_fields.read(outer, inner, said, related=related))
+        self.arrivals.append(reading.read(outer, inner, said, related=related))
         return True
 
     def _resource(self, resource: Fields, depth: int) -> bool:

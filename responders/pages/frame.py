@@ -5,7 +5,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from responders.markup import Node, document, el
+from responders.pages.markup import Node, document, el
 
 
 def page(title: str, *body: Node, form: bool = False) -> bytes:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from responders import alert_types
-from responders.alert_entities import named, resource_id
-from responders.alert_ids import PortalLink, alert_name, alert_resource, guid
-from responders.alert_json import Fields
+from responders.alerts import concerns
+from responders.alerts.entities import named, resource_id
+from responders.alerts.ids import PortalLink, alert_name, alert_resource, guid
+from responders.alerts.untrusted import Fields
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Alert, Severity
@@ -50,7 +50,7 @@ def read(outer: Fields, inner: Fields, said: str, *, tenant: str = "", related: 
     names. Raises Permanent when it has no usable id or time; what else is unusable is left out.
     """
     kind = plain_type(said)
-    known = alert_types.find(kind)
+    known = concerns.find(kind)
     title = (
         inner.word("alertDisplayName", "displayName", "friendlyName", "title", "alertName")
         or kind

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from xml.etree.ElementTree import Element
 
-from responders.markup import Node, el, facts, items, table
 from responders.model import Json
-from responders.pages import page as framed
-from responders.report_happened import happened
-from responders.report_parts import BAD, badge, code, time, when
+from responders.pages.frame import page as framed
+from responders.pages.happened import happened
+from responders.pages.markup import Node, el, facts, items, table
+from responders.pages.parts import BAD, badge, code, time, when
 
 _SETTLED = {"done", "already_so"}
 

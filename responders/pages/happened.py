@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from responders.markup import Node, Row, el, facts, items, link, table
 from responders.model import Json
-from responders.report_parts import badge, code, codes, when
-from responders.timeline.picture import picture
+from responders.pages.markup import Node, Row, el, facts, items, link, table
+from responders.pages.parts import badge, code, codes, when
+from responders.pages.timeline.picture import picture
 
 MOST = 500  # findings on the page; the JSON has all of them
 

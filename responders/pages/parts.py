@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
-from responders.markup import Node, el, items
+from responders.pages.markup import Node, el, items
 
 GOOD = {"resolved", "dismissed", "done", "already_so", "approved", "auto", "expected"}
 BAD = {

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from responders.markup import el
 from responders.model import Json
-from responders.timeline.axis import Axis
-from responders.timeline.labels import GRAVE, ROW, ROWS, Label, cut, placed, width
-from responders.timeline.lanes import Lane, Mark, lanes, time
-from responders.timeline.shapes import KINDS, PITCH, STACKED, TALLEST, columns, counts, drawn, number, shape, text
+from responders.pages.markup import el
+from responders.pages.timeline.axis import Axis
+from responders.pages.timeline.labels import GRAVE, ROW, ROWS, Label, cut, placed, width
+from responders.pages.timeline.lanes import Lane, Mark, lanes, time
+from responders.pages.timeline.shapes import KINDS, PITCH, STACKED, TALLEST, columns, counts, drawn, number, shape, text
 
 _WIDTH = 960.0
 _LEFT, _RIGHT = 188.0, _WIDTH - 4  # of the axis

@@ -4,10 +4,10 @@ from collections import Counter
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from responders.markup import Node, el
-from responders.timeline.axis import Axis
-from responders.timeline.labels import cut, width
-from responders.timeline.lanes import Mark
+from responders.pages.markup import Node, el
+from responders.pages.timeline.axis import Axis
+from responders.pages.timeline.labels import cut, width
+from responders.pages.timeline.lanes import Mark
 
 PITCH = 11.0  # the least distance of marks
 STACKED = 4  # marks one above another; where a lane has more at one place, bars show its numbers

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from responders.alert_ids import guid
-from responders.alert_json import Fields, children
+from responders.alerts.ids import guid
+from responders.alerts.untrusted import Fields, children
 from responders.errors import Permanent
 from responders.ids import ResourceId, is_guid
 from responders.model import Actor, Json

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from responders.model import Json
-from responders.timeline.labels import GRAVE
+from responders.pages.timeline.labels import GRAVE
 
 SUSPECTS, CALLERS = 6, 4  # lanes of their own; the others share one
 FEW = 12  # activities of which those that are not suspicious get words, too

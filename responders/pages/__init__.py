@@ -1,0 +1,1 @@
+"""Pages for people: made of escaped text alone, and shown without scripts."""
