@@ -10,6 +10,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from responders import remedies
 from responders.model import SIGN_OFF, Case, Change, Finding, Plan, Subject, Undoes
 from responders.utc import utc
 
@@ -91,7 +92,10 @@ def _line(group: list[Finding]) -> Change:
         action=SIGN_OFF,
         resource=first.resource,
         summary=f"{first.reason}, {utc(first.at)}{times}: nothing that was done here undoes it",
-        reasons=tuple(point.reason for point in first.points) or ("a suspect did it in the window",),
+        reasons=(
+            f"to do: {remedies.of(first)}",
+            *(tuple(point.reason for point in first.points) or ("a suspect did it in the window",)),
+        ),
         before={"events": [event for one in group for event in one.events][:50]},
     )
 

@@ -209,6 +209,25 @@ def test_the_same_thing_done_often_is_one_line_and_the_gravest_comes_first() -> 
     assert plan.changes[1].before["events"] == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ("Microsoft.KeyVault/vaults/secrets/write", "disables the version that was made then"),
+        ("Microsoft.KeyVault/vaults/keys/write", "what is encrypted or signed with it"),
+        ("Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action", "az aks rotate-certs"),
+        ("Microsoft.Resources/subscriptions/resourceGroups/moveResources/action", "az resource move"),
+        ("Microsoft.Example/things/write", "looks whether it is as it should be"),
+        ("Microsoft.Example/things/delete", "makes it anew"),
+        ("Microsoft.Example/things/share/action", "started, changed or handed out"),
+    ],
+)
+def test_each_line_says_what_whoever_signs_it_has_to_do(operation: str, said: str) -> None:
+    [line] = accounting.to_sign(case(), [did(STORAGE, operation=operation)]).changes
+
+    assert line.reasons[0].startswith("to do: ")
+    assert said in line.reasons[0]
+
+
 def test_what_does_not_fit_is_counted() -> None:
     plan = accounting.to_sign(case(), [did(f"{STORAGE}{n}") for n in range(accounting.MOST + 2)])
 
