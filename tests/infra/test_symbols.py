@@ -52,6 +52,14 @@ def test_every_known_property_is_given() -> None:
 
 
 @each_file
+def test_children_lie_in_what_can_hold_them(file: Path) -> None:
+    kinds = dict(re.findall(r"^resource (\w+) '([^@']+)@", code(file), re.MULTILINE))
+    bodies = re.findall(r"^resource (\w+) '[^\n]*\n((?:  .*\n)*)", code(file), re.MULTILINE)
+    parents = [(kinds[n], kinds[p]) for n, body in bodies for p in re.findall(r"^  parent: (\w+)", body, re.MULTILINE)]
+    assert [pair for pair in parents if pair[0].rpartition("/")[0] != pair[1]] == []
+
+
+@each_file
 def test_modules_go_where_their_resources_can_be(file: Path) -> None:
     """All modules are of a resource group: from a file that is not, each has to name one."""
     above = "targetScope = " in code(file)
