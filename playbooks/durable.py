@@ -13,6 +13,7 @@ _ENDED = [
     OrchestrationRuntimeStatus.Terminated,
     OrchestrationRuntimeStatus.Canceled,
 ]
+_BROKEN = {"Failed", "Terminated", "Canceled"}
 
 
 class Durable:
@@ -24,11 +25,11 @@ class Durable:
     async def start(self, orchestrator: str, instance: str, order: Json) -> bool:
         """Start an instance. False when one of that id is there, running or finished.
 
-        The host refuses to start a running one, but silently replaces a finished one: so look first. One that broke is
-        started again, and goes on by what it journalled.
+        The host refuses to start a running one, but silently replaces a finished one: so look first. One that broke, or
+        that somebody terminated, is started again, and goes on by what it journalled.
         """
         status = await self._client.get_status(instance)
-        if status and not (status.runtime_status and status.runtime_status.name == "Failed"):
+        if status and not (status.runtime_status and status.runtime_status.name in _BROKEN):
             return False
         try:
             await self._client.start_new(orchestrator, instance, order)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from tests.api.responder import DISABLE, STRIP, Responder, assert_refused
@@ -45,6 +46,22 @@ async def test_of_several_who_ask_at_once_one_is_heard(its: Responder, asked: st
         if answer.status == 409:
             assert f"{asked}-{letter}1" in answer.body["detail"] or "is still" in answer.body["detail"]
     await its.host.idle()
+
+
+async def test_a_run_that_somebody_terminated_goes_on(its: Responder, asked: str) -> None:
+    key = await its.host.key("durabletask_extension")
+    url = f"{its.host.url}/runtime/webhooks/durabletask/instances/{asked}/terminate?reason=stuck&code={key}"
+    headers = {"Authorization": f"Bearer {its.token('soc')}"}
+    async with aiohttp.ClientSession() as session, session.post(url, headers=headers) as answer:
+        assert answer.status == 202
+    await its.host.idle()
+
+    again = await its.ask("POST", f"incidents/{asked}/rerun", {}, by="alice")
+
+    assert (again.status, again.body) == (202, {"run": asked})
+    await its.answered(asked, expected=True)
+    shown = await its.show(asked)
+    assert (shown["status"], shown["result"], shown["earlier"]) == ("closed", "dismissed", [])
 
 
 async def test_a_rerun_asks_the_owner_again_and_its_requester_can_not_countersign(its: Responder, waiting: str) -> None:
