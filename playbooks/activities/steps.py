@@ -10,6 +10,7 @@ from playbooks.activities.response import US, at_of
 from responders import approvals, notify, survival
 from responders.actions import action
 from responders.approvals import GateRecord
+from responders.errors import Permanent
 from responders.incident import Incident
 from responders.model import Case, Change, Json, Plan, Subject, plain
 from responders.protection import withhold
@@ -24,6 +25,8 @@ async def plan(order: Json, its: Services) -> Json:
         return dict(early.what["answer"])
     case = await incident.case(order["case"])
     subject = msgspec.convert(order["subject"], Subject)
+    if (subject.kind, subject.id) not in {(one.kind, one.id) for one in dispatch.subjects(case)}:
+        raise Permanent(f"{subject.id[:200]} is no subject of this incident. Nothing was changed; run it again.")
     seen = await _seen(incident, subject)
     settled = tuple(thing for thing, at in seen.items() if at + LAG <= at_of(order))
     done, failed = await changes.tried(incident, subject.id)

@@ -53,6 +53,14 @@ async def test_no_order_chooses_its_own_gate() -> None:
         assert its.sandbox.world.directory.objects[its.graph.id(MALLORY)]["accountEnabled"] is True
 
 
+async def test_no_order_chooses_its_own_subject() -> None:
+    async with _responding(MALLORY, approvers=()) as (its, services, order):
+        forged = {**order, "subject": plain(its.subject(CHIEF))}
+
+        with pytest.raises(Permanent, match="no subject of this incident"):
+            await steps.plan(forged, services)
+
+
 async def test_who_became_the_last_owner_since_the_plan_is_left_alone() -> None:
     async with _responding(OPS, approvers=()) as (its, services, order):
         directory = its.sandbox.world.directory
