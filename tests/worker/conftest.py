@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.responders.alert_fixtures import SUBSCRIPTION
+from tests.responders.alerts.fixtures import SUBSCRIPTION
 from tests.worker.installing import Unavailable, installed
 from tests.worker.process import Worker, running
 

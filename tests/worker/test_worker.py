@@ -10,7 +10,7 @@ from playbooks.activities import ACTIVITIES
 from playbooks.run import RETRY
 from responders.incident import incident_id
 from sandbox.functions.events import Kind, event
-from tests.responders.alert_fixtures import NAME, SUBSCRIPTION, alert, document, rest
+from tests.responders.alerts.fixtures import NAME, SUBSCRIPTION, alert, document, rest
 from tests.worker.process import Json, Person, Worker
 
 ROUTES = {

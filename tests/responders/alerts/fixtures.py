@@ -1,4 +1,4 @@
-"""What the payloads in `alerts/` are about: one alert through every channel. All ids are made up."""
+"""What the payloads in `payloads/` are about: one alert through every channel. All ids are made up."""
 
 import copy
 import json
@@ -8,8 +8,8 @@ from typing import Any
 from responders.alerts import Arrival, parse
 from responders.model import Alert
 
-FOLDER = Path(__file__).parent / "alerts"
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "alerts"
+FOLDER = Path(__file__).parent / "payloads"
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "alerts"
 
 SUBSCRIPTION = "5d1c2f0a-7b3e-4c6d-9a81-2e4f60b7c913"
 TENANT = "b7e0c2d4-1f95-4a38-8c6e-903d5a7f1b62"

@@ -8,7 +8,7 @@ from responders.alerts import Reference, from_arm, parse
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Alert, Ignored
-from tests.responders.alert_fixtures import (
+from tests.responders.alerts.fixtures import (
     EVE,
     FOLDER,
     ID,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.responders.alert_fixtures import EVE, MALLORY, SUBSCRIPTION, TENANT, VM, alert, rest
+from tests.responders.alerts.fixtures import EVE, MALLORY, SUBSCRIPTION, TENANT, VM, alert, rest
 
 ZEROS = "00000000-0000-0000-0000-000000000000"
 

@@ -4,7 +4,7 @@ import pytest
 
 from responders.alerts import parse
 from responders.model import Alert, Ignored
-from tests.responders.alert_fixtures import SAMPLES
+from tests.responders.alerts.fixtures import SAMPLES
 
 SAMPLE_FILES = {
     "activitylog-activate-alert-k8s": "no usable resource id",  # its subscription is a placeholder
