@@ -1,8 +1,13 @@
-"""One made-up operation of the Activity Log, its events in each of the four spellings."""
+"""One made-up operation of the Activity Log, its events in each of the four spellings, and what is made of them."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from responders.investigation.activity import Activity
+from responders.investigation.events import Notes, event
+from responders.investigation.join import join
 
 Json = dict[str, Any]
 
@@ -139,3 +144,12 @@ def sdk(status: str = "Started", number: int = 0) -> Json:
 
 def _snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name)
+
+
+def joined(raw: Iterable[Json], notes: Notes | None = None) -> list[Activity]:
+    return list(join([event(one) for one in raw], notes or Notes()))
+
+
+def one(*raw: Json) -> Activity:
+    (activity,) = joined(raw)
+    return activity
