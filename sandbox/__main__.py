@@ -84,10 +84,14 @@ def _exercise(files: Sequence[Path], *, as_json: bool, keep: Path | None, jobs: 
         print("\n".join(mistakes), file=sys.stderr)
         return BAD_FILE
     scores = []
-    for score in _scores(files, keep, jobs):
-        scores.append(score)
-        if not as_json:
-            print(_line(score), file=sys.stderr, flush=True)
+    try:
+        for score in _scores(files, keep, jobs):
+            scores.append(score)
+            if not as_json:
+                print(_line(score), file=sys.stderr, flush=True)
+    except FileExistsError as error:
+        print(error, file=sys.stderr)
+        return BAD_FILE
     if as_json:
         print(json.dumps(msgspec.to_builtins(scores), indent=2, ensure_ascii=False))
     else:

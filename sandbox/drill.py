@@ -17,7 +17,7 @@ from sandbox.azure import Clock, Faults, Sandbox, guest_login
 from sandbox.azure.errors import ApiError
 from sandbox.azure.guest_login import Entry
 from sandbox.exercise import LogIn
-from sandbox.host import DATABASE, Host
+from sandbox.host import LOG, Host
 from sandbox.innocent import Innocent
 from sandbox.lasting import lasting
 from sandbox.people import People, Unexpected
@@ -74,7 +74,7 @@ def _clear(folder: Path) -> None:
 
     Raises FileExistsError where there is something else.
     """
-    if (folder / DATABASE).exists():
+    if (folder / LOG).exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):

@@ -17,7 +17,7 @@ from sandbox.people import Died, Unexpected
 
 APP = Path(__file__).parents[1]
 AUDIENCE = "api://countersign"
-DATABASE = "host.db"  # of its runs
+LOG = "host.log"
 _TAIL = 2000  # characters of its log that a message shows
 _GRACE = 15  # seconds to end by itself
 
@@ -56,14 +56,14 @@ class Host:
             "--app",
             str(self._app),
             "--database",
-            str(self._folder / DATABASE),
+            str(self._folder / "host.db"),
             "--jwks",
             keys,
             "--audience",
             AUDIENCE,
         ]
         port = ["--port", self.url.rpartition(":")[2]] if self.url else []
-        self._log = (self._folder / "host.log").open("ab")
+        self._log = (self._folder / LOG).open("ab")
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", *mortal, *options, *port,
             cwd=APP, env=self._environment, stdout=asyncio.subprocess.PIPE, stderr=self._log,
@@ -135,4 +135,4 @@ class Host:
         return answer
 
     def _told(self) -> str:
-        return (self._folder / "host.log").read_text(encoding="utf-8", errors="replace")[-_TAIL:] or "its log is empty."
+        return (self._folder / LOG).read_text(encoding="utf-8", errors="replace")[-_TAIL:] or "its log is empty."

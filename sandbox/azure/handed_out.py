@@ -1,12 +1,15 @@
 """What a POST hands out or switches, of types about which nothing else is special: of clusters, registries, others."""
 
+import hmac
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.azure import keys, resources
 from sandbox.azure.clock import stamp
+from sandbox.azure.errors import bad_request
 from sandbox.azure.router import Call, Reply, Room
 from sandbox.azure.world import Resource
 
@@ -14,6 +17,22 @@ Json = dict[str, Any]
 
 _AT = "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
 _YEAR = timedelta(days=365)
+# What a signature must say, and the names under which its query has what it says.
+_SIGNED = {
+    "account": ("signedServices", "signedResourceTypes", "signedExpiry", "signedPermission"),
+    "service": ("canonicalizedResource",),
+}
+_QUERY = {
+    "signedServices": "ss",
+    "signedResourceTypes": "srt",
+    "signedResource": "sr",
+    "signedIdentifier": "si",
+    "signedStart": "st",
+    "signedExpiry": "se",
+    "signedPermission": "sp",
+    "signedIp": "sip",
+    "signedProtocol": "spr",
+}
 
 
 def _cluster(call: Call, resource: Resource, verb: str) -> Json:
@@ -49,6 +68,24 @@ def _links(call: Call, resource: Resource, _: str) -> Json:
     return {"connectionStrings": [{"connectionString": link, "description": ""} for link in links]}
 
 
+def _readonly(call: Call, resource: Resource, _: str) -> Json:
+    names = "primaryReadonlyMasterKey", "secondaryReadonlyMasterKey"
+    return {name: keys.key(call.world, resource.id, name) for name in names}
+
+
+def _signed(call: Call, resource: Resource, verb: str) -> Json:
+    """A signature that shares access until it runs out, or until the key that it is made with is made anew."""
+    kind, asked = verb.removeprefix("List").removesuffix("Sas").lower(), call.body
+    if missing := [name for name in _SIGNED[kind] if not asked.get(name)]:
+        message = f"Values for request parameters are invalid: {', '.join(missing)}."
+        raise bad_request("InvalidValuesForRequestParameters", message)
+    told = {"sv": "2015-04-05", **{short: str(asked[name]) for name, short in _QUERY.items() if asked.get(name)}}
+    key = keys.key(call.world, resource.id, str(asked.get("keyToSign") or "key1"))
+    text = "\n".join((resource.name, str(asked.get("canonicalizedResource") or ""), *told.values()))
+    signature = b64encode(hmac.digest(key.encode(), text.encode(), "sha256")).decode()
+    return {f"{kind}SasToken": urlencode({**told, "sig": signature})}
+
+
 def _nothing(_: Call, __: Resource, ___: str) -> Json:
     return {}
 
@@ -62,9 +99,10 @@ _KINDS: dict[str, dict[str, Callable[[Call, Resource, str], Json]]] = {
         "start": _nothing,
         "stop": _nothing,
     },
-    "Microsoft.DocumentDB/databaseAccounts": {"listConnectionStrings": _links},
+    "Microsoft.DocumentDB/databaseAccounts": {"listConnectionStrings": _links, "readonlykeys": _readonly},
     "Microsoft.Search/searchServices": {"listAdminKeys": _admin},
     "Microsoft.SignalRService/signalR": {"listKeys": _admin},
+    "Microsoft.Storage/storageAccounts": {"ListAccountSas": _signed, "ListServiceSas": _signed},
     "Microsoft.Web/sites": {"restart": _nothing, "start": _nothing, "stop": _nothing},
 }
 

@@ -3,7 +3,8 @@
 A type in this table takes its versions alone, and so do its child types that aren't in it. Any other type may be made
 too, with any version, and is listed from then on with that.
 
-api_versions.json: type -> what the Azure CLI, Cloud Custodian and the SDKs under them ask for besides.
+api_versions.json: type -> what Azure's published API descriptions have besides, and what the Azure CLI, Cloud Custodian
+and the SDKs under them ask for.
 """
 
 import json

@@ -242,7 +242,8 @@ def _role(world: World, role: str) -> str:
         return built_in.id
     found = custom.get(role.lower()) or (role.lower() if rbac.definition(world, role) else None)
     if found is None:
-        raise LookupError(f"No role {role!r}.")
+        names = ", ".join(sorted(one.name for one in roles.BUILT_IN))
+        raise LookupError(f"No role {role!r}. Any other one than these has to be under role_definitions: {names}.")
     return found
 
 

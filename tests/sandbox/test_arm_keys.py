@@ -232,3 +232,20 @@ async def test_a_worker_is_registered_moved_and_removed() -> None:
         assert (await call("GET", f"{groups[1]}/hybridRunbookWorkers")).ids == {moved}
         assert (await call("DELETE", moved)).status == 200
         assert (await call("DELETE", moved)).status == 204
+
+
+async def test_a_shared_access_signature_is_worth_nothing_once_its_key_is_made_anew() -> None:
+    body: Json = {"signedServices": "b", "signedResourceTypes": "sco", "signedPermission": "rl"}
+    async with arm(WORLD) as call:
+        answer = await call("POST", f"{STORE}/ListAccountSas", body=body, version="2021-09-01")
+        assert (answer.status, answer.code) == (400, "InvalidValuesForRequestParameters")
+        body["signedExpiry"] = "2030-01-01T00:00:00Z"
+        first = await call("POST", f"{STORE}/listAccountSas", body=body, version="2021-09-01")
+        assert "&se=2030-01-01" in first.body["accountSasToken"]
+        for name, same in (("key2", True), ("key1", False)):
+            await call("POST", f"{STORE}/regenerateKey", body={"keyName": name}, version="2021-09-01")
+            again = await call("POST", f"{STORE}/ListAccountSas", body=body, version="2021-09-01")
+            assert (again.body == first.body) == same
+        blob = {"canonicalizedResource": "/blob/store/c", "signedResource": "c", "signedPermission": "r"}
+        token = (await call("POST", f"{STORE}/ListServiceSas", body=blob, version="2021-09-01")).body["serviceSasToken"]
+        assert "sr=c" in token

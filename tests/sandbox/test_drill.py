@@ -89,7 +89,7 @@ async def test_a_call_that_is_answered_otherwise_fails_the_exercise_and_is_named
 async def test_what_is_left_and_what_is_touched_is_said(performed: Perform) -> None:
     score = await performed(
         (f"[{GRANT}, /users/{MALLORY}]", f"[{PROD}/resourceGroups/rg-new]"),
-        (f"[{PROD}/resourceGroups/rg-new, /users", "[/users"),
+        (f"[{PROD}/resourceGroups/rg-new, /users", f"[/users/{MALLORY}, /users"),
     )
     assert score.evicted == "0/1"
     assert f"Left: {PROD}/resourceGroups/rg-new is still there and works." in score.failures
