@@ -19,10 +19,6 @@ class Services:
     """One of these for each event loop, since connections belong to the loop that opened them."""
 
     settings: Settings
-    _guarded: tuple[str, ...] | None = None
-    _familiar: tuple[str, ...] | None = None
-    _pipelines: tuple[str, ...] | None = None
-    _approvers: tuple[str, ...] | None = None
 
     @cached_property
     def azure(self) -> Azure:
@@ -48,33 +44,32 @@ class Services:
         return self._incidents[id_]
 
     async def guarded(self) -> tuple[str, ...]:
-        """What COUNTERSIGN_PROTECTED holds; a principal name stands for its object id too. Read once."""
-        if self._guarded is None:
-            self._guarded = await self._with_ids(self.settings.protected)
-        return self._guarded
+        """What COUNTERSIGN_PROTECTED holds."""
+        return await self._with_ids(self.settings.protected)
 
     async def familiar(self) -> tuple[str, ...]:
-        """What COUNTERSIGN_FAMILIAR holds; a principal name stands for its object id too. Read once."""
-        if self._familiar is None:
-            self._familiar = await self._with_ids(self.settings.familiar)
-        return self._familiar
+        """What COUNTERSIGN_FAMILIAR holds."""
+        return await self._with_ids(self.settings.familiar)
 
     async def pipelines(self) -> tuple[str, ...]:
-        """What COUNTERSIGN_PIPELINES holds; a principal name stands for its object id too. Read once."""
-        if self._pipelines is None:
-            self._pipelines = await self._with_ids(self.settings.pipelines)
-        return self._pipelines
+        """What COUNTERSIGN_PIPELINES holds."""
+        return await self._with_ids(self.settings.pipelines)
 
     async def approvers(self) -> tuple[str, ...]:
-        """What COUNTERSIGN_APPROVERS holds; a principal name stands for its object id too. Read once."""
-        if self._approvers is None:
-            self._approvers = await self._with_ids(self.settings.approvers)
-        return self._approvers
+        """What COUNTERSIGN_APPROVERS holds."""
+        return await self._with_ids(self.settings.approvers)
 
     async def _with_ids(self, texts: tuple[str, ...]) -> tuple[str, ...]:
-        names = [text for text in texts if "@" in text and not text.startswith("/")]
-        found = [await directory.principal(self.azure, name) for name in names]
-        return (*texts, *(p.id for p in found if p))
+        """What a setting holds, where a principal name stands for its object id too. Read once."""
+        if texts not in self._read:
+            names = [text for text in texts if "@" in text and not text.startswith("/")]
+            found = [await directory.principal(self.azure, name) for name in names]
+            self._read[texts] = (*texts, *(p.id for p in found if p))
+        return self._read[texts]
+
+    @cached_property
+    def _read(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        return {}
 
     async def close(self) -> None:
         await self.azure.close()
