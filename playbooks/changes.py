@@ -12,7 +12,7 @@ from responders.actions import action
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
 from responders.incident import Incident
-from responders.model import Change, Json, Outcome, Plan, plain
+from responders.model import SETTLED, Change, Json, Outcome, Plan, plain
 from responders.protection import protected
 from responders.services import Services
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from responders.claims import Claim
 
 AT_ONCE = 50  # changes under way at a time; their calls wait for Azure's tokens by themselves
-_SETTLED = {"done", "already_so"}
 
 
 async def countersigned(incident: Incident, step: str) -> Plan:
@@ -93,7 +92,7 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
         outcome = Outcome(status="failed", reason=str(error))
     except Temporary as error:
         return error  # the others of the batch go on; the engine then tries this one again
-    if claim is not None and outcome.status not in _SETTLED:
+    if claim is not None and outcome.status not in SETTLED:
         await its.claims.release(claim, _at(order))
     await _note(incident, "applied", change, outcome, order, key)
     return outcome
@@ -102,7 +101,7 @@ async def _apply(its: Services, plan: Plan, change: Change, order: Json) -> Outc
 async def verify_all(its: Services, changes: Iterable[Change], order: Json) -> list[str]:
     """Read changes again that were made. Raises Temporary while one does not show."""
     incident = its.incident(order["incident"])
-    made = [c for c in changes if await _status(incident, f"applied {order['step']} {c.id}") in _SETTLED]
+    made = [c for c in changes if await _status(incident, f"applied {order['step']} {c.id}") in SETTLED]
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(change: Change) -> Outcome | Temporary:
@@ -142,7 +141,7 @@ async def undo_one(its: Services, plan: Plan, change: Change, order: Json) -> st
                 raise Temporary(f"It was put back, and does not show yet: {change.summary}")
     except Permanent as error:
         outcome = Outcome(status="failed", reason=str(error))
-    if outcome.status in _SETTLED:
+    if outcome.status in SETTLED:
         await survival.give_back(change, its.azure, its.claims, incident.id, _at(order))
     await _note(incident, "undone_change", change, outcome, order, key)
     return outcome.status
@@ -184,12 +183,12 @@ async def _tried(incident: Incident, subject: str = "") -> tuple[list[tuple[Chan
             planned[entry.what["step"]] = entry.what["answer"]["plan"], entry.what.get("case", "")
         elif entry.kind == "applied" and entry.what["step"] in planned:
             change, status = entry.what["change"], entry.what["status"]
-            if status in _SETTLED:
+            if status in SETTLED:
                 made[change] = planned[entry.what["step"]]
                 failed.pop(change, None)
             elif status == "failed":
                 failed[change] = planned[entry.what["step"]]
-        elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
+        elif entry.kind == "undone_change" and entry.what["status"] in SETTLED:
             made.pop(entry.what["change"], None)
     plans = {
         name: await incident.plan(name) for name in dict.fromkeys(p for p, _ in (*made.values(), *failed.values()))
@@ -211,7 +210,7 @@ async def undoable(incident: Incident) -> tuple[Change, ...]:
             change = next(c for c in steps[step].changes if c.id == entry.what["change"])
             if action(change.action).reversible:
                 done[change.id] = change
-        elif entry.kind == "undone_change" and entry.what["status"] in _SETTLED:
+        elif entry.kind == "undone_change" and entry.what["status"] in SETTLED:
             done.pop(entry.what["change"], None)
     return tuple(reversed(done.values()))
 

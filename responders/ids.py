@@ -7,6 +7,10 @@ import msgspec
 
 from responders.errors import Permanent
 
+# Roles that every tenant has by the same id.
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 # What some resource type allows in a name: never a slash, a quote, a query, a fragment, markup or a control character.
 _SEGMENT = re.compile(r"[\w.()\-+@$:!~ ,=*]{1,260}")

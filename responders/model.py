@@ -16,6 +16,7 @@ SubjectKind = Literal["user", "guest", "service_principal", "managed_identity", 
 PrincipalKind = Literal["user", "guest", "service_principal", "managed_identity", "group", "foreign", "unknown"]
 Gate = Literal["auto", "one", "two"]
 Status = Literal["done", "already_so", "drifted", "failed", "unverified"]
+SETTLED = frozenset({"done", "already_so"})  # the statuses of a change that is as it was wanted
 Familiarity = Literal["familiar", "unfamiliar", "unknown"]
 Suspicion = Literal["suspicious", "notable", "none"]
 

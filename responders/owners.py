@@ -16,7 +16,7 @@ from msgspec import Struct
 from responders import activity_log, directory, people
 from responders.azure import explained, odata, segment
 from responders.errors import Permanent
-from responders.ids import ResourceId
+from responders.ids import OWNER, ResourceId
 from responders.model import Case, Json
 from responders.people import Person
 from responders.utc import time_of
@@ -50,7 +50,7 @@ _HELPING = frozenset(
 _KEPT, _HABIT = timedelta(days=89), timedelta(days=30)  # what the Activity Log keeps; what of it tells of a habit
 _OWN_DOINGS = "resourceProvider eq 'Microsoft.Resources'"  # of a subscription: its tags, groups and deployments
 _ROLES = {
-    "owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "owner": OWNER,
     "contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
 }
 

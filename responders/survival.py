@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from responders import people
 from responders.azure import absent_is_fine, odata, rest
 from responders.claims import Claim, Claims
+from responders.ids import GLOBAL_ADMINISTRATOR, OWNER
 from responders.memo import Memo
 from responders.model import Case, Change, Plan
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 PERMISSIONS = ("Directory.Read.All", "User.Read.All", "Microsoft.Authorization/roleAssignments/read")
 
-_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant, as is Owner
 _GLOBAL = "Global Administrator"
-_OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 # Actions that take from somebody all that he holds.
 _ENDING = frozenset({"users.disable", "users.delete", "guests.remove"})
 _STRIPPING = "users.strip_directory_roles"
@@ -129,7 +128,7 @@ def _doors(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
         return _GLOBAL, *guarded
     if change.action == _STRIPPING:
         before = change.before
-        return (_GLOBAL,) if (before["roleDefinitionId"], before["kind"]) == (_GLOBAL_ADMINISTRATOR, "active") else ()
+        return (_GLOBAL,) if (before["roleDefinitionId"], before["kind"]) == (GLOBAL_ADMINISTRATOR, "active") else ()
     return _owned(change, guarded) if _strips_azure(change) else ()
 
 
@@ -155,7 +154,7 @@ def _owned(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
     """The subscriptions that what is taken away makes somebody Owner of: its own, or all beneath what lies above."""
     properties = change.before["properties"]
     head, _, subscription = str(properties["scope"]).lower().rpartition("/")
-    owner = str(properties["roleDefinitionId"]).lower().endswith(_OWNER)
+    owner = str(properties["roleDefinitionId"]).lower().endswith(OWNER)
     if not owner or change.before.get("kind") == "eligible":
         return ()
     if head == "/subscriptions":
@@ -183,7 +182,7 @@ async def _administrators(azure: "Azure") -> frozenset[str]:
 
     GET /roleManagement/directory/roleAssignments.
     """
-    query = {"$filter": f"roleDefinitionId eq {odata(_GLOBAL_ADMINISTRATOR)}"}
+    query = {"$filter": f"roleDefinitionId eq {odata(GLOBAL_ADMINISTRATOR)}"}
     pages = azure.graph_pages("/roleManagement/directory/roleAssignments", query)
     return await _enabled(azure, {a["principalId"] async for a in pages if a["directoryScopeId"] == "/"})
 
@@ -195,7 +194,7 @@ async def _owners(azure: "Azure", subscription: str, *, disabled: bool) -> froze
     with absent_is_fine():  # a subscription that is gone has no door
         async for model in client.role_assignments.list_for_subscription(filter="atScope()"):
             properties = rest(model)["properties"]
-            if str(properties["roleDefinitionId"]).lower().endswith(_OWNER):
+            if str(properties["roleDefinitionId"]).lower().endswith(OWNER):
                 found.setdefault(str(properties.get("principalType")), set()).add(properties["principalId"])
     applications = found.pop("ServicePrincipal", set())
     return frozenset(applications) | await _enabled(azure, set[str]().union(*found.values()), disabled=disabled)

@@ -9,12 +9,10 @@ from responders.actions import ACTIONS
 from responders.errors import Permanent
 from responders.incident import Incident
 from responders.journal import Entry
-from responders.model import SIGN_OFF, UNDO, Json, Plan, plain
+from responders.model import SETTLED, SIGN_OFF, UNDO, Json, Plan, plain
 
 T = TypeVar("T")
 Entries = list[Entry]
-
-SETTLED = frozenset({"done", "already_so"})
 
 
 class Reader:

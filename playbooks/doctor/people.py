@@ -6,12 +6,11 @@ from playbooks.doctor.check import Deployment, Result, broken, ok, redeployed
 from responders import directory, people
 from responders.actions import ACTIONS
 from responders.azure import absent_is_fine, segment
-from responders.ids import is_guid
+from responders.ids import GLOBAL_ADMINISTRATOR, is_guid
 
 if TYPE_CHECKING:
     from responders.model import Json
 
-_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # the same in every tenant
 _FEWEST = 2  # whose approval an irreversible change needs
 
 
@@ -63,7 +62,7 @@ async def break_glass(deployment: Deployment) -> list[Result]:
     """Whether a Global Administrator is protected."""
     azure = deployment.its.azure
     path = "/roleManagement/directory/roleAssignments"
-    query = {"$filter": f"roleDefinitionId eq '{_GLOBAL_ADMINISTRATOR}'"}
+    query = {"$filter": f"roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'"}
     held = {str(one["principalId"]).lower() async for one in azure.graph_pages(path, query)}
     guarded = {name.lower() for name in await deployment.its.guarded() if is_guid(name)}
     where = "Global Administrators among COUNTERSIGN_PROTECTED"

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from xml.etree.ElementTree import Element
 
-from responders.model import Json
+from responders.model import SETTLED, Json
 from responders.pages.frame import page as framed
 from responders.pages.happened import happened
 from responders.pages.markup import Node, el, facts, items, table
 from responders.pages.parts import BAD, badge, code, time, when
-
-_SETTLED = {"done", "already_so"}
 
 
 def page(report: Json, sha256: str) -> bytes:
@@ -28,10 +26,10 @@ def page(report: Json, sha256: str) -> bytes:
 def _top(report: Json, title: str) -> Element:
     alert = report["alert"] or {}
     changes = [change for step in report["steps"] for change in step["changes"]]
-    made = [c for c in changes if c["status"] in _SETTLED]
+    made = [c for c in changes if c["status"] in SETTLED]
     numbers = [
         (len(made), "changes made"),
-        (sum(c["verified"] in _SETTLED for c in made), "of them seen in effect"),
+        (sum(c["verified"] in SETTLED for c in made), "of them seen in effect"),
         (sum(c["status"] in BAD or c["verified"] == "unverified" for c in changes), "changes failed or not seen"),
         (sum(len(step["kept"]) for step in report["steps"]), "things looked at and kept"),
         (len(report["by_hand"]), "things left to do by hand"),
@@ -138,8 +136,8 @@ def _change(change: Json, *, read_again: bool) -> Iterator[Node]:
     yield items(change["reasons"]) if change["reasons"] else ""
     undone = el("p", "undone since") if change["undone"] else None
     yield el("div", badge(change["status"] or "waiting"), el("p", change["reason"]), undone)
-    made = change["status"] in _SETTLED and read_again
-    seen = change["verified"] in _SETTLED
+    made = change["status"] in SETTLED and read_again
+    seen = change["verified"] in SETTLED
     yield badge("seen", "good") if seen else badge("not seen", "bad") if made else ""
 
 

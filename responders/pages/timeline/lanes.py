@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from responders.model import Json
+from responders.model import SETTLED, Json
 from responders.pages.timeline.labels import GRAVE
 
 SUSPECTS, CALLERS = 6, 4  # lanes of their own; the others share one
 FEW = 12  # activities of which those that are not suspicious get words, too
-_GOOD = {"done", "already_so"}
 _RANK = {"suspicious": GRAVE, "notable": 1000.0, "none": 0.0}
 
 
@@ -107,12 +106,12 @@ def _answered(e: Json) -> _Told:
 
 
 def _applied(e: Json) -> _Told:
-    good = e["outcome"] in _GOOD
+    good = e["outcome"] in SETTLED
     return "made", not good, e["summary"] if good else f"{e['outcome']}: {e['summary']}", 2 if good else 3
 
 
 def _undone(e: Json) -> _Told:
-    good = e["outcome"] in _GOOD
+    good = e["outcome"] in SETTLED
     return "undone", not good, f"undo {'' if good else e['outcome']}: {e['summary']}".replace(" :", ":"), 2
 
 
