@@ -15,6 +15,8 @@ STEPS = (
     Step("subscriptions.remove_role_definitions", "one"),
     # It locks out all of another tenant.
     Step("subscriptions.remove_delegations", "two"),
+    # Before all that looks for things by their names.
+    Step("subscriptions.move_back", "two"),
     Step("subscriptions.remove_runbooks", "one"),
     Step("subscriptions.remove_webhooks", "one"),
     Step("subscriptions.restore_runbooks", "one"),

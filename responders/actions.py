@@ -18,6 +18,7 @@ from responders.service_principals.remove_secrets import RemoveSecrets
 from responders.subscriptions.cancel_role_requests import CancelRoleRequests
 from responders.subscriptions.delete_resources import DeleteResources
 from responders.subscriptions.detach_identities import DetachIdentities
+from responders.subscriptions.move_back import MoveBack
 from responders.subscriptions.purge_automation_assets import PurgeAutomationAssets
 from responders.subscriptions.remove_automation_assets import RemoveAutomationAssets
 from responders.subscriptions.remove_delegations import RemoveDelegations
@@ -90,6 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     RemoveGroupMembers(),
     RemoveRoleDefinitions(),
     RemoveDelegations(),
+    MoveBack(),
     RemoveRunbooks(),
     RemoveWebhooks(),
     RestoreRunbooks(),

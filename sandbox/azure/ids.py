@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-_GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
+GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
 _SUBSCRIPTION = "Microsoft.Resources/subscriptions"
 
 
@@ -37,10 +37,10 @@ def parse(path: str) -> Id:
         scope = "/" + "/".join(parts[:at]) if at else ""
         return Id(subscription, group, tail[0], kind, tuple(tail[2::2]), scope, len(tail) % 2 == 0)
     if group:
-        return Id(subscription, group, "Microsoft.Resources", _GROUP, (group,), f"/subscriptions/{subscription}", False)
+        return Id(subscription, group, "Microsoft.Resources", GROUP, (group,), f"/subscriptions/{subscription}", False)
     if subscription:
         collection = len(parts) == 3 and lower[2] == "resourcegroups"  # noqa: PLR2004
-        kind = _GROUP if collection else _SUBSCRIPTION
+        kind = GROUP if collection else _SUBSCRIPTION
         return Id(subscription, "", "Microsoft.Resources", kind, (subscription,), "", collection)
     return Id("", "", "", "", (), "", collection=False)
 

@@ -146,6 +146,8 @@ class Call:
     def scope(self) -> str:
         """Where RBAC and locks apply: the resource, or what a collection or action belongs to."""
         parts = ids.parse(self.path)
+        if parts.type == ids.GROUP and self.method == "POST":
+            return self.parent
         if not parts.collection:
             return self.path
         return self.parent if parts.names else parts.scope
