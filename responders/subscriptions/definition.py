@@ -22,6 +22,7 @@ _SECRET = re.compile(
 _WHOLE = re.compile(r"protected(?:settings|parameters)|securesettings", re.IGNORECASE)
 # In an address or a connection string, under whatever name that stands: it opens the door by itself.
 _SIGNED = re.compile(r"\b(sig|token|code|accountkey|sharedaccesskey|password|pwd)=[^&;\s\"']+", re.IGNORECASE)
+_LOGINS = frozenset({"administratorLogin", "sqlAdministratorLogin"})
 _HIDDEN = "(not kept: a secret)"
 _BORN = ("vmId", "uniqueId", "resourceGuid", "timeCreated", "creationTime", "creationDate")
 _HEAD = frozenset({"id", "name", "type", "systemData", "etag", "managedBy", "resources"})
@@ -114,7 +115,28 @@ def again(body: Json, own: frozenset[str]) -> Json:
         written["properties"] = {**written.get("properties", {}), **recovery.properties}
     if kind == VM:
         written["properties"] = _machine(written["properties"], own)
-    return written
+    with_passwords: Json = _with_passwords(written)
+    return with_passwords
+
+
+def _with_passwords(value: Any) -> Any:
+    """A copy with a password for each administrator who has none: Azure makes no machine and no server without.
+
+    Nobody learns it: it is set anew by whoever needs it.
+    """
+    if not isinstance(value, dict):
+        return [_with_passwords(inner) for inner in value] if isinstance(value, list) else value
+    made = {key: _with_passwords(inner) for key, inner in value.items()}
+    for login in _LOGINS & value.keys():
+        made.setdefault(f"{login}Password", _unknown())
+    profile = made.get("osProfile") or {}
+    if profile and not (profile.get("linuxConfiguration") or {}).get("disablePasswordAuthentication"):
+        profile.setdefault("adminPassword", _unknown())
+    return made
+
+
+def _unknown() -> str:
+    return f"Aa1!{secrets.token_urlsafe(24)}"
 
 
 def _shown(value: Any) -> Any:
@@ -135,11 +157,6 @@ def _machine(model: Json, own: frozenset[str]) -> Json:
     storage["osDisk"] = _fresh(system, own)
     if disks := storage.get("dataDisks"):
         storage["dataDisks"] = [_fresh(d if disk_id(d) in own else {**d, "createOption": "Attach"}, own) for d in disks]
-    if (profile := model.get("osProfile")) and not (profile.get("linuxConfiguration") or {}).get(
-        "disablePasswordAuthentication"
-    ):
-        # Azure makes no machine without one. Nobody learns it: it is set anew by whoever needs it.
-        model["osProfile"] = {**profile, "adminPassword": f"Aa1!{secrets.token_urlsafe(24)}"}
     return {**model, "storageProfile": storage}
 
 

@@ -46,6 +46,18 @@ _DATELESS = frozenset(
 )
 
 
+# What a type takes and never shows again.
+_UNSEEN = frozenset(
+    {
+        "administratorLoginPassword",
+        "adminPassword",
+        "password",
+        "secureValue",
+        "sqlAdministratorLoginPassword",
+    }
+)
+
+
 def generic(call: Call) -> Handler | None:
     """The handler for a call that no room routes, its action set on the call. None: nobody knows what that would do."""
     parts = ids.parse(call.path)
@@ -191,10 +203,17 @@ def with_identity(call: Call, body: Json, old: Resource | None) -> Json:
 
 
 def _store(call: Call, body: Json, old: Resource | None) -> Resource:
-    body = with_identity(call, {k: v for k, v in body.items() if k != "systemData"}, old)
+    body = with_identity(call, _seen({k: v for k, v in body.items() if k != "systemData"}), old)
     if "location" in body:
         body["properties"] = {**(body.get("properties") or {}), "provisioningState": "Succeeded"}
     return call.world.put(call.path, body, call.author, call.version)
+
+
+def _seen(value: Any) -> Any:
+    """What of a body is shown."""
+    if isinstance(value, dict):
+        return {name: _seen(inner) for name, inner in value.items() if name not in _UNSEEN}
+    return [_seen(item) for item in value] if isinstance(value, list) else value
 
 
 def _object(call: Call) -> Json:

@@ -79,6 +79,18 @@ def test_a_machine_comes_back_on_a_disk_that_stayed() -> None:
     assert len(gone["osProfile"]["adminPassword"]) > 20
 
 
+def test_who_administers_a_server_or_a_scale_set_gets_a_password_that_nobody_knows() -> None:
+    profile = {"adminUsername": "a", "linuxConfiguration": {"disablePasswordAuthentication": False}}
+    scale_set = thing("Microsoft.Compute/virtualMachineScaleSets", virtualMachineProfile={"osProfile": profile})
+    made = again(scale_set, frozenset())["properties"]["virtualMachineProfile"]["osProfile"]
+    assert len(made["adminPassword"]) > 20
+    server = again(thing("Microsoft.Sql/servers", administratorLogin="a"), frozenset())["properties"]
+    assert len(server["administratorLoginPassword"]) > 20
+    profile["linuxConfiguration"] = {"disablePasswordAuthentication": True}
+    closed = again(scale_set, frozenset())["properties"]["virtualMachineProfile"]["osProfile"]
+    assert "adminPassword" not in closed
+
+
 def test_an_exported_child_is_one_with_an_id() -> None:
     entry = {"type": "Microsoft.Sql/servers/databases", "name": "s/d", "apiVersion": "2023-08-01", "dependsOn": ["x"]}
     assert exported(GROUP, entry) == {
