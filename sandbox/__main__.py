@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("bench", help="measure time and calls of a response, cold start, redelivery")
     given = parser.parse_args(arguments)
     if given.command == "bench":
-        from sandbox.bench import bench
+        from sandbox.bench.everything import bench
 
         return asyncio.run(bench())
     if given.command == "serve":

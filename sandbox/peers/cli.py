@@ -15,7 +15,7 @@ from sandbox.azure import Clock, Sandbox, World
 from sandbox.azure.automation_store import KIND
 from sandbox.azure.ids import within
 from sandbox.azure.rbac import ASSIGNMENT
-from sandbox.bench_world import ACCOUNT, NOW, SCOPE, SUBSCRIPTION
+from sandbox.bench.world import ACCOUNT, NOW, SCOPE, SUBSCRIPTION
 from sandbox.peers import estate
 from sandbox.peers.environments import program
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.azure import World
 from sandbox.azure.rbac import ASSIGNMENT
-from sandbox.bench_world import ACCOUNT, LATELY, LONG_AGO, MALLORY, OPS, SCOPE, SUBSCRIPTION, identity
+from sandbox.bench.world import ACCOUNT, LATELY, LONG_AGO, MALLORY, OPS, SCOPE, SUBSCRIPTION, identity
 
 Json = dict[str, Any]
 PEER, SECRET = "1f2e3d4c-5b6a-4789-8c0d-e1f2a3b4c5d6", "a secret of the sandbox"

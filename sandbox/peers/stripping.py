@@ -14,8 +14,8 @@ import msgspec
 from responders.actions import action
 from sandbox.azure import Clock, Sandbox
 from sandbox.azure.rbac import ASSIGNMENT
-from sandbox.bench_subscription import LATENCY, respond
-from sandbox.bench_world import MALLORY, NOW, SUBSCRIPTION, case
+from sandbox.bench.subscription import LATENCY, respond
+from sandbox.bench.world import MALLORY, NOW, SUBSCRIPTION, case
 from sandbox.peers import estate
 from sandbox.peers.environments import program
 

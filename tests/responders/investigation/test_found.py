@@ -13,7 +13,7 @@ from responders.investigation.join import join
 from responders.investigation.rules import Rules
 from responders.investigation.window import Window
 from responders.model import Principal
-from sandbox.bench_detections import SAMPLES, Label, labels
+from sandbox.bench.detections import SAMPLES, Label, labels
 from tests.responders.investigation.logged import APP, AT, MS, SUBSCRIPTION, TENANT, pair, rest, sdk, stream
 
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
 """One action on one subscription in a process that holds nothing but the responder: its seconds and its memory.
 
-    python -m sandbox.bench_responder < order.json
+    python -m sandbox.bench.responder < order.json
 
 The environment is that of a Function App. The order: {"action", "case", "subscription"}. Printed is what came of it.
 """

@@ -21,13 +21,13 @@ from responders.model import Case
 from sandbox.azure import Clock, Request, Sandbox
 from sandbox.azure.throttle import SIZES
 from sandbox.azure.well_known import made_up_id
-from sandbox.bench_responder import Figures, Order
-from sandbox.bench_world import NOW, SUBSCRIPTION, Size, attacked, case
+from sandbox.bench.responder import Figures, Order
+from sandbox.bench.world import NOW, SUBSCRIPTION, Size, attacked, case
 
 LATENCY = 0.1  # seconds an answer of Azure takes
 BIG = Size(assignments=5000, resources=2000, runbooks=300, intruders=50)
 GROWING = (100, 1000, 10_000)  # assignments, one in twenty the intruder's
-_HERE = Path(__file__).parents[1]
+_HERE = Path(__file__).parents[2]
 
 
 class Needs(NamedTuple):
@@ -146,7 +146,7 @@ async def _runs(size: Size, actions: Sequence[str]) -> list[Run]:
 async def respond(sandbox: Sandbox, action: str, its: Case) -> Figures:
     """Have one action done by a process that holds nothing but the responder, as the identity of the action's name."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sandbox.bench_responder",
+        sys.executable, "-m", "sandbox.bench.responder",
         cwd=_HERE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         env={
             **{name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ},

@@ -20,9 +20,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import alerting, bench_identities, bench_investigation, bench_subscription, bench_vms
+from sandbox import alerting
 from sandbox.azure import Clock, Request, Sandbox, raise_alert
 from sandbox.azure.directory_file import UserEntry
+from sandbox.bench import identities, investigation, subscription, vms
 from sandbox.demo import DEMO
 from sandbox.drill import Drill
 from sandbox.host import Host
@@ -41,11 +42,11 @@ async def bench() -> int:
     console.print(await _responses())
     console.print(_cold_start())
     console.print(await _redelivery())
-    console.print(await bench_identities.table())
-    async for table in bench_subscription.tables():
+    console.print(await identities.table())
+    async for table in subscription.tables():
         console.print(table)
-    console.print(await bench_vms.table())
-    for table in bench_investigation.tables():
+    console.print(await vms.table())
+    for table in investigation.tables():
         console.print(table)
     return 0
 

@@ -1,6 +1,6 @@
 """What an investigation costs: events a second and memory, by stage and by size of the log.
 
-    python -m sandbox.bench_investigation EVENTS SHARE    measure one log, and print its figures as JSON
+    python -m sandbox.bench.investigation EVENTS SHARE    measure one log, and print its figures as JSON
 
 A log is made up as it is read, page by page, newest first, as Azure's REST API gives it: 50 people and 10 applications,
 40 operations of two or three events each, about 4 KB an event. SHARE is how much of it lies in the window.
@@ -25,7 +25,7 @@ from responders.investigation.join import Join
 from responders.investigation.rules import Rules
 from responders.investigation.window import Window
 from responders.model import Principal
-from sandbox import bench_detections
+from sandbox.bench import detections
 
 Json = dict[str, Any]
 SIZES = (10_000, 100_000, 1_000_000)  # events
@@ -219,7 +219,7 @@ _PERSON, _APPLICATION = _event(person=True), _event(person=False)
 
 def measured(events: int, share: float) -> Figures:
     """The same in a process of its own, so that its memory is its own."""
-    command = [sys.executable, "-m", "sandbox.bench_investigation", str(events), str(share)]
+    command = [sys.executable, "-m", "sandbox.bench.investigation", str(events), str(share)]
     return Figures(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout))  # noqa: S603
 
 
@@ -242,7 +242,7 @@ def speed() -> Table:
 def tables() -> Iterator[Table]:
     """All figures about investigations."""
     yield speed()
-    yield from bench_detections.tables(activities(PEERS))
+    yield from detections.tables(activities(PEERS))
 
 
 def activities(events: int) -> list[Activity]:

@@ -24,7 +24,7 @@ from responders.investigation.scoring import Score, relevant, score
 from responders.investigation.signals import signals
 
 # Labeled events of real logs and of rules' authors. They may not be copied here: who has them puts them beside.
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "activity"
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "activity"
 _BAD, _GOOD = "malicious", "benign"
 
 

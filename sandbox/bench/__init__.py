@@ -1,0 +1,1 @@
+"""What a response costs, measured on this machine: `make bench`."""
