@@ -8,7 +8,8 @@ usage() {
 consent.sh register NAME            make the application that people and the Logic App sign in to; prints its client id
 consent.sh grant NAME [GROUP…]      after main.bicep: let the app sign in, the Logic App send, and the responder use Graph
                                     with the permissions of these groups (reader responder destroyer: all by default)
-consent.sh role NAME ROLE USER      give somebody an app role: Approver, Owner or Reader; USER is a name or an object id
+consent.sh role NAME ROLE WHO       give an app role: Approver, Owner or Reader; WHO is a user principal name, or the object
+                                    id of a user or a group, whose own members then have it (those of groups in it have not)
 consent.sh revoke NAME [GROUP…]     take the Graph permissions of these groups from the responder (all by default)
 consent.sh remove NAME              delete the application, for good
 
@@ -124,8 +125,11 @@ role() {
   [ -n "$found" ] || fail "there is no application of $1: consent.sh register $1"
   which=$(jq -er --arg role "$2" '.appRoles[] | select(.value == $role) | .id' "$here/application.json") ||
     fail "there is no role $2: Approver, Owner or Reader"
-  give "$(call GET "users/$(jq -rn --arg user "$3" '$user | @uri')?\$select=id" | jq -r .id)" \
-    "$(principal "$(echo "$found" | jq -r .appId)")" "$which"
+  who=$3
+  case "$who" in
+  *@*) who=$(call GET "users/$(jq -rn --arg user "$who" '$user | @uri')?\$select=id" | jq -r .id) ;;
+  esac
+  give "$who" "$(principal "$(echo "$found" | jq -r .appId)")" "$which"
 }
 
 revoke() {

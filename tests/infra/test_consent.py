@@ -128,6 +128,18 @@ async def test_only_the_groups_that_are_named_are_consented_to(entra: Entra) -> 
     assert entra.held(entra.responder) == sorted((GRAPH_APP, entry["id"]) for entry in GRAPH["reader"])
 
 
+async def test_a_group_is_given_a_role(entra: Entra) -> None:
+    client = (await entra.run("register", "prod")).out
+    entra.sandbox.world.load({"groups": [{"name": "approvers", "members": [OPS]}]}, entra.sandbox.clock.now())
+    [group] = [o["id"] for o in entra.directory.objects.values() if o.get("displayName") == "approvers"]
+
+    told = await entra.run("role", "prod", "Approver", group)
+
+    assert (told.code, told.err) == (0, "")
+    approver = next(role["id"] for role in REGISTRATION["appRoles"] if role["value"] == "Approver")
+    assert entra.held(group) == [(client, approver)]
+
+
 async def test_somebody_is_given_a_role(entra: Entra) -> None:
     client = (await entra.run("register", "prod")).out
     assert (await entra.run("role", "prod", "Approver", OPS)).code == 0
