@@ -28,7 +28,7 @@ _COLLECTIONS = {
 _NEW_EACH_TIME = frozenset(
     {
         *("vmId", "uniqueId", "resourceGuid", "timeCreated", "diskState", "provisioningState"),
-        *("principalId", "clientId", INSIDE),
+        *("principalId", "clientId", "ipAddress", INSIDE),
     }
 )
 _ROLES = "/providers/microsoft.authorization/roledefinitions/"  # one of a tenant, wherever it is read

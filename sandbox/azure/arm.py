@@ -14,6 +14,7 @@ from sandbox.azure import (
     clouds,
     compute,
     delegations,
+    deployments,
     groups,
     handed_out,
     identities,
@@ -24,6 +25,7 @@ from sandbox.azure import (
     logic,
     management_groups,
     network,
+    network_addresses,
     operations,
     pim,
     pim_policies,
@@ -52,6 +54,7 @@ ROOMS = (
     subscriptions.room,
     groups.room,
     templates.room,
+    deployments.room,
     management_groups.room,
     resources.room,
     authorization.room,
@@ -78,6 +81,7 @@ ROOMS = (
     automation.room,
     compute.room,
     network.room,
+    network_addresses.room,
     backup.room,
 )
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-\w+)?")
@@ -121,6 +125,7 @@ class Arm:
         return reply
 
     async def _answer(self, call: Call) -> Reply:
+        call.through = self._answer
         self._check_subscription(call)
         if operation := operations.find(call):
             subscription = ids.parse(call.path).subscription

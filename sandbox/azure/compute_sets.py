@@ -53,6 +53,21 @@ async def get(call: Call) -> Reply:
     return Reply(200, shown(need(call)))
 
 
+@room.on("GET", SET + "/instanceView", f"{SETS}/instanceView/read")
+async def view(call: Call) -> Reply:
+    """Tell the state of a set, and how many of its instances are in which."""
+    set_ = need(call, call.parent)
+    states = [str(vm.properties.get("provisioningState", "Succeeded")) for vm in _members(call, set_)]
+    counts = [{"code": f"ProvisioningState/{s.lower()}", "count": states.count(s)} for s in sorted(set(states))]
+    own = str(set_.properties.get("provisioningState", "Succeeded"))
+    status = {
+        "code": f"ProvisioningState/{own.lower()}",
+        "level": "Info",
+        "displayStatus": f"Provisioning {own.lower()}",
+    }
+    return Reply(200, {"virtualMachine": {"statusesSummary": counts}, "statuses": [status]})
+
+
 @room.on("DELETE", SET, f"{SETS}/delete")
 async def delete(call: Call) -> Reply:
     """Delete a set with its instances. Absent: 204."""
@@ -64,8 +79,7 @@ async def delete(call: Call) -> Reply:
 async def list_instances(call: Call) -> Reply:
     """List the instances; of a flexible set, the machines that say they are in it."""
     set_ = need(call, call.parent)
-    members = call.world.beneath(set_.id, INSTANCES) if uniform(set_) else _flexible(call, set_)
-    return page(call, [_rendered(call, set_, vm) for vm in members])
+    return page(call, [_rendered(call, set_, vm) for vm in _members(call, set_)])
 
 
 @room.on("GET", INSTANCE, f"{INSTANCES}/read")
@@ -168,6 +182,10 @@ def _fill(call: Call, set_: Resource, model: Json, profile: Json) -> None:
         body = {"instanceId": str(number), "location": set_.body["location"], "tags": set_.body.get("tags") or {}}
         state = {"power": "running", "provision": provision, **inside}
         call.world.put(id_, {**body, "sku": set_.body.get("sku"), "properties": properties, "sandbox": state})
+
+
+def _members(call: Call, set_: Resource) -> list[Resource]:
+    return list(call.world.beneath(set_.id, INSTANCES)) if uniform(set_) else _flexible(call, set_)
 
 
 def _flexible(call: Call, set_: Resource) -> list[Resource]:

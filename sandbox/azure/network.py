@@ -6,7 +6,7 @@ so is every delete: what stops one is in deletions.py.
 
 from typing import Any
 
-from sandbox.azure import operations, resources
+from sandbox.azure import network_addresses, operations, resources
 from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.compute_store import KIND, need_linked
 from sandbox.azure.errors import ApiError, bad_request
@@ -50,7 +50,10 @@ async def put_nic(call: Call) -> Reply:
         for name, right in _POOLS.items():
             for pool in inner.get(name) or ():
                 need_linked(call, f"{NETWORK}/{right}", str(pool["id"]))
-    return _store(call, {**body, "properties": {k: v for k, v in properties.items() if k != "virtualMachine"}})
+    kept = {k: v for k, v in properties.items() if k != "virtualMachine"}
+    if configurations := properties.get("ipConfigurations"):
+        kept["ipConfigurations"] = network_addresses.private(call.world, call.world.get(call.path), configurations)
+    return _store(call, {**body, "properties": kept})
 
 
 @room.on("GET", _NIC, f"{_NICS}/read")

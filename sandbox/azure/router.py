@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sandbox.azure import ids, providers, rbac
+from sandbox.azure import ids, lenient_json, providers, rbac
 from sandbox.azure.errors import ApiError
 from sandbox.azure.world import Author
 
@@ -127,6 +127,7 @@ class Call:
     role: str = ""  # the role that allowed it
     correlation: str = ""
     request: str = ""  # x-ms-request-id
+    through: "Handler | None" = None  # Resource Manager itself, for calls that make others
 
     @property
     def version(self) -> str:
@@ -174,6 +175,12 @@ class Call:
             return {}
         try:
             return json.loads(self.raw)
+        except ValueError:
+            return self._lenient()
+
+    def _lenient(self) -> Any:
+        try:
+            return lenient_json.loads(self.text)
         except ValueError as error:
             message = f"The request content was invalid and could not be deserialized: '{error}'."
             raise ApiError(400, "InvalidRequestContent", message) from error

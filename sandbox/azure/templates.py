@@ -8,7 +8,7 @@ template either.
 from typing import TYPE_CHECKING, Any
 
 from sandbox.azure import ids, operations, providers
-from sandbox.azure.errors import bad_request, group_not_found, not_built
+from sandbox.azure.errors import bad_request, group_not_found
 from sandbox.azure.router import Call, Reply, Room
 from sandbox.azure.world import Resource, World
 
@@ -44,16 +44,6 @@ async def export(call: Call) -> Reply:
         raise bad_request("ExportTemplateTooManyResources", message)
     at = f"/subscriptions/{call.params['subscription']}/operationresults"
     return operations.accept(call, "resources.export", {"ids": names}, at=at)
-
-
-@room.on(
-    "PUT",
-    "/{scope}/providers/Microsoft.Resources/deployments/{name}",
-    "Microsoft.Resources/deployments/write",
-)
-async def deploy(call: Call) -> Reply:
-    """Refuse to deploy a template: nothing here makes what is in one, and a deployment that made nothing would lie."""
-    raise not_built(call.method, call.path, call.version)
 
 
 @operations.effect("resources.export")

@@ -117,13 +117,6 @@ async def test_a_vault_has_access_policies_even_if_none() -> None:
         assert (made.status, made.body["properties"]["accessPolicies"]) == (201, [])
 
 
-async def test_no_template_is_said_to_be_deployed() -> None:
-    async with arm() as call:
-        body = {"properties": {"mode": "Incremental", "template": {"resources": []}}}
-        answer = await call("PUT", f"{G}/providers/Microsoft.Resources/deployments/d", body)
-        assert (answer.status, answer.code) == (501, "NotImplemented")
-
-
 async def test_the_newest_version_of_an_extension_is_looked_up() -> None:
     async with arm() as call:
         path = (
