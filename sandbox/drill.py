@@ -11,12 +11,10 @@ from typing import Any
 
 import msgspec
 
-from sandbox import alerting, logic_app
+from sandbox import alerting, log_ins, logic_app
 from sandbox.answering import Answering
-from sandbox.azure import Clock, Faults, Sandbox, guest_login
+from sandbox.azure import Clock, Faults, Sandbox
 from sandbox.azure.errors import ApiError
-from sandbox.azure.guest_login import Entry
-from sandbox.exercise import LogIn
 from sandbox.host import LOG, Host
 from sandbox.innocent import Innocent
 from sandbox.lasting import lasting
@@ -136,13 +134,13 @@ class Drill:
             await self.attack()
             before = self._state()
             await self.thief.take(key.rpartition("/")[2] for key in self._people("/users/"))
-            failures += self._no_ways()
+            failures += log_ins.shut(self.sandbox, self.scene.exercise)
             first, began = len(self.sandbox.requests), time.perf_counter()
             await self.answering.respond(await self.deliver())
             seconds, calls = time.perf_counter() - began, self._calls(first)
             after = self._state()
             open_, shut = await self._try_all()
-            open_ += self._ways_left()
+            open_ += log_ins.open_(self.sandbox, self.scene.exercise)
             failures += open_
             if restored(before, after):
                 await self.answering.undo()
@@ -176,30 +174,6 @@ class Drill:
             again, _ = await self.thief.tries(owners)
             failures += [why for why in again if why not in failures]
         return failures, shut
-
-    def _no_ways(self) -> list[str]:
-        """What is to be refused in the end has to work before: else it proves nothing."""
-        return [
-            f"{way.user} of {way.machine} is to be locked out, and did not get in after the attack: {entry.why}"
-            for way, entry in self._ways()
-            if not entry.ok
-        ]
-
-    def _ways_left(self) -> list[str]:
-        return [f"Open: {entry.why} By what the attacker knows of it." for _, entry in self._ways() if entry.ok]
-
-    def _ways(self) -> list[tuple[LogIn, Entry]]:
-        """The attacker's ways into machines, each with what comes of it: as if the machine ran, in an open network."""
-        world, clock = self.sandbox.world, self.sandbox.clock
-        found = []
-        for way in self.scene.exercise.expect.locked_out:
-            entry = Entry(ok=False, why="The machine is gone.")
-            if way.machine in world:
-                entry = guest_login.entry(
-                    world, clock, way.machine, way.user, password=way.password, key=way.key, source=""
-                )
-            found.append((way, entry))
-        return found
 
     def _people(self, *collections: str) -> dict[str, str]:
         """Identities into which nothing may lead any more: their names in the exercise, by key.
