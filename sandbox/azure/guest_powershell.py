@@ -11,15 +11,13 @@ responder reads it. The digest is pinned: who changes the script looks at its eq
 
 Equivalents are written in modules guest_scripts_<action>.py, which guest_run.py imports.
 `run.guest` is changed in place (guest_windows.py says what it holds); `run.parameters` are the named parameters of the
-run command, protected ones too; `run.scan()` scans with Defender; `run.fail(message, code)` ends it like `throw`.
+run command, protected ones too; `run.scan()` scans with Defender.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NoReturn
-
-from sandbox.azure.guest_words import Failed
+from typing import Any
 
 Json = dict[str, Any]
 
@@ -48,10 +46,6 @@ class Run:
         known = {threat["path"] for threat in guest["threats"]}
         guest["threats"] = [*guest["threats"], *(threat for threat in found if threat["path"] not in known)]
         return found
-
-    def fail(self, message: str) -> NoReturn:
-        """End the script with an error."""
-        raise Failed(message)
 
 
 Equivalent = Callable[[Run], str]

@@ -23,7 +23,6 @@ Json = dict[str, Any]
 
 ADMINISTRATORS, REMOTE = "Administrators", "Remote Desktop Users"
 SSH_KEYS = r"C:\ProgramData\ssh\administrators_authorized_keys"
-RUN = r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Run"
 
 
 def new(seed: str, profile: Json, declared: Json) -> Json:
