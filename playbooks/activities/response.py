@@ -11,7 +11,7 @@ from responders.approvals import Question
 from responders.azure import explained
 from responders.errors import Permanent, Temporary
 from responders.incident import Incident
-from responders.investigation import everywhere, scope
+from responders.investigation import accomplices, everywhere, scope
 from responders.model import Case, Json, digest, plain
 from responders.services import Services
 
@@ -111,10 +111,8 @@ async def investigate(order: Json, its: Services) -> Json:
     await joining.take_in(its, incident, [other.id for other in others if other.joins])
     case = await joining.widened(its, case, at)
     case = known.said(case, await incident.answer(order["run"]))
-    case, unknown = await scope.widen(its.azure, case)
+    case, unknown = await _looked_into(its, case, at)
     by_hand += unknown
-    case, unread = await everywhere.look(its.azure, its.settings, case, now=at)
-    by_hand += unread
     done = {
         subject["id"].lower()
         for entry in await incident.journal.entries()
@@ -129,6 +127,15 @@ async def investigate(order: Json, its: Services) -> Json:
     await incident.journal.append("investigated", what, by=US, at=at, key=f"investigated {name}")
     subjects = [{"case": name, "subject": plain(s), "steps": _ordered(dispatch.PLAYBOOKS[s.kind])} for s in fresh]
     return {"subjects": subjects, "by_hand": len(by_hand), "joined": len(case.joined)}
+
+
+async def _looked_into(its: Services, case: Case, at: datetime) -> tuple[Case, tuple[str, ...]]:
+    """The case with whom and what it is about and its findings; and what a person has to look at."""
+    wide, unknown = await scope.widen(its.azure, case)
+    looked, unread = await everywhere.look(its.azure, its.settings, wide, now=at)
+    if more := await accomplices.found(its.azure, looked):
+        return await _looked_into(its, case.having(suspects=(*case.suspects, *more)), at)
+    return looked, (*unknown, *unread)
 
 
 def _ordered(steps: Iterable[Step]) -> list[Json]:
