@@ -5,6 +5,8 @@ import json
 import pytest
 
 from playbooks import doctor
+from playbooks.doctor.check import Result
+from playbooks.doctor.told import text
 from sandbox import deployed
 from sandbox.stage import GROUP, VAULT, identity
 from tests.playbooks.doctor.patient import Patient, disabled, states, unassigned
@@ -44,7 +46,7 @@ async def test_members_of_a_group_may_countersign_and_those_of_groups_in_it_may_
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_shared_mailbox_sends_though_its_account_isdisabled(patient: Patient) -> None:
+async def test_a_shared_mailbox_sends_though_its_account_is_disabled(patient: Patient) -> None:
     disabled("soc@contoso.example")(patient)
 
     assert states(await patient.examined())["broken"] == set()
@@ -113,6 +115,21 @@ async def test_nothing_is_written(patient: Patient) -> None:
 
     assert patient.sandbox.world.snapshot() == before
     assert {r.method for r in patient.sandbox.requests if not r.path.endswith("/query")} <= {"GET", "POST"}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_was_said_is_not_said_again() -> None:
+    why, fix = "Azure answered 403.", "Ask as somebody else."
+    found = [
+        Result(check="hosting.app", looked_at="app", state="can't tell", why=why, fix=fix),
+        Result(check="hosting.secrets", looked_at="secrets", state="can't tell", why=why, fix=fix),
+        Result(check="identity.clock", looked_at="clock", state="ok", why=why),
+    ]
+
+    said = text(found)
+
+    assert (said.count(why), said.count(fix)) == (2, 1)
+    assert "hosting.secrets                secrets\n       As hosting.app.\n" in said
 
 
 async def test_a_wrong_setting_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
