@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from responders.ids import within
-from responders.model import Case, Finding, Known, Verdict
+from responders.model import Case, Finding, Known, Maker, Verdict
 from responders.utc import utc
 
 _STRANGERS = frozenset({"foreign", "unknown"})
@@ -37,7 +37,7 @@ def judge(
         maker = deed.caller if deed and theirs else logged.id if logged else None
     if said := _said(case, thing, holder):
         return Verdict(familiarity="familiar", reasons=(said.because,))
-    verdict = _by_origin(case, maker, made, deed, logged.regular if logged and logged.id == maker else "")
+    verdict = _by_origin(case, maker, made, deed, logged if logged and logged.id == maker else None)
     declared = _declared(case, thing)
     if declared is None:
         return _tagged(case, verdict, thing, made, tags)
@@ -53,7 +53,9 @@ def vouched(case: Case, thing: str) -> Known | None:
     return _said(case, thing, "") or _declared(case, thing)
 
 
-def _by_origin(case: Case, maker: str | None, made: datetime | None, deed: Finding | None, regular: str) -> Verdict:
+def _by_origin(
+    case: Case, maker: str | None, made: datetime | None, deed: Finding | None, logged: Maker | None
+) -> Verdict:
     if made is None or (not maker and made >= case.since):
         return Verdict(familiarity="unknown", reasons=("Azure does not say who made it, or when",))
     when = utc(made)
@@ -65,7 +67,9 @@ def _by_origin(case: Case, maker: str | None, made: datetime | None, deed: Findi
         return Verdict(familiarity="familiar", reasons=(f"made {when}, before the window",))
     suspect = case.suspect(maker, made)
     if suspect is None:
-        return _by_another(case, maker or "", when, regular)
+        if logged is None and maker and deed and deed.caller == maker:
+            logged = Maker(id=maker, at=deed.at, name=deed.name, address=deed.address)
+        return _by_another(case, maker or "", when, logged or Maker(id=maker or "", at=made))
     name = suspect.upn or suspect.name or suspect.id
     elsewhere = case.alert.addresses and deed and deed.address not in case.alert.addresses
     if elsewhere and deed and deed.usual:
@@ -75,15 +79,20 @@ def _by_origin(case: Case, maker: str | None, made: datetime | None, deed: Findi
     return Verdict(familiarity="unfamiliar", reasons=(f"made {when}, in the window, by the suspect {name}",))
 
 
-def _by_another(case: Case, maker: str, when: str, regular: str) -> Verdict:
+def _by_another(case: Case, maker: str, when: str, logged: Maker) -> Verdict:
     """Of something made in the window by who was no suspect then."""
+    name = logged.name or maker
     suspected = case.suspect(maker) is not None  # from later on: whoever took him over may have had him before
     if maker.lower() in {one.lower() for one in case.pipelines} and not suspected:
         why = f"deployed {when} by the pipeline {maker} (COUNTERSIGN_PIPELINES)"
         return Verdict(familiarity="familiar", reasons=(why,))
-    if regular and not suspected:
-        return Verdict(familiarity="familiar", reasons=(f"made {when} by {maker}, who is no suspect: {regular}",))
-    return Verdict(familiarity="unknown", reasons=(f"made {when}, in the window, by {maker}, who is no suspect",))
+    if logged.regular and not suspected:
+        return Verdict(familiarity="familiar", reasons=(f"made {when} by {name}, who is no suspect: {logged.regular}",))
+    named = {address for alert in (case.alert, *case.joined) for address in alert.addresses}
+    whence = f", but came from {logged.address}, which the alert names" if logged.address in named else ""
+    return Verdict(
+        familiarity="unknown", reasons=(f"made {when}, in the window, by {name}, who is no suspect{whence}",)
+    )
 
 
 def _said(case: Case, thing: str, holder: str) -> Known | None:

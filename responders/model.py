@@ -146,6 +146,8 @@ class Maker(Struct, frozen=True, kw_only=True):
     id: str  # object id, or what the log has instead
     at: datetime
     regular: str = ""  # why that is his routine; "" where it is not known to be
+    name: str = ""
+    address: str = ""
 
 
 class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looked up often is kept, and is no field

@@ -111,6 +111,7 @@ def verdict(case: Case, entry: Entry, *, thing: str = "", holder: str = "") -> V
         operation=entry.activity,
         resource="",
         caller=entry.by,
+        name=entry.name,
         address=entry.address,
         usual=bool(known),
     )

@@ -34,7 +34,13 @@ class Makers:
     def told(self, baseline: Baseline, suspicious: Collection[str]) -> dict[str, Maker]:
         """By resource id, in lower case. `suspicious`: object ids or names of those who did something suspicious."""
         return {
-            key: Maker(id=one.oid or one.caller, at=one.at, regular=_regular(one, baseline, suspicious))
+            key: Maker(
+                id=one.oid or one.caller,
+                at=one.at,
+                regular=_regular(one, baseline, suspicious),
+                name=one.caller,
+                address=one.address,
+            )
             for key, one in self._first.items()
             if one.oid or one.caller
         }

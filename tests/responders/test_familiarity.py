@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from responders.familiarity import judge
 from responders.model import Case, Finding, Known, Maker, Principal
@@ -69,6 +70,16 @@ def test_what_somebody_made_in_his_routine_is_familiar_and_says_why() -> None:
     assert judge(case(makers=regular), GUEST, IN, thing=THING).familiarity == "unknown"  # it was somebody else
     new = {THING.lower(): Maker(id=OPS, at=IN)}
     assert judge(case(makers=new), None, IN, thing=THING).familiarity == "unknown"
+
+
+def test_who_made_what_nobody_knows_is_told_by_name_and_whether_he_came_from_where_the_alert_says() -> None:
+    for address, said in (("192.0.2.9", False), ("198.51.100.7", True)):
+        log = {THING.lower(): Maker(id=OPS, at=IN, name="omar@contoso.example", address=address)}
+        one = case(makers=log)
+        one = one.having(alert=replace(one.alert, addresses=("198.51.100.7",)))
+        reason = judge(one, None, IN, thing=THING).reasons[0]
+        assert "by omar@contoso.example, who is no suspect" in reason
+        assert reason.endswith("but came from 198.51.100.7, which the alert names") == said
 
 
 def test_whoever_changed_later_what_a_suspect_made_did_not_make_it() -> None:
