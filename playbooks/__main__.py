@@ -36,7 +36,6 @@ from pathlib import Path
 
 from playbooks import catalogue, dispatch, doctor, investigate, investigated, remote, smoke
 from playbooks.case import build
-from playbooks.step import Step
 from playbooks.terminal import shown
 from responders import alerts, defender
 from responders.actions import action
@@ -197,7 +196,7 @@ def _payload(text: str) -> bytes:
 
 
 def _told(plan: Plan) -> str:
-    gate = next(s.gate for s in _steps(plan))
+    gate = next(s.gate for s in dispatch.PLAYBOOKS[plan.subject.kind] if s.action == plan.action)
     lines = [f"{plan.action} on {plan.subject.name or plan.subject.id}"]
     if plan.changes:
         lines[0] += f"  (approvals: {gate}, digest {digest(plan)[:12]}…)"
@@ -206,10 +205,6 @@ def _told(plan: Plan) -> str:
         lines += [f"      {change.lasting}"] if change.lasting else []
     lines += [f"  {plan.reason}"] if not plan.changes else []
     return "\n".join(map(shown, lines + [f"  kept: {line}" for line in plan.kept]))
-
-
-def _steps(plan: Plan) -> list[Step]:
-    return [s for s in dispatch.PLAYBOOKS[plan.subject.kind] if s.action == plan.action]
 
 
 if __name__ == "__main__":

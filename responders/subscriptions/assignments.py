@@ -78,7 +78,7 @@ async def describe(action: str, judged: Judged, subscription: str, azure: "Azure
     every = (*judged.doubtful, *judged.kept)
     if not every:
         return Found(changes=(), kept=(), labels={}, roles={})
-    people = {str(i["properties"][n]) for i, _ in every for n in ("principalId", "createdBy") if _has(i, n)}
+    people = {str(id_) for i, _ in every for n in ("principalId", "createdBy") if (id_ := i["properties"].get(n))}
     roles, names = await asyncio.gather(_roles(azure, subscription), directory.names(azure, people))
     labels = {item["id"]: _label(item, roles, names) for item, _ in every}
     changes = tuple(
@@ -197,7 +197,3 @@ def _named(reasons: Iterable[str], names: dict[str, str]) -> tuple[str, ...]:
             text = text.replace(id_, name)
         found.append(text)
     return tuple(found)
-
-
-def _has(item: Json, name: str) -> bool:
-    return bool(item["properties"].get(name))

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -176,7 +175,8 @@ def _change(
     lifted = [f"{', '.join(locks.label(lock) for lock in above)} is lifted for it and put back"] if above else []
     whom = names.get(properties["principalId"], properties["principalId"])
     starts = str(properties["startDateTime"]) if properties.get("startDateTime") else ""
-    later = starts if starts and properties.get("createdOn") and _later(starts, properties["createdOn"]) else ""
+    begins, made = time_of(starts), time_of(properties.get("createdOn"))
+    later = starts if begins and made and begins > made else ""  # made for a time to come
     activated = properties.get("assignmentType") == "Activated"
     return Change(
         action=action,
@@ -195,11 +195,6 @@ def _change(
         lasting="What was activated comes back as given, until the same time." if activated else "",
         familiarity=verdict.familiarity,
     )
-
-
-def _later(starts: str, made: str) -> bool:
-    """Whether it was made for a time to come."""
-    return datetime.fromisoformat(starts) > datetime.fromisoformat(made)
 
 
 async def _now(azure: "Azure", change: Change) -> Json | None:

@@ -154,11 +154,9 @@ async def _restored(
 def _deed(case: Case, role: Json) -> Finding | None:
     """The suspects' first write of a role that did not fail, at whichever scope they named it."""
     wrote = (f for f in case.findings if f.is_deed and f.operation.lower() == _WRITE)
-    return min((f for f in wrote if f.resource.lower().endswith(f"/{role['name'].lower()}")), key=_at, default=None)
-
-
-def _at(deed: Finding) -> datetime:
-    return deed.at
+    return min(
+        (f for f in wrote if f.resource.lower().endswith(f"/{role['name'].lower()}")), key=lambda f: f.at, default=None
+    )
 
 
 def _changed(case: Case, role: Json, deed: Finding | None) -> datetime | None:
