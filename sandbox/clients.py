@@ -12,28 +12,29 @@ from sandbox.azure.well_known import made_up_id
 Json = dict[str, Any]
 
 NAME = "your-client"
-_MAIN = Path(__file__).with_name("peers") / "custodian_main.py"
+_ROLES = ("Owner", "Key Vault Administrator", "Storage Blob Data Owner")  # an Owner reads neither secrets nor blobs
+_ROLES = ("Owner", "Key Vault Administrator", "Storage Blob Data Owner")  # an Owner reads neither secrets nor blobs
 
 
-def admit(sandbox: Sandbox, subscription: str, at: datetime, folder: Path) -> Path:
-    """Make a service principal with every right, and the environment of its clients. Returns the file of that."""
+def admit(sandbox: Sandbox, subscription: str, at: datetime, folder: Path, proxy: str) -> Path:
+    """Make a service principal with every right, and the environment of its clients. Returns the file of that.
+
+    `proxy` leads from Azure's own host names to the sandbox.
+    """
     client, secret = made_up_id("app", NAME), secrets.token_urlsafe(32)
     admin = {"name": NAME, "appId": client, "secret": secret, "directory_roles": ["Global Administrator"]}
-    owner = {"scope": "/", "role": "Owner", "principal": client}
-    sandbox.world.load({"service_principals": [admin], "role_assignments": [owner]}, at)
-    urls = sandbox.endpoints
+    roles = [{"scope": "/", "role": role, "principal": client} for role in _ROLES]
+    sandbox.world.load({"service_principals": [admin], "role_assignments": roles}, at)
     variables = {
         "AZURE_TENANT_ID": sandbox.world.tenant,
         "AZURE_SUBSCRIPTION_ID": subscription,
         "AZURE_CLIENT_ID": client,
         "AZURE_CLIENT_SECRET": secret,
-        "AZURE_AUTHORITY_HOST": urls.login,
-        # The CLI asks Microsoft whether a login is one of its own, and keeps who is signed in in this folder.
-        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
-        "AZURE_CONFIG_DIR": str((folder / "az").resolve()),
+        "AZURE_CONFIG_DIR": str((folder / "az").resolve()),  # where the CLI keeps who is signed in
+        "HTTPS_PROXY": proxy,
+        "NO_PROXY": "127.0.0.1,localhost",
         "REQUESTS_CA_BUNDLE": sandbox.ca_file,
         "SSL_CERT_FILE": sandbox.ca_file,
-        **{f"SANDBOX_{name.upper()}": getattr(urls, name) for name in ("arm", "graph", "login", "vault", "logs")},
     }
     path = folder / "client"
     path.touch(mode=0o600)
@@ -42,15 +43,11 @@ def admit(sandbox: Sandbox, subscription: str, at: datetime, folder: Path) -> Pa
 
 
 def told(path: Path) -> str:
-    """How the clients are pointed at the sandbox, for people."""
-    return f"""With a client of your own, in a terminal of its own, as a service principal that may do everything:
+    """How a client is pointed at the sandbox, for people."""
+    return f"""With a client of your own, as a service principal that may do everything: in a terminal of its own, where
+Azure's host names lead to the sandbox, and no other name leads anywhere.
 
   . {path}
-
-  # the Azure CLI
-  az cloud register --name sandbox --endpoint-resource-manager "$SANDBOX_ARM" && az cloud set --name sandbox
   az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID"
-
-  # Cloud Custodian, by the Python that it is installed in; after `make bench-peers` .venv-custodian/bin/python
-  python {_MAIN.relative_to(_MAIN.parents[2])} run --output-dir out policy.yaml
+  custodian run --output-dir out policy.yaml
 """

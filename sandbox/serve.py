@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sandbox import clients, deployed
 from sandbox.azure import Clock, Sandbox
+from sandbox.azure.doorway import Doorway
 from sandbox.demo import DEMO
 from sandbox.drill import Drill
 from sandbox.host import Host
@@ -28,7 +29,11 @@ async def serve(file: Path | None, keep: Path) -> int:
     folder = keep / "serve"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    async with Sandbox(build(scene), clock=Clock(scene.now)) as sandbox, People(sandbox, scene) as people:
+    async with (
+        Sandbox(build(scene), clock=Clock(scene.now)) as sandbox,
+        People(sandbox, scene) as people,
+        Doorway(sandbox.endpoints) as doorway,
+    ):
         settings = environment(scene, sandbox, folder)
         host = Host(folder, settings, sandbox)
         drill = Drill(scene, sandbox, people, host, lambda *_: None)
@@ -40,7 +45,8 @@ async def serve(file: Path | None, keep: Path) -> int:
             path = folder / "env"
             path.touch(mode=0o600)
             path.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in {**settings, **variables}.items()))
-            client = clients.admit(sandbox, scene.world.responder.subscriptions[0], scene.now - AGE, folder)
+            subscription = scene.world.responder.subscriptions[0]
+            client = clients.admit(sandbox, subscription, scene.now - AGE, folder, doorway.url)
             print(_told(scene, path, drill.alert["id"], folder), clients.told(client), sep="\n", flush=True)
             either = [asyncio.create_task(wait) for wait in (_interrupted(), drill.answering.hurry())]
             done, waiting = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

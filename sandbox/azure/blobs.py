@@ -42,6 +42,8 @@ _XML = {"Content-Type": "application/xml"}
 def _answer(call: Call) -> Reply:
     _sign_in(call)
     parts = call.path.split("/", _PARTS - 1)
+    if len(parts) < _PARTS - 1:
+        raise _not_built(call)
     held = _container(call.world, parts)
     if len(parts) < _PARTS and call.method == "GET" and call.query.get("comp") == "list":
         _allow(call, f"{_BLOBS}/read", held)
@@ -52,7 +54,12 @@ def _answer(call: Call) -> Reply:
     if len(parts) == _PARTS and call.method == "GET":
         _allow(call, f"{_BLOBS}/read", held)
         return _get(kept(call.world, held.id), parts[-1])
-    raise ApiError(501, "NotImplemented", f"The sandbox does not know {call.method} {call.path} of Blob Storage.")
+    raise _not_built(call)
+
+
+def _not_built(call: Call) -> ApiError:
+    message = f"The sandbox does not know {call.method} {call.path} of Blob Storage."
+    return ApiError(501, "NotImplemented", message)
 
 
 def kept(world: World, container: str) -> dict[str, Json]:

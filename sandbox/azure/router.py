@@ -128,6 +128,7 @@ class Call:
     correlation: str = ""
     request: str = ""  # x-ms-request-id
     through: "Handler | None" = None  # Resource Manager itself, for calls that make others
+    home: str = ""  # base URL of the vault or account by whose own host name it was called: no part of `path` there
 
     @property
     def version(self) -> str:
@@ -188,8 +189,11 @@ class Call:
     def url(self, path: str = "", query: Mapping[str, str] | None = None) -> str:
         """An absolute URL on this service; the call's own path by default."""
         pairs = "&".join(f"{quote(k, safe='$')}={quote(v, safe='')}" for k, v in (query or {}).items())
-        base: str = getattr(self.endpoints, self.service)
-        return base + quote(path or self.path, safe="/:@!$&'()*+,;=~") + (f"?{pairs}" if pairs else "")
+        base: str = self.home or getattr(self.endpoints, self.service)
+        path = path or self.path
+        if self.home:
+            path = "/" + path.split("/", 2)[2]
+        return base + quote(path, safe="/:@!$&'()*+,;=~") + (f"?{pairs}" if pairs else "")
 
     def require(self, action: str, scope: str, *, data: bool = False) -> str:
         """The name of the role that allows an action (or data action) at a scope. Raises ApiError 403 if none does."""

@@ -14,6 +14,7 @@ from sandbox.azure import blobs, graph, login, logs, managed_identity, vault
 from sandbox.azure.arm import Arm
 from sandbox.azure.claims import CLI, claims_of
 from sandbox.azure.clock import Clock
+from sandbox.azure.doorway import NAMES
 from sandbox.azure.faults import Faults
 from sandbox.azure.router import Endpoints
 from sandbox.azure.server import Request, Server, Service
@@ -68,7 +69,7 @@ class Sandbox:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.ca_file)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost").configure_cert(tls)
+        authority.issue_cert("127.0.0.1", "localhost", *NAMES).configure_cert(tls)
         services: dict[str, Service] = {
             "arm": Arm(self.throttle).handle,
             "graph": graph.handle,

@@ -16,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from sandbox.azure.clock import Clock
+from sandbox.azure.doorway import owner
 from sandbox.azure.errors import ApiError
 from sandbox.azure.faults import Faults
 from sandbox.azure.router import Call, Endpoints, Reply
@@ -97,8 +98,10 @@ class Server:
         raw_path, _, raw_query = request.raw_path.partition("?")
         query = {k.lower(): v for k, v in parse_qsl(raw_query, keep_blank_values=True)}
         path = "/" + sub("/+", "/", unquote(raw_path)).strip("/")
+        own = owner(request.host)
+        path, home = (f"/{own}{path}".rstrip("/"), f"https://{request.host}") if own else (path, "")
         state = (self.world, self.clock, self.tokens, self.endpoints)
-        return Call(*state, name, request.method, path, query, request.headers, await request.read())
+        return Call(*state, name, request.method, path, query, request.headers, await request.read(), home=home)
 
     def _response(self, reply: Reply) -> web.Response:
         headers = CIMultiDict(reply.headers)

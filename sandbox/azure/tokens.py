@@ -14,7 +14,8 @@ Json = dict[str, Any]
 # Who a token is for, under every name the clients use for it. The first is what `issue` writes.
 AUDIENCES = {
     "arm": ("https://management.azure.com", "https://management.core.windows.net"),
-    "graph": ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
+    # With the old Azure AD Graph, which Cloud Custodian asks for the names behind object ids.
+    "graph": ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000", "https://graph.windows.net"),
     "vault": ("https://vault.azure.net",),
     "logs": ("https://api.loganalytics.io", "https://api.loganalytics.azure.com"),
     "storage": ("https://storage.azure.com",),

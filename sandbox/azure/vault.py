@@ -1,5 +1,7 @@
 """Key Vault's secrets. One port for all vaults, the vault's name first in the path: {endpoint}/{vault}/secrets/{name}.
 
+By a vault's own host name (doorway.py) the path is Azure's.
+
 The vault itself is a resource of Resource Manager; rights on its secrets are RBAC data actions. Its secrets are kept
 apart from the world's snapshot: what is stored there is the caller's to keep.
 """
@@ -99,10 +101,11 @@ async def get_version(call: Call) -> Reply:
     return _read(call, _version(call))
 
 
+@room.on("PATCH", _SECRET, f"{KIND}/update/action")
 @room.on("PATCH", _SECRET + "/{version}", f"{KIND}/update/action")
 async def update(call: Call) -> Reply:
-    """Change tags, content type or attributes of a version."""
-    secret, body = _version(call), call.body
+    """Change tags, content type or attributes of a version, the newest unless it is named."""
+    secret, body = _version(call) if "version" in call.params else _versions(call)[-1], call.body
     secret |= {k: body[k] for k in ("contentType", "tags") if k in body}
     secret["attributes"] |= {k: v for k, v in (body.get("attributes") or {}).items() if k in {"enabled", "nbf", "exp"}}
     secret["attributes"]["updated"] = int(call.clock.now().timestamp())
@@ -129,6 +132,12 @@ async def delete(call: Call) -> Reply:
 async def deleted(call: Call) -> Reply:
     """Read about a deleted one."""
     return Reply(200, _deleted(call, call.params["name"]))
+
+
+@room.on("GET", "/{vault}/deletedsecrets", f"{KIND}/readMetadata/action")
+async def all_deleted(call: Call) -> Reply:
+    """List the deleted ones."""
+    return _page(call, [_deleted(call, name) for name in sorted(_kept(call)["deleted"])])
 
 
 @room.on("POST", _DELETED + "/recover", f"{KIND}/recover/action")
@@ -205,7 +214,7 @@ def _read(call: Call, secret: Json) -> Reply:
 
 
 def _bundle(call: Call, name: str, secret: Json, *leave: str) -> Json:
-    base = f"{call.endpoints.vault}/{call.params['vault']}/secrets/{name}"
+    base = f"{_home(call)}/secrets/{name}"
     id_ = base if "version" in leave else f"{base}/{secret['version']}"
     return {"id": id_, **{k: v for k, v in secret.items() if k not in {"version", *leave}}}
 
@@ -216,8 +225,12 @@ def _deleted(call: Call, name: str) -> Json:
         raise _absent(name)
     at = datetime.fromisoformat(gone["at"])
     times = {"deletedDate": int(at.timestamp()), "scheduledPurgeDate": int((at + RETENTION).timestamp())}
-    recovery = f"{call.endpoints.vault}/{call.params['vault']}/deletedsecrets/{name}"
+    recovery = f"{_home(call)}/deletedsecrets/{name}"
     return {"recoveryId": recovery, **times, **_bundle(call, name, gone["versions"][-1], "value")}
+
+
+def _home(call: Call) -> str:
+    return call.home or f"{call.endpoints.vault}/{call.params['vault']}"
 
 
 def _page(call: Call, found: list[Json]) -> Reply:

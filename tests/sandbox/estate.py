@@ -115,12 +115,14 @@ async def browser(azure: Sandbox) -> AsyncIterator[aiohttp.ClientSession]:
 class Rest:
     """One caller of one service, in plain HTTP."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, token: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, token: str, proxy: str | None = None) -> None:
         self.session, self.base, self.headers = session, base, {"Authorization": f"Bearer {token}"}
+        self.proxy = proxy
 
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         url = path if path.startswith("https://") else self.base + path
-        async with self.session.request(method, url, json=body, headers={**self.headers, **headers}) as answer:
+        headers = {**self.headers, **headers}
+        async with self.session.request(method, url, json=body, headers=headers, proxy=self.proxy) as answer:
             text = await answer.text()
             return answer.status, await answer.json() if text and "json" in answer.content_type else text
 
