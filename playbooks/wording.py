@@ -43,6 +43,14 @@ def waiting(plan: Plan, gate: str) -> str:
     return f"{plan.action} waits for {need}. It would:\n{lines}{more}"
 
 
+def too_few(free: int, needs: int) -> str:
+    """What the approvers are told of a gate that they can't open by themselves."""
+    return (
+        f"Of those whom COUNTERSIGN_APPROVERS names, {free or 'nobody'} may countersign this, and it takes {needs}. "
+        "Give somebody else the app role Approver before its time is over; else nothing of it is done."
+    )
+
+
 def _only_if_named(change: Change) -> str:
     return "only if you name it: " if change.familiarity == "unknown" else ""
 

@@ -11,6 +11,7 @@ from responders import approvals, notify, survival
 from responders.actions import action
 from responders.approvals import GateRecord
 from responders.errors import Permanent
+from responders.ids import is_guid
 from responders.incident import Incident
 from responders.model import Case, Change, Json, Plan, Subject, plain
 from responders.protection import withhold
@@ -95,15 +96,23 @@ async def present(order: Json, its: Services, case: Case, made: Plan, gate: str)
             barred=approvals.barred(case, made, order["by"]),
         )
         await incident.open_gate(record)
-        mail = wording.mail(its.settings, incident.id, wording.waiting(made, gate))
+        few = await _too_few(its, record)
+        mail = wording.mail(its.settings, incident.id, wording.waiting(made, gate) + (few and f"\n\n{few}"))
         told = await notify.mail(its.azure, its.settings, its.settings.approvers, *mail)
-        told = "; ".join(filter(None, [told, await notify.channels(its.settings, *mail)]))
+        told = "; ".join(filter(None, [told, await notify.channels(its.settings, *mail), few]))
     what = {"step": step, "run": order["run"], "action": made.action, "subject": plain(made.subject), "answer": answer}
     what |= {"case": order.get("case", "")}
     what |= {"reason": made.reason, "kept": list(made.kept), "by_hand": list(made.by_hand), "told": told}
     what |= {"awaits": list(made.awaits)}
     await incident.journal.append("planned", what, by=US, at=at, key=f"planned {step}")
     return answer
+
+
+async def _too_few(its: Services, gate: GateRecord) -> str:
+    """That not enough of those who are told may countersign: suspects, or whom it concerns. "" if enough may."""
+    named = {text.lower() for text in await its.approvers() if is_guid(text)}
+    free = named - gate.barred.keys()
+    return wording.too_few(len(free), gate.needs) if named and len(free) < gate.needs else ""
 
 
 async def decide(order: Json, its: Services) -> Json:

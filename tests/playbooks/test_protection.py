@@ -53,6 +53,18 @@ async def test_no_order_chooses_its_own_gate() -> None:
         assert its.sandbox.world.directory.objects[its.graph.id(MALLORY)]["accountEnabled"] is True
 
 
+@pytest.mark.parametrize(("approvers", "told"), [((MALLORY,), "nobody may"), ((MALLORY, CHIEF), ""), ((), "")])
+async def test_it_is_told_where_nobody_may_countersign(approvers: tuple[str, ...], told: str) -> None:
+    async with _responding(MALLORY, approvers=approvers) as (_, services, order):
+        services.settings = replace(services.settings, gates={})
+
+        assert (await steps.plan(order, services))["gate"] == "one"
+
+        planned = await services.incident("i").journal.find("planned s")
+        assert planned is not None
+        assert (told in planned.what["told"]) if told else ("may countersign" not in planned.what["told"])
+
+
 async def test_no_order_chooses_its_own_subject() -> None:
     async with _responding(MALLORY, approvers=()) as (its, services, order):
         forged = {**order, "subject": plain(its.subject(CHIEF))}
