@@ -23,6 +23,15 @@ _HOSTS = {
 }
 # Where each vault or account has a name of its own.
 _DOMAINS = {"vault.azure.net": "vault", "blob.core.windows.net": "blob"}
+# What a service that is called by such a name calls the others.
+_AZURE = Endpoints(
+    arm="https://management.azure.com",
+    graph="https://graph.microsoft.com",
+    login="https://login.microsoftonline.com",
+    vault="https://vault.azure.net",
+    logs="https://api.loganalytics.io",
+    blob="https://blob.core.windows.net",
+)
 NAMES = (*_HOSTS, *(f"*.{domain}" for domain in _DOMAINS))  # for a certificate
 _CONNECT = re.compile(rb"CONNECT ([a-z0-9.\-]{1,253}):443 HTTP/1\.[01]\r\n", re.IGNORECASE)
 _LONGEST = 16_384
@@ -32,6 +41,11 @@ def owner(host: str) -> str:
     """The vault or account whose own name a host is, or ""."""
     name, _, domain = host.lower().partition(":")[0].partition(".")
     return name if domain in _DOMAINS else ""
+
+
+def called(host: str) -> Endpoints | None:
+    """The services by the names of Azure's, where a host is one of them."""
+    return _AZURE if host.lower().partition(":")[0] in _HOSTS or owner(host) else None
 
 
 class Doorway:

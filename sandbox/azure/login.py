@@ -4,7 +4,9 @@ Errors are Entra's: {"error", "error_description": "AADSTS…", "error_codes": [
 the directory, so a disabled account or a removed secret gets no further token. Applications: login_apps.py.
 """
 
+import json
 import time
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -105,6 +107,19 @@ async def old_keys(call: Call) -> Reply:
     return Reply(200, call.tokens.jwks())
 
 
+@room.on("GET", "/{tenant}/userrealm/{user}")
+async def realm(call: Call) -> Reply:
+    """Tell that somebody's password is asked for here, and by nobody else: what MSAL asks before it sends one."""
+    domain = call.params["user"].partition("@")[2]
+    body = {
+        "ver": "1.0",
+        "account_type": "Managed",
+        "domain_name": domain,
+        "cloud_instance_name": "microsoftonline.com",
+    }
+    return Reply(200, body)
+
+
 @room.on("GET", "/common/discovery/instance")
 async def instance(call: Call) -> Reply:
     """Tell that this host is one to be trusted with passwords: what MSAL asks before it sends any."""
@@ -153,7 +168,18 @@ def _grant(call: Call, form: dict[str, str], resource: str, *, old: bool) -> Rep
         }
     if entry["@odata.type"] == USER:
         body |= {"scope": claims["scp"], "refresh_token": refresh_token(call.tokens, claims)}
+        if "openid" in form.get("scope", "").split():
+            body |= _who(call, entry, form.get("client_id") or CLI)
     return Reply(200, body)
+
+
+def _who(call: Call, entry: Json, client: str) -> Json:
+    """Who has signed in, for the client itself."""
+    oid, tenant = entry["id"], call.world.tenant
+    claims = {"iss": f"{call.endpoints.login}/{tenant}/v2.0", "oid": oid, "sub": oid, "tid": tenant}
+    claims |= {"preferred_username": entry["userPrincipalName"], "name": entry["displayName"], "ver": "2.0"}
+    info = urlsafe_b64encode(json.dumps({"uid": oid, "utid": tenant}).encode()).decode().rstrip("=")
+    return {"id_token": call.tokens.sign(claims, client, LIFETIME), "client_info": info}
 
 
 def _person(call: Call, form: dict[str, str]) -> Json:

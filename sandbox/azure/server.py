@@ -16,7 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from sandbox.azure.clock import Clock
-from sandbox.azure.doorway import owner
+from sandbox.azure.doorway import called, owner
 from sandbox.azure.errors import ApiError
 from sandbox.azure.faults import Faults
 from sandbox.azure.router import Call, Endpoints, Reply
@@ -100,7 +100,7 @@ class Server:
         path = "/" + sub("/+", "/", unquote(raw_path)).strip("/")
         own = owner(request.host)
         path, home = (f"/{own}{path}".rstrip("/"), f"https://{request.host}") if own else (path, "")
-        state = (self.world, self.clock, self.tokens, self.endpoints)
+        state = (self.world, self.clock, self.tokens, called(request.host) or self.endpoints)
         return Call(*state, name, request.method, path, query, request.headers, await request.read(), home=home)
 
     def _response(self, reply: Reply) -> web.Response:

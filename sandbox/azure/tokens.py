@@ -58,8 +58,12 @@ class Tokens:
 
     def issue(self, claims: Json, audience: str, lifetime: timedelta = timedelta(hours=1)) -> str:
         """Sign `claims` for an audience by its name ("arm", "graph", "vault", "logs", "storage" or "app")."""
+        return self.sign(claims, AUDIENCES[audience][0], lifetime)
+
+    def sign(self, claims: Json, audience: str, lifetime: timedelta) -> str:
+        """Sign `claims` for an audience as tokens have it: a URL, or a client's own id."""
         now = int(time.time())
-        stamps = {"aud": AUDIENCES[audience][0], "iat": now, "nbf": now, "exp": now + int(lifetime.total_seconds())}
+        stamps = {"aud": audience, "iat": now, "nbf": now, "exp": now + int(lifetime.total_seconds())}
         return jwt.encode({**claims, **stamps}, self._key, algorithm="RS256", headers={"kid": KEY_ID})
 
     def verify(self, token: str, audience: str) -> Json:

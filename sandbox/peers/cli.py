@@ -6,13 +6,16 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from responders.actions import action
+from sandbox import clients
 from sandbox.azure import Clock, Sandbox, World
 from sandbox.azure.automation_store import KIND
+from sandbox.azure.doorway import Doorway
 from sandbox.azure.ids import within
 from sandbox.azure.rbac import ASSIGNMENT
 from sandbox.bench.world import ACCOUNT, NOW, SCOPE, SUBSCRIPTION
@@ -40,23 +43,14 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 class _Cli:
     """Signed in to a sandbox, with a configuration of its own."""
 
-    def __init__(self, az: str, sandbox: Sandbox, folder: str) -> None:
+    def __init__(self, az: str, sandbox: Sandbox, folder: str, proxy: str) -> None:
         self._az, self._sandbox = az, sandbox
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": folder,
-            "AZURE_CONFIG_DIR": folder,
-            "AZURE_CORE_COLLECT_TELEMETRY": "0",
-            "AZURE_CORE_INSTANCE_DISCOVERY": "false",
-            "AZURE_CORE_NO_COLOR": "1",
-            "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-            "SSL_CERT_FILE": sandbox.ca_file,
-        }
+        own = clients.environment(sandbox, SUBSCRIPTION, estate.PEER, estate.SECRET, Path(folder), proxy)
+        quiet = {"AZURE_CORE_COLLECT_TELEMETRY": "0", "AZURE_CORE_NO_COLOR": "1"}
+        self._environment = {"PATH": os.environ["PATH"], "HOME": folder, **quiet, **own}
 
     async def sign_in(self) -> None:
-        arm, tenant = self._sandbox.endpoints.arm, self._sandbox.world.tenant
-        await self("cloud", "register", "--name", "sandbox", "--endpoint-resource-manager", arm)
-        await self("cloud", "set", "--name", "sandbox")
+        tenant = self._sandbox.world.tenant
         await self("login", "--service-principal", "-u", estate.PEER, "-p", estate.SECRET, "--tenant", tenant)
 
     async def __call__(self, *command: str) -> Any:
@@ -72,7 +66,7 @@ class _Cli:
 
     async def pages(self, path: str) -> list[Json]:
         """All of a list that no command of the CLI has without extensions."""
-        found, url = [], f"{self._sandbox.endpoints.arm}{path}?api-version={_VERSION}"
+        found, url = [], f"https://management.azure.com{path}?api-version={_VERSION}"
         while url:
             page = await self("rest", "--method", "get", "--url", url)
             found += page["value"]
@@ -87,9 +81,9 @@ async def compare() -> list[Compared]:
     for n in range(_RUNBOOKS):
         properties = {"runbookType": "PowerShell", "state": "Published", "creationTime": NOW.isoformat()}
         world.put(f"{ACCOUNT}/runbooks/book{n}", {"type": _RUNBOOK, "location": "westeurope", "properties": properties})
-    async with Sandbox(world, clock=Clock(NOW)) as sandbox:
+    async with Sandbox(world, clock=Clock(NOW)) as sandbox, Doorway(sandbox.endpoints) as doorway:
         with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
-            cli = _Cli(az, sandbox, folder)
+            cli = _Cli(az, sandbox, folder, doorway.url)
             await cli.sign_in()
             return [await _assignments(cli, sandbox), await _runbooks(cli, sandbox), await _resources(cli, sandbox)]
 

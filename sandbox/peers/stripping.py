@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from responders.actions import action
+from sandbox import clients
 from sandbox.azure import Clock, Sandbox
+from sandbox.azure.doorway import Doorway
 from sandbox.azure.rbac import ASSIGNMENT
 from sandbox.bench.subscription import LATENCY, respond
 from sandbox.bench.world import MALLORY, NOW, SUBSCRIPTION, case
@@ -21,7 +23,6 @@ from sandbox.peers.environments import program
 
 Json = dict[str, Any]
 _ACTION = "subscriptions.strip_role_assignments"
-_MAIN = Path(__file__).with_name("custodian_main.py")
 _DELETE = [{"type": "delete"}]
 
 
@@ -54,14 +55,14 @@ async def custodian() -> list[Stripped]:
     Who made an assignment, and when, its filters never see: it reads them with api-version 2015-07-01, whose answers it
     cuts down to scope, role and principal. Raises MissingError.
     """
-    python = await asyncio.to_thread(program, "custodian", "python")
+    command = await asyncio.to_thread(program, "custodian", "custodian")
 
     async def principal(sandbox: Sandbox) -> str:
-        return await _custodian(sandbox, python, [_holds(sandbox, MALLORY)])
+        return await _custodian(sandbox, command, [_holds(sandbox, MALLORY)])
 
     async def told(sandbox: Sandbox) -> str:
         role = {"type": "role", "key": "properties.roleName", "op": "eq", "value": "Owner"}
-        return await _custodian(sandbox, python, [_holds(sandbox, MALLORY, estate.EVE), role])
+        return await _custodian(sandbox, command, [_holds(sandbox, MALLORY, estate.EVE), role])
 
     return [
         await _measured("Cloud Custodian: all of the principal", principal),
@@ -96,27 +97,20 @@ async def _measured(who: str, run: Callable[[Sandbox], Awaitable[str]]) -> Strip
     )
 
 
-async def _custodian(sandbox: Sandbox, python: str, filters: list[Json]) -> str:
+async def _custodian(sandbox: Sandbox, command: str, filters: list[Json]) -> str:
     """Run one policy. How it ended: its exit status, and what it logged as an error."""
     policy = {"name": "strip", "resource": "azure.roleassignment", "filters": filters, "actions": _DELETE}
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         file = f"{folder}/strip.json"
+        who = (SUBSCRIPTION, estate.PEER, estate.SECRET)
         await asyncio.to_thread(Path(file).write_text, json.dumps({"policies": [policy]}))
-        process = await asyncio.create_subprocess_exec(
-            python, "-P", str(_MAIN), "run", "-s", folder, "--cache-period", "0", file,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": folder,
-                "AZURE_TENANT_ID": sandbox.world.tenant,
-                "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
-                "AZURE_CLIENT_ID": estate.PEER,
-                "AZURE_CLIENT_SECRET": estate.SECRET,
-                "REQUESTS_CA_BUNDLE": sandbox.ca_file,
-                "SSL_CERT_FILE": sandbox.ca_file,
-                **{f"SANDBOX_{n.upper()}": getattr(sandbox.endpoints, n) for n in ("arm", "graph", "login")},
-            },
-        )  # fmt: skip
-        said, _ = await process.communicate()
+        async with Doorway(sandbox.endpoints) as doorway:
+            its = clients.environment(sandbox, *who, Path(folder), doorway.url)
+            process = await asyncio.create_subprocess_exec(
+                command, "run", "-s", folder, "--cache-period", "0", file,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+                env={"PATH": os.environ["PATH"], "HOME": folder, **its},
+            )  # fmt: skip
+            said, _ = await process.communicate()
     failed = said.decode().count("delete failed for")
     return f"exit {process.returncode}" + (f", {failed} deletes failed" if failed else "")

@@ -11,9 +11,12 @@ import aiohttp
 import pytest
 
 from sandbox import clients
+from sandbox.azure.claims import CLI
 from sandbox.azure.doorway import Doorway
 from tests.sandbox.arm import NOW, OPS, S, arm
-from tests.sandbox.estate import Rest, browser, estate
+from tests.sandbox.estate import PASSWORD, Rest, browser, estate
+
+AUTHORITY = "https://login.microsoftonline.com/organizations"
 
 
 async def test_a_client_of_its_own_signs_in_by_what_is_written_down_and_may_do_everything(tmp_path: Path) -> None:
@@ -60,3 +63,37 @@ async def test_a_vault_by_its_own_host_name_is_azures() -> None:
         await vault("DELETE", "/secrets/s?api-version=7.5")
         _, gone = await vault("GET", "/deletedsecrets?api-version=7.5")
         assert [one["recoveryId"] for one in gone["value"]] == ["https://keep.vault.azure.net/deletedsecrets/s"]
+
+
+async def test_a_person_signs_in_by_a_password_as_with_msal() -> None:
+    async with estate() as azure, Doorway(azure.endpoints) as doorway:
+        script = (
+            "import json, sys, msal\n"
+            f"app = msal.PublicClientApplication({CLI!r}, authority={AUTHORITY!r})\n"
+            f"got = app.acquire_token_by_username_password({OPS!r}, {PASSWORD!r}, [sys.argv[1]])\n"
+            "who = [got['id_token_claims']['oid'], app.get_accounts()[0]['username']]\n"
+            "print(json.dumps([*who, got['access_token']]))\n"
+        )
+        its = {"HTTPS_PROXY": doorway.url, "REQUESTS_CA_BUNDLE": azure.ca_file}
+        scope = "https://management.azure.com/.default"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, scope, env=its, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        oid, name, token = json.loads(said)
+        assert (oid, name) == ((azure.world.directory.find(OPS) or {})["id"], OPS)
+        async with browser(azure) as session:
+            listed = "/subscriptions?api-version=2022-12-01"
+            assert (await Rest(session, azure.endpoints.arm, token)("GET", listed))[0] == 200
+
+
+async def test_what_tells_a_client_who_signed_in_refreshes_nothing() -> None:
+    async with estate() as azure, browser(azure) as session:
+        form = {"grant_type": "password", "username": OPS, "password": PASSWORD, "client_id": CLI}
+        form["scope"] = "https://management.azure.com/.default openid"
+        url = f"{azure.endpoints.login}/organizations/oauth2/v2.0/token"
+        async with session.post(url, data=form) as answer:
+            got = await answer.json()
+        refresh = {"grant_type": "refresh_token", "refresh_token": got["id_token"], "client_id": CLI}
+        async with session.post(url, data={**refresh, "scope": form["scope"]}) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (400, "invalid_grant")
