@@ -30,6 +30,7 @@ def subjects(case: Case) -> tuple[Subject, ...]:
     for text, reason in [
         *((r, "the alert names it") for alert in (case.alert, *case.joined) for r in alert.resources),
         *((f.resource, f.reason) for f in case.findings if f.is_deed and f.operation in RAN_CODE),
+        *((machine.id, machine.reason) for machine in case.machines),
     ]:
         vm = _machine(text, {case.subscription, *(s.id for s in case.others)})
         if vm:

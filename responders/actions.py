@@ -4,7 +4,7 @@ from responders import defender, directory, notify, owners, related, survival
 from responders.action import Action
 from responders.errors import Permanent
 from responders.guests.remove import Remove as RemoveGuest
-from responders.investigation import reach, sources
+from responders.investigation import machines, reach, sources
 from responders.managed_identities.remove_federated_credentials import (
     RemoveFederatedCredentials as RemoveIdentitysFederatedCredentials,
 )
@@ -125,6 +125,7 @@ BASE_PERMISSIONS = (
     *defender.PERMISSIONS,
     *sources.PERMISSIONS,
     *reach.PERMISSIONS,
+    *machines.PERMISSIONS,
     *owners.PERMISSIONS,
     *directory.PERMISSIONS,
     *related.PERMISSIONS,

@@ -166,6 +166,7 @@ class Case(Struct, frozen=True, kw_only=True, dict=True):  # dict: what is looke
     failed: tuple["Change", ...] = ()  # what was tried for him and came to nothing
     joined: tuple[Alert, ...] = ()  # other alerts of the same root cause
     others: tuple[Subject, ...] = ()  # other subscriptions in which the suspects worked, each with why
+    machines: tuple[Subject, ...] = ()  # machines that suspects got into without running anything in them by name
     known: tuple[Known, ...] = ()  # what people say is known good
     pipelines: tuple[str, ...] = ()  # object ids and names of those whose deployments are familiar
     familiar_tags: tuple[str, ...] = ()  # "countersign=familiar"

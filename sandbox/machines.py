@@ -196,3 +196,16 @@ def _lines(path: str, entry: Json, gone: Collection[str], keys: Iterable[str]) -
 
 def _text(inside: Json, path: str) -> str:
     return str(((inside.get("files") or {}).get(path) or {}).get("text", ""))
+
+
+def freed(before: State, after: State, evicted: Collection[str]) -> State:
+    """The world before, with disks in no machine that were in one that was to go, and is gone."""
+    gone = {key for key in evicted if key not in after}
+
+    def free(body: Json) -> Json:
+        if str(body.get("managedBy") or "").lower() not in gone:
+            return body
+        rest = {name: value for name, value in body.items() if name != "managedBy"}
+        return {**rest, "properties": {**body["properties"], "diskState": "Unattached"}}
+
+    return {key: free(body) if after.get(key) == free(body) else body for key, body in before.items()}

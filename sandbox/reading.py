@@ -82,11 +82,14 @@ class Document(msgspec.Struct, frozen=True):
             raise BadFile(self._explain(str(error))) from error
 
     def map(self, change: Callable[[str, Field], str]) -> Self:
-        """The document with every string value passed through a function."""
+        """The document with every text passed through a function: values, and keys that are no fields."""
 
         def changed(data: Any, field: Field) -> Any:
             if isinstance(data, dict):
-                return {name: changed(value, (*field, name)) for name, value in data.items()}
+                return {
+                    change(name, (*field, name)) if "${" in name else name: changed(value, (*field, name))
+                    for name, value in data.items()
+                }
             if isinstance(data, list):
                 return [changed(value, (*field, index)) for index, value in enumerate(data)]
             return change(data, field) if isinstance(data, str) else data

@@ -86,6 +86,7 @@ def tally(
     ill = {key: machines.infected(after, key) for key in fresh}
     clean, there = {key for key in fresh if not ill[key]}, before.keys()
     before, after = machines.spared(before, after, its, expect.locked_out)
+    before = machines.freed(before, after, [key for key in before if _covered(key, evicted)])
     reverted = {key_of(text, names): text for text in expect.reverted}
     kept = {key_of(text, names): text for text in expect.kept}
     known = () if expect.alert == "dismissed" else accused

@@ -192,7 +192,9 @@ async def _tell(its: Services, incident: str, question: Question, asked: tuple[o
 async def record_failure(order: Json, its: Services) -> Json:
     """Journal that an activity came to nothing."""
     incident = its.incident(order["incident"])
-    what = {"activity": order["activity"], "reason": order["text"], "step": order.get("step", order["run"])}
+    # The engine adds where in the code it was raised: no news to whoever reads what it means for the incident.
+    reason = order["text"].partition("Traceback (most recent call last)")[0].strip()
+    what = {"activity": order["activity"], "reason": reason, "step": order.get("step", order["run"])}
     what |= {part: order[part] for part in ("action", "subject") if part in order}
     key = digest([what, order.get("start")])
     await incident.journal.append("failed", what, by=US, at=at_of(order), key=f"failed {key}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from responders.azure import explained
 from responders.errors import Permanent
+from responders.investigation import machines
 from responders.investigation.findings import findings
 from responders.investigation.scope import placed
 from responders.model import Case
@@ -33,4 +34,5 @@ async def look(azure: "Azure", settings: "Settings", case: Case, *, now: datetim
             makers=case.makers | found.makers,
             gaps={**case.gaps, **({subscription.lower(): found.gap} if found.gap else {})},
         )
-    return placed(case), tuple(by_hand)
+    case, unread = await machines.look(azure, placed(case))
+    return case, (*by_hand, *unread)

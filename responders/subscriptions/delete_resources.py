@@ -10,7 +10,7 @@ from responders.model import Case, Change, Json, Outcome, Plan, Undoes
 from responders.subscriptions import definition, deletion_order, doomed, inventory, redeploy
 from responders.subscriptions.doomed import Unit
 from responders.subscriptions.redeploy import current, state_of
-from responders.subscriptions.resource_types import LOST, NEVER_AGAIN, RECOVERABLE
+from responders.subscriptions.resource_types import AFTERWARDS, LOST, NEVER_AGAIN, RECOVERABLE
 
 if TYPE_CHECKING:
     from responders.azure import Azure
@@ -178,6 +178,8 @@ def _ways(unit: Unit, rest: list[Json], own: list[Json], above: list[Json]) -> I
         yield f"{', '.join(locks.label(lock) for lock in above)}: taken off for that, and put back"
     for part in (unit.parts[0], *rest):
         body = part["body"]
+        if left := AFTERWARDS.get(str(body["type"]).lower()):
+            yield left
         if recovery := RECOVERABLE.get(str(body["type"]).lower()):
             properties = body.get("properties") or {}
             days = properties.get("softDeleteRetentionInDays") or recovery.days

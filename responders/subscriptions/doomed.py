@@ -75,6 +75,17 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         for thing in [key, *(c for c, machine in companions.items() if machine == key)]:
             verdicts.pop(thing, None)
             companions.pop(thing, None)
+    for key, holder in _held(whole, verdicts).items():
+        verdicts.pop(key)
+        companions.pop(key, None)
+        body = whole[key][1]
+        if holder in by_hand or body["properties"].get("osType"):
+            kept.append(f"{body['id']}: made by the suspect, and in {holder}, which is not deleted")
+        else:
+            by_hand[key] = (
+                f"{body['id']} is not deleted, since it is in {holder}, which stays: detach it, if nobody "
+                "needs it there, and run the incident again (a Contributor)."
+            )
     inside = {key: above for key in verdicts if (above := _beneath(key, verdicts))}
     parts = {key: _part(body, version, made=key in own) for key, (version, body) in whole.items()}
     # What can't be read is not looked at, and a group goes only when all in it was.
@@ -165,6 +176,22 @@ def _disks_of_instances(
         logged = key in case.makers or case.wrote(key)
         if verdicts[owner].familiarity != "familiar" and not logged and not familiarity.vouched(case, body["id"]):
             yield key, owner
+
+
+def _held(whole: Mapping[str, tuple[str, Json]], verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+    """Disks and interfaces that would go and are in a machine that stays, each with its machine.
+
+    A machine's OS disk is set aside when the machine is rebuilt, by whoever it was made.
+    """
+    found = {}
+    for key in verdicts:
+        body = whole[key][1]
+        holder = body.get("managedBy") or ((body.get("properties") or {}).get("virtualMachine") or {}).get("id") or ""
+        at = str(holder).lower()
+        machine = "/providers/microsoft.compute/virtualmachine" in at
+        if machine and not any(within(at, other) for other in verdicts):
+            found[key] = at
+    return found
 
 
 async def _groups(

@@ -9,13 +9,14 @@ _DATA = f"the data in it ({_NO_COPY})"
 # those beneath it alone. It goes with its parent. What no right to delete "anything" stands for is here, too.
 _GUARDS = "what watches over a subscription is put back by a step of its own"
 _BACKUPS = "backups are the last way back"
+_INSIDE = "what runs in a machine is cleaned up with the machine"
 OTHERS = {
     "microsoft.authorization": "roles, locks and policies are reviewed by steps of their own",
     "microsoft.automation/automationaccounts/": "what is in an Automation account is reviewed by steps of its own",
     "microsoft.blueprint": "blueprints give rights: whoever made them takes them away",
     "microsoft.compute/restorepointcollections/": "no undo brings back what a machine was at a time",
-    "microsoft.compute/virtualmachines/": "what runs in a machine is cleaned up with the machine",
-    "microsoft.compute/virtualmachinescalesets/": "what runs in a machine is cleaned up with the machine",
+    "microsoft.compute/virtualmachines/": _INSIDE,
+    "microsoft.compute/virtualmachinescalesets/virtualmachines": _INSIDE,
     "microsoft.dataprotection/backupvaults/backupinstances": _BACKUPS,
     "microsoft.insights/diagnosticsettings": _GUARDS,
     "microsoft.keyvault/vaults/accesspolicies": "the settings of vaults are put back by a step of their own",
@@ -37,6 +38,13 @@ NEVER_AGAIN = {"microsoft.resources/deploymentscripts": "made anew it would run 
 
 # What comes into being with what it lies in.
 MADE_BY_ANOTHER = frozenset({"microsoft.compute/virtualmachinescalesets/virtualmachines"})
+# What is left to do where something of a type is gone.
+AFTERWARDS = {
+    "microsoft.compute/virtualmachinescalesets/extensions": (
+        "machines of the set keep it until somebody brings them up to the set's model ('az vmss update-instances'), "
+        "which is best done before they are rebuilt"
+    ),
+}
 
 # What undo can't bring back of a type, besides what it can't of any.
 LOST = {

@@ -102,6 +102,8 @@ def reimaged(world: World, clock: Clock, args: Json) -> None:  # noqa: ARG001
     vm = world.put(vm.id, {**vm.body, "properties": done, "sandbox": inside})
     if new := world.get(disk_id(args["new"])):
         if disk_id(args["old"]).lower() != new.key:
-            let_go(world, args["old"])
+            # Of a uniform set's instance the old disk goes, unless its model keeps it.
+            default = {"deleteOption": "Delete"} if vm.type.lower() == INSTANCES.lower() else {}
+            let_go(world, {**default, **args["old"]})
         attach(world, new, vm.id)
     guest.keep(world, vm, args["guest"])

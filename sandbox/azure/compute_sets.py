@@ -89,6 +89,17 @@ async def get_instance(call: Call) -> Reply:
     return Reply(200, _rendered(call, need(call, vm.id.rpartition("/virtualMachines/")[0]), vm))
 
 
+@room.on("PUT", INSTANCE, f"{INSTANCES}/write")
+async def put_instance(call: Call) -> Reply:
+    """Change one instance: only its set makes any. What Azure gave it stays."""
+    vm = machine(call)
+    given = {k: v for k, v in need_location(call).items() if k not in {"instanceId", "sku", "sandbox", "systemData"}}
+    fixed = {k: vm.properties[k] for k in ("vmId", "latestModelApplied", "storageProfile") if k in vm.properties}
+    properties = {**vm.properties, **(given.pop("properties", None) or {}), **fixed}
+    stored = call.world.put(vm.id, {**vm.body, **given, "properties": properties}, call.author, call.version)
+    return begin(call, "compute.set", stored, status=200, body=shown(stored))
+
+
 @room.on("DELETE", INSTANCE, f"{INSTANCES}/delete")
 async def delete_instance(call: Call) -> Reply:
     """Delete one instance. Absent: 204."""

@@ -39,8 +39,9 @@ readlink realpath rm rmdir sed seq setsid sh sha256sum sha512sum shuf sleep sort
 tail tar tee test timeout touch tr true truncate uname uniq wc whoami xargs yes umount
 """.split()  # noqa: SIM905 - a list of words
 _FOLDERS = """
-usr/bin usr/sbin usr/local/bin usr/local/sbin proc dev tmp root home etc/cron.d etc/cron.daily etc/systemd/system
-etc/ssh etc/sudoers.d etc/profile.d opt run srv var/spool/cron/crontabs var/log var/tmp
+usr/bin usr/sbin usr/local/bin usr/local/lib usr/local/sbin usr/local/share proc dev tmp root home etc/cron.d
+etc/cron.daily etc/cron.hourly etc/init.d etc/ld.so.conf.d etc/pam.d etc/systemd/system etc/ssh etc/sudoers.d
+etc/profile.d etc/udev/rules.d etc/update-motd.d mnt opt run srv var/lib var/spool/cron/crontabs var/log var/tmp
 """.split()  # noqa: SIM905 - a list of words
 # What of the root is not the guest's: the host's, or the kernel's.
 _OURS = frozenset({".host", "bin", "sbin", "lib", "lib64", "proc", "dev", "usr/lib", "usr/lib64", "run/mount"})

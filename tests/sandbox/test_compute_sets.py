@@ -147,3 +147,17 @@ async def test_named_instances_are_deleted_and_not_made_again() -> None:
         assert (await sets.get(*ON)).sku.capacity == 1
         with pytest.raises(HttpResponseError, match="instanceIds"):
             await (await sets.begin_delete_instances(*ON, {"instanceIds": []})).result()
+
+
+async def test_of_an_instance_a_write_keeps_what_azure_gave_it_and_makes_none() -> None:
+    async with pool() as (azure, _), browser(azure) as session:
+        rest = Rest(session, azure.endpoints.arm, azure.token(OPS, "arm"))
+        before = azure.world.get(f"{SET}/virtualMachines/0")
+        assert before
+        body = {"location": "westeurope", "instanceId": "9", "tags": {"a": "b"}, "properties": {"vmId": "mine"}}
+        assert (await rest("PUT", f"{SET}/virtualMachines/0?api-version=2024-07-01", body))[0] == 200
+        after = azure.world.get(f"{SET}/virtualMachines/0")
+        assert after
+        assert (after.body["instanceId"], after.body["tags"]) == ("0", {"a": "b"})
+        assert after.properties["vmId"] == before.properties["vmId"]
+        assert (await rest("PUT", f"{SET}/virtualMachines/7?api-version=2024-07-01", body))[0] == 404

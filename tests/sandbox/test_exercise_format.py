@@ -147,6 +147,12 @@ def test_a_mistake_is_named_by_file_line_and_field(write: Write, change: tuple[s
     assert mistakes(write(GOOD.replace(*change, 1))).startswith(expected)
 
 
+def test_a_placeholder_may_be_in_a_key_too(write: Write) -> None:
+    text = GOOD.replace("body: {location: westeurope}", 'body: {identity: {userAssignedIdentities: {"${prod}/x": {}}}}')
+    call = load(write(text)).exercise.history[0]
+    assert call.body == {"identity": {"userAssignedIdentities": {f"{PROD}/x": {}}}}
+
+
 def test_all_mistakes_of_meaning_are_named_at_once(write: Write) -> None:
     text = GOOD.replace("as: mallory", "as: eve").replace("as: ops", "as: adam")
     assert re.findall(r"\w+\[0\]\.as", mistakes(write(text))) == ["history[0].as", "attack[0].as"]

@@ -217,3 +217,23 @@ def test_what_a_scanner_sets_aside_by_its_own_policy_is_its_own() -> None:
     assert restored(before, after) == ()
     after[f"/guests{VM}"] = {"type": "guest", "files": {**aside, "/etc/motd": {"text": "other"}}}
     assert len(restored(before, after)) == 1
+
+
+def test_a_disk_that_was_in_a_machine_that_is_gone_is_in_none_and_else_as_before() -> None:
+    disk = "/subscriptions/s/resourcegroups/g/providers/microsoft.compute/disks/data"
+    held = {
+        "type": "Microsoft.Compute/disks",
+        "managedBy": VM.upper(),
+        "properties": {"diskState": "Attached", "diskSizeGB": 4},
+    }
+    free = {"type": "Microsoft.Compute/disks", "properties": {"diskState": "Unattached", "diskSizeGB": 4}}
+    before = {**world(), disk: held}
+    assert tally(expect(VM), before, {**without(before, VM), disk: free}, NAMES).failures == ()
+    (other,) = tally(expect(VM), before, {**without(before, VM), disk: {**free, "tags": {}}}, NAMES).failures
+    assert other.startswith(f"Touched: {disk}")
+    (gone,) = tally(expect(VM), before, without(before, VM, disk), NAMES).failures
+    assert "is gone" in gone
+    (kept,) = tally(
+        expect(RUNBOOK), before, {**without(before, RUNBOOK, f"{RUNBOOK}/content"), disk: free}, NAMES
+    ).failures
+    assert kept.startswith(f"Touched: {disk}")  # its machine is there

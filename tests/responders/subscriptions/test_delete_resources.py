@@ -111,6 +111,25 @@ async def test_a_machine_that_would_take_a_familiar_disk_along_is_left_to_a_pers
     assert not {VM, OWN_DISK} & {c.resource for c in plan.changes}
     [said] = plan.by_hand
     assert "disks/logs would go with it" in said
+    assert NIC not in {c.resource for c in plan.changes}  # it is in use
+    assert any("nic-web-3: made by the suspect, and in" in line for line in plan.kept)
+
+
+async def test_a_disk_of_his_in_a_machine_that_stays_is_left_to_a_person_unless_it_is_its_system(
+    mined: Attacked,
+) -> None:
+    world, held = mined.sandbox.world, f"{WEB}/providers/Microsoft.Compute/virtualMachines/vm-web-1"
+    data = stands(mined, f"{WEB}/providers/Microsoft.Compute/disks/data-web-3")
+    world.delete(VM)
+    world.put(data.id, {**data.body, "managedBy": held})
+    plan = await planned(mined, ACTION)
+    assert data.id not in {c.resource for c in plan.changes}
+    [said] = plan.by_hand
+    assert "detach it, if nobody needs it there" in said
+    world.put(data.id, {**data.body, "managedBy": held, "properties": {**data.properties, "osType": "Linux"}})
+    plan = await planned(mined, ACTION)
+    assert data.id not in {c.resource for c in plan.changes}
+    assert any("data-web-3: made by the suspect, and in" in line for line in plan.kept)
 
 
 # -- how it goes -------------------------------------------------------------------------------------------------------
