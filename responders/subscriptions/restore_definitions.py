@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from responders.model import Subject
 
 _IDENTITY = "identity"  # which subscriptions.detach_identities sees to
+_SYSTEM = "properties.storageProfile.osDisk"  # of a machine that is cleaned: vms.reimage gives it another
 _BY_TYPE = {name.lower(): settings for name, settings in SETTINGS.items()}
 
 
@@ -113,18 +114,20 @@ async def _found(
             was = (await former.of(case, azure, subscription, id_.text, at, begun)).all_of_it
         verdict = former.judge(case, deeds[0])
         one = _Rewritten(id=id_, version=version, deeds=deeds, verdict=verdict, now=now, theirs=was.theirs)
-        return _by_log(one, was) if was.known else _by_record(case, one, its, was)
+        return _by_log(case, one, was) if was.known else _by_record(case, one, its, was)
 
     looked = await asyncio.gather(*(look(id_, deeds) for id_, deeds in wrote))
     return sorted(filter(None, looked), key=lambda one: one.id.key)
 
 
-def _by_log(one: _Rewritten, was: Former) -> _Rewritten | None:
+def _by_log(case: Case, one: _Rewritten, was: Former) -> _Rewritten | None:
     """What the Activity Log tells; None where the suspect made it, or it is as it was."""
     again = was.again(one.now)
     if again is None:
         return None
     wanted, theirs = _but_identity(again), _but_identity(was.theirs)
+    if _cleaned(case, one):
+        wanted, theirs = _with_its_disk(wanted, one.now), _with_its_disk(theirs, one.now)
     if bodies.untouched(one.now, wanted, theirs) and not was.since:
         return None
     if kept := definition.essence(one.now).get(_IDENTITY):
@@ -146,7 +149,11 @@ def _by_record(case: Case, one: _Rewritten, its: list[Recorded], was: Former) ->
     if start is None:
         return structs.replace(one, shown=_wrote(was.theirs)) if was.before else None
     kind = one.id.type.lower()
-    others = (_IDENTITY, *(_BY_TYPE[kind].paths if kind in _BY_TYPE else ()))
+    others = (
+        _IDENTITY,
+        *([_SYSTEM] if _cleaned(case, one) else ()),
+        *(_BY_TYPE[kind].paths if kind in _BY_TYPE else ()),
+    )
     theirs = dict(_theirs(case, its[start:], kind, others))
     if not theirs:
         return None
@@ -182,6 +189,20 @@ def _theirs(case: Case, its: list[Recorded], kind: str, others: tuple[str, ...])
 
 def _wrote(theirs: Json) -> str:
     return f"he wrote {bodies.shown(_shown(theirs))}" if theirs else ""
+
+
+def _cleaned(case: Case, one: _Rewritten) -> bool:
+    """Whether it is a machine that gets another OS disk, since its own is the suspect's."""
+    return any(machine.id.lower() == one.id.key for machine in case.machines)
+
+
+def _with_its_disk(body: Json, now: Json) -> Json:
+    """The body of a machine with the OS disk that it has now."""
+    storage = (body.get("properties") or {}).get("storageProfile")
+    if not storage:
+        return body
+    kept = {**storage, "osDisk": now["properties"]["storageProfile"]["osDisk"]}
+    return {**body, "properties": {**body["properties"], "storageProfile": kept}}
 
 
 def _but_identity(body: Json) -> Json:

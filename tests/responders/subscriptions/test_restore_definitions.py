@@ -141,3 +141,11 @@ async def test_what_he_added_besides_has_to_be_gone_for_it_to_be_done(there: Att
     plant(there, topic, disableLocalAuth=False, publicNetworkAccess="Enabled")
 
     assert (await applied(there, ACTION, change)).status != "already_so"
+
+
+async def test_the_os_disk_of_a_machine_that_is_cleaned_is_not_put_back_beside_its_rebuild() -> None:
+    vm = f"{WEB}/Microsoft.Compute/virtualMachines/vm-web-1"
+    async with attacked(EXERCISES / "another-os-disk.yaml", ACTION.permissions) as its:
+        assert vm not in {change.resource for change in (await planned(its, ACTION)).changes}
+        its.case = its.case.having(machines=())
+        assert any("osdisk-web-1b" in r for r in of(await planned(its, ACTION), vm).reasons)
