@@ -3,7 +3,7 @@
     world = World()
     world.load(yaml.safe_load(...), clock.now())
     async with Sandbox(world, clock=clock) as azure:
-        ...  # azure.endpoints, azure.ca_file, azure.token("ops@contoso.example", "arm"), azure.environment(client_id)
+        ...  # azure.endpoints, azure.ca_file, azure.credential("ops@contoso.example"), azure.environment(client_id)
 
 Provider by provider: see router.py for how a room is added.
 """

@@ -14,6 +14,7 @@ from sandbox.azure import blobs, graph, login, logs, managed_identity, vault
 from sandbox.azure.arm import Arm
 from sandbox.azure.claims import CLI, claims_of
 from sandbox.azure.clock import Clock
+from sandbox.azure.credential import Credential
 from sandbox.azure.doorway import NAMES
 from sandbox.azure.faults import Faults
 from sandbox.azure.router import Endpoints
@@ -98,6 +99,10 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def credential(self, principal: str) -> Credential:
+        """Somebody's credential (by UPN, object id or appId), for the SDK's asynchronous clients."""
+        return Credential(self, principal)
 
     def token(
         self,

@@ -10,9 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 from rich.table import Table
 
@@ -74,7 +73,7 @@ async def measure(accounts: int) -> Figures:
         said = {"COUNTERSIGN_SUBSCRIPTIONS": _SUBSCRIPTION, "COUNTERSIGN_EVIDENCE": "memory://"}
         settings = Settings.load({**sandbox.environment(_RESPONDER), **said})
         async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
-            azure = Azure(settings, _Identity(sandbox), transport)
+            azure = Azure(settings, sandbox.credential(_RESPONDER), transport)
             first, began = len(sandbox.requests), time.perf_counter()
             await _respond(azure, _case(planted))
             seconds = time.perf_counter() - began
@@ -156,25 +155,6 @@ def _case(users: list[Json]) -> Case:
         since=_NOW - timedelta(days=1),
         until=_NOW,
     )
-
-
-class _Identity:
-    """Signs in as the responder."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._token = AccessToken(sandbox.token(_RESPONDER, "graph"), 2**40)
-
-    async def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
-        return self._token
-
-    async def close(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
 
 
 if __name__ == "__main__":

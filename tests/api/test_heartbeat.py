@@ -14,7 +14,6 @@ from responders.settings import Settings
 from sandbox.azure import operations
 from sandbox.stage import identity
 from tests.api.responder import LOGIC_APP, Responder, responder
-from tests.playbooks.doctor.patient import Signed
 
 MORNING = datetime(2026, 3, 4, 6, 17, tzinfo=UTC)
 LATER = MORNING + heartbeat.PATIENCE
@@ -48,8 +47,8 @@ async def services(its: Responder) -> AsyncIterator[Services]:
     settings = Settings.load({f"COUNTERSIGN_{name}": value for name, value in given.items()})
     services = Services(settings)
     async with AioHttpTransport(connection_verify=its.sandbox.ca_file) as transport:
-        me = Signed(its.sandbox, identity(its.scene))
-        services.__dict__["azure"] = Azure(settings, me, transport)  # type: ignore[arg-type]
+        me = its.sandbox.credential(identity(its.scene))
+        services.__dict__["azure"] = Azure(settings, me, transport)
         yield services
         await services.close()
     for alert in samples(its):

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from playbooks.case import build as build_case
@@ -57,26 +56,6 @@ def attacks() -> tuple[Path, ...]:
     """The exercises in which something has to be evicted, or to be as it was before."""
     expected = ((file, _scene(file).exercise.expect) for file in sorted(EXERCISES.glob("*.yaml")))
     return tuple(file for file, expect in expected if expect.evicted or expect.reverted)
-
-
-class Identity:
-    """Signs in as somebody of the sandbox."""
-
-    def __init__(self, sandbox: Sandbox, who: str) -> None:
-        self._sandbox, self._who = sandbox, who
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        graph, vault = scopes[0].startswith(self._sandbox.endpoints.graph), "vault" in scopes[0]
-        return AccessToken(self._sandbox.token(self._who, "graph" if graph else "vault" if vault else "arm"), 2**40)
-
-    async def close(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        pass
 
 
 class _Kept(NamedTuple):
@@ -212,7 +191,7 @@ async def _signed_in(scene: Scene, sandbox: Sandbox, name: str) -> AsyncIterator
     said = stage.environment(scene, sandbox, Path()) | {"COUNTERSIGN_EVIDENCE": "memory://"}
     its = Services(Settings.load(said))
     async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
-        its.azure = Azure(its.settings, Identity(sandbox, stage.identity(scene, name)), transport)
+        its.azure = Azure(its.settings, sandbox.credential(stage.identity(scene, name)), transport)
         yield its
 
 

@@ -17,7 +17,6 @@ from responders.settings import Settings
 from sandbox import alerting, logic_app
 from sandbox.azure.world import Pace
 from tests.api.responder import LOGIC_APP, PROD, Responder, responder
-from tests.playbooks.doctor.patient import Signed
 
 SUBSCRIPTION = PROD.rpartition("/")[2]
 WANTED = smoke.Wanted("", "centralus", timedelta(minutes=2))
@@ -50,7 +49,7 @@ async def followed(its: Responder, api: Api, wanted: smoke.Wanted, by: str = OPE
     settings = Settings.load({f"COUNTERSIGN_{name}": value for name, value in given.items()})
     services = Services(settings)
     async with AioHttpTransport(connection_verify=its.sandbox.ca_file) as transport:
-        services.__dict__["azure"] = Azure(settings, Signed(its.sandbox, by), transport)  # type: ignore[arg-type]
+        services.__dict__["azure"] = Azure(settings, its.sandbox.credential(by), transport)
         try:
             return await smoke.follow(services, api, wanted, poll=0.01)
         finally:

@@ -1,7 +1,6 @@
 """A bigger estate for the tests of Resource Manager itself, and one plain client for all of its callers."""
 
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,8 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-from azure.core.credentials import AccessToken
-from azure.core.credentials_async import AsyncTokenCredential
 
 from sandbox.azure import Clock, Sandbox, World, ids
 from sandbox.azure.arm import ROOMS
@@ -110,23 +107,6 @@ class Arm:
             text = await answer.text()
             parsed = await answer.json() if text and "json" in answer.content_type else text
             return Answer(answer.status, parsed, dict(answer.headers))
-
-
-class _Held(AsyncTokenCredential):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken(self._token, int(time.time()) + 3600)
-
-    async def close(self) -> None: ...
-
-    async def __aexit__(self, *_error: object) -> None: ...
-
-
-def held(token: str) -> AsyncTokenCredential:
-    """A credential for the real SDK clients that holds one token."""
-    return _Held(token)
 
 
 def options(call: Arm) -> Json:

@@ -1,14 +1,12 @@
 """A small estate for the tests of the sandbox's rooms: who is who, one subscription, and clients of the real SDKs."""
 
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
-from azure.core.credentials import AccessToken
 from azure.mgmt.automation.aio import AutomationClient
 from azure.mgmt.compute.aio import ComputeManagementClient
 
@@ -68,23 +66,6 @@ AZURE: Json = {
 }
 
 
-class Held:
-    """A credential that holds one token."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken(self.token, int(time.time()) + 3600)
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None: ...
-
-
 @asynccontextmanager
 async def estate(**options: Any) -> AsyncIterator[Sandbox]:
     """A running sandbox with that world; its clock stands at NOW unless told otherwise."""
@@ -97,11 +78,11 @@ async def estate(**options: Any) -> AsyncIterator[Sandbox]:
 
 # Any: the clients take bodies as plain dicts, their overloads don't say so.
 def automation(azure: Sandbox, who: str) -> Any:
-    return AutomationClient(Held(azure.token(who, "arm")), SUBSCRIPTION, **_settings(azure))
+    return AutomationClient(azure.credential(who), SUBSCRIPTION, **_settings(azure))
 
 
 def compute(azure: Sandbox, who: str) -> Any:
-    return ComputeManagementClient(Held(azure.token(who, "arm")), SUBSCRIPTION, **_settings(azure))
+    return ComputeManagementClient(azure.credential(who), SUBSCRIPTION, **_settings(azure))
 
 
 @asynccontextmanager

@@ -27,7 +27,6 @@ from tests.sandbox.arm import (
     an_id,
     arm,
     assignment,
-    held,
     options,
 )
 
@@ -40,7 +39,7 @@ RUNS = {"actions": ["Microsoft.Automation/automationAccounts/jobs/write"], "notA
 @asynccontextmanager
 async def client(who: str = OPS) -> AsyncIterator[tuple[AuthorizationManagementClient, Arm]]:
     async with arm() as call:
-        token = held(call.azure.token(who, "arm"))
+        token = call.azure.credential(who)
         async with AuthorizationManagementClient(token, SUB, **options(call)) as sdk:
             yield sdk, call
 

@@ -28,7 +28,6 @@ from tests.sandbox.arm import (
     an_id,
     arm,
     assignment,
-    held,
 )
 
 SITE = f"{G}/providers/Microsoft.Web/sites/shop"
@@ -40,7 +39,7 @@ async def pipeline(call: Arm) -> AsyncIterator[Any]:
     """What azure-mgmt clients are made of, with its own retry policy and no waiting."""
     policies = [
         AsyncRetryPolicy(retry_backoff_factor=0, retry_total=3),
-        AsyncBearerTokenCredentialPolicy(held(call.azure.token(OPS, "arm")), "https://management.azure.com/.default"),
+        AsyncBearerTokenCredentialPolicy(call.azure.credential(OPS), "https://management.azure.com/.default"),
     ]
     base = call.azure.endpoints.arm
     client: Any

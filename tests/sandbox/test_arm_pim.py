@@ -26,7 +26,6 @@ from tests.sandbox.arm import (
     S,
     an_id,
     arm,
-    held,
     options,
 )
 
@@ -37,7 +36,7 @@ TAG = {"tags": {"by": "mallory"}}
 @asynccontextmanager
 async def client(who: str = OPS) -> AsyncIterator[tuple[AuthorizationManagementClient, Arm]]:
     async with arm() as call:
-        token = held(call.azure.token(who, "arm"))
+        token = call.azure.credential(who)
         async with AuthorizationManagementClient(token, SUB, **options(call)) as sdk:
             yield sdk, call
 

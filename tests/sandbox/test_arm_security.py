@@ -14,7 +14,7 @@ from azure.mgmt.security.aio import SecurityCenter
 
 from sandbox.azure import raise_alert
 from sandbox.azure.alerts import types
-from tests.sandbox.arm import NOW, OPS, READER, SUB, Arm, Json, S, arm, held, options
+from tests.sandbox.arm import NOW, OPS, READER, SUB, Arm, Json, S, arm, options
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 AT = NOW - timedelta(minutes=35)
@@ -30,7 +30,7 @@ async def client(who: str = OPS) -> AsyncIterator[tuple[SecurityCenter, Arm]]:
         arm(
             {"role_assignments": [{"scope": S, "role": "Security Admin", "principal": "nobody@contoso.example"}]}
         ) as call,
-        SecurityCenter(held(call.azure.token(who, "arm")), SUB, **options(call), polling_interval=0) as sdk,
+        SecurityCenter(call.azure.credential(who), SUB, **options(call), polling_interval=0) as sdk,
     ):
         yield sdk, call
 

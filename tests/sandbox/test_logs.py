@@ -12,7 +12,7 @@ from azure.monitor.query.aio import LogsQueryClient
 
 from sandbox.azure import Clock, World
 from sandbox.azure.logs import COLUMNS
-from tests.sandbox.arm import MALLORY, NOBODY, NOW, OPS, OTHER, READER, STORE, SUB, Arm, G, Json, S, arm, held
+from tests.sandbox.arm import MALLORY, NOBODY, NOW, OPS, OTHER, READER, STORE, SUB, Arm, G, Json, S, arm
 
 WORKSPACE = "cccccccc-1111-4222-8333-444444444444"
 HOME = f"{G}/providers/Microsoft.OperationalInsights/workspaces/logs"
@@ -78,7 +78,7 @@ async def test_what_is_done_becomes_rows_of_the_streams_own_words() -> None:
 async def test_the_real_client_reads_it() -> None:
     async with streaming() as call:
         await call("DELETE", STORE)
-        credential = held(call.azure.token(OPS, "logs"))
+        credential = call.azure.credential(OPS)
         options = {"endpoint": call.azure.endpoints.logs, "connection_verify": call.azure.ca_file, "retry_total": 0}
         async with LogsQueryClient(credential, **options) as client:
             answer = await client.query_workspace(WORKSPACE, "AzureActivity | summarize n = count()", timespan=None)

@@ -1,9 +1,7 @@
 """A deployment on the sandbox, what is done to it, and what the doctor says."""
 
 from collections.abc import Callable
-from typing import Any
 
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from playbooks import doctor
@@ -17,20 +15,6 @@ from sandbox.scene import Scene
 from sandbox.stage import GROUP, identity
 
 DORA, GLASS = "dora@contoso.example", "glass@contoso.example"
-
-
-class Signed:
-    """Somebody who has signed in at a terminal."""
-
-    def __init__(self, sandbox: Sandbox, who: str) -> None:
-        self._sandbox, self._who = sandbox, who
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        audience = self._sandbox.tokens.audience(scopes[0])
-        assert audience
-        return AccessToken(self._sandbox.token(self._who, audience), 4102444800)
-
-    async def close(self) -> None: ...
 
 
 class Patient:
@@ -63,7 +47,7 @@ class Patient:
         settings = Settings.load(self.settings)
         its = Services(settings)
         transport = AioHttpTransport(connection_verify=self.sandbox.ca_file)
-        its.__dict__["azure"] = Azure(settings, Signed(self.sandbox, by), transport)  # type: ignore[arg-type]
+        its.__dict__["azure"] = Azure(settings, self.sandbox.credential(by), transport)
         try:
             me = identity(self.scene) if whose is None else whose
             return await doctor.examine(Deployment(its, me, group, left_out))

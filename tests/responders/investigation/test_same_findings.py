@@ -25,7 +25,7 @@ from sandbox.azure import Clock, Sandbox
 from sandbox.people import People
 from sandbox.playing import play
 from sandbox.scene import EXERCISES, Scene, load
-from tests.responders.investigation.watched import WORKSPACE, Identity
+from tests.responders.investigation.watched import WORKSPACE
 
 
 class Subscription:
@@ -71,7 +71,7 @@ async def subscription() -> AsyncIterator[Subscription]:
         settings = Settings.load(stage.environment(scene, sandbox, Path()) | {"COUNTERSIGN_EVIDENCE": "memory://"})
         async with AioHttpTransport(connection_verify=sandbox.ca_file) as transport:
             its = Services(settings)
-            its.azure = Azure(settings, Identity(sandbox, stage.identity(scene)), transport)
+            its.azure = Azure(settings, sandbox.credential(stage.identity(scene)), transport)
             alert = await defender.read(its.azure, raised["id"])
             assert alert
             yield Subscription(its, await build_case(its, "incident", alert, clock.now()), sandbox)

@@ -5,12 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import aiohttp
 import msgspec
-from azure.core.credentials import AccessToken
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
 
 from responders.azure import Azure
@@ -42,21 +39,6 @@ def world(rights: Iterable[str], scopes: Iterable[str] = (S,)) -> Json:
         "role_definitions": [role],
         "role_assignments": [{"scope": s, "role": "watching", "principal": RESPONDER} for s in scopes],
     }
-
-
-class Identity(AsyncTokenCredential):
-    """Signs in as the responder, or as somebody else, to whatever it asks for."""
-
-    def __init__(self, sandbox: Sandbox, who: str = RESPONDER) -> None:
-        self._sandbox, self._who = sandbox, who
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        audience = self._sandbox.tokens.audience(scopes[0]) or scopes[0]
-        return AccessToken(self._sandbox.token(self._who, audience), 2**40)
-
-    async def close(self) -> None: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 @dataclass
@@ -137,4 +119,4 @@ async def watched(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as session,
             AioHttpTransport(connection_verify=sandbox.ca_file) as transport,
         ):
-            yield Watched(sandbox, Arm(sandbox, session), Azure(settings, Identity(sandbox), transport))
+            yield Watched(sandbox, Arm(sandbox, session), Azure(settings, sandbox.credential(RESPONDER), transport))

@@ -4,38 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
-from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from responders.action import Action
 from responders.azure import Azure
 from responders.model import Alert, Case, Change, Outcome, Plan, Principal, Subject
 from responders.settings import Settings
-from sandbox.azure import Sandbox
 from tests.sandbox.estate import MALLORY, NOW, OPS, RESPONDER, SUBSCRIPTION, VAULT, browser, estate
 from tests.sandbox.graphs import Graph
 
 Json = dict[str, Any]
 WINDOW = timedelta(hours=2)  # it begins so long before NOW
-
-
-class _Identity:
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        graph, vault = scopes[0].startswith(self._sandbox.endpoints.graph), "vault" in scopes[0]
-        service = "graph" if graph else "vault" if vault else "arm"
-        return AccessToken(self._sandbox.token(RESPONDER, service), 2**40)
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 class _Hasty(AioHttpTransport):  # type: ignore[misc]
@@ -121,4 +102,4 @@ async def tenant(*permissions: str) -> AsyncIterator[Tenant]:
         sandbox.world.load({"role_assignments": [role]}, sandbox.clock.now())
         settings = Settings.load(said)
         async with _Hasty(connection_verify=sandbox.ca_file) as transport:
-            yield Tenant(graph, Azure(settings, _Identity(sandbox), transport))
+            yield Tenant(graph, Azure(settings, sandbox.credential(RESPONDER), transport))
