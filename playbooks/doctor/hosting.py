@@ -5,6 +5,7 @@ from responders.ids import ResourceId
 from responders.model import Json
 
 WEB = "2024-04-01"
+_REFERENCES = "/config/configreferences/appsettings"
 _AGAIN = "Deploy infra/main.bicep again: docs/deploy.md, step 2."
 _STORAGE, _VAULTS = "Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"
 
@@ -30,6 +31,12 @@ def engine_account(app: Json) -> str:
     return labels(str(kept["value"]))[0] if kept.get("value") else ""
 
 
+async def references(deployment: Deployment, app: Json) -> dict[str, str]:
+    """The settings of the app that are kept in a Key Vault, and whether it can read them: "Resolved"."""
+    found = deployment.its.azure.arm_pages(f"{app['id']}{_REFERENCES}", WEB)
+    return {str(one["name"]): str(one["properties"].get("status", "")) async for one in found}
+
+
 async def app(deployment: Deployment) -> list[Result]:
     """The function app."""
     if not deployment.group:
@@ -50,16 +57,16 @@ async def secrets(deployment: Deployment) -> list[Result]:
     found = await site(deployment)
     if found is None:
         return [can_t_tell(secrets, "No function app is to be seen.", NAME_IT)]
-    path = f"{found['id']}/config/configreferences/appsettings"
-    references = [one async for one in deployment.its.azure.arm_pages(path, WEB)]
-    lost = [one for one in references if one["properties"].get("status") != "Resolved"]
+    kept = await references(deployment, found)
+    lost = {name: status for name, status in kept.items() if status != "Resolved"}
     where = f"Key Vault references of {found['name']}"
     if not lost:
-        return [ok(secrets, where, f"{len(references)} of {len(references)} are resolved.")]
-    why = "; ".join(f"{one['name']} is {one['properties'].get('status')}" for one in lost)
+        return [ok(secrets, where, f"{len(kept)} of {len(kept)} are resolved.")]
+    why = "; ".join(f"{name} is {status}" for name, status in lost.items())
+    url = f"{deployment.settings.arm}{found['id']}{_REFERENCES}/refresh?api-version=2022-03-01"
     fix = (
         f"{_AGAIN} It makes the secret, and lets the app read it. Where both are right, have them read anew:\n"
-        f"az rest --method POST --url '{deployment.settings.arm}{path}/refresh?api-version=2022-03-01'"
+        f"az rest --method POST --url '{url}'"
     )
     return [broken(secrets, where, f"{why}: the app has no such setting.", fix)]
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from playbooks.doctor.check import Deployment, Result, broken, ok, redeployed
+from playbooks.doctor.hosting import references, site
 from responders import directory, people
 from responders.actions import ACTIONS
 from responders.azure import absent_is_fine, segment
@@ -77,6 +78,10 @@ async def told(deployment: Deployment) -> list[Result]:
     """Whether anybody hears that something waits."""
     settings = deployment.settings
     if not settings.mail_from and not settings.channels:
+        # Whoever asks for others has their settings, but for the secrets among them.
+        app = await site(deployment)
+        if app and "COUNTERSIGN_CHANNELS" in await references(deployment, app):
+            return [ok(told, "channels", "They are kept in the Key Vault.")]
         fix = redeployed("mailFrom, a mailbox, or with channels")
         return [broken(told, "mail and channels", "Neither is set: questions and gates wait unseen.", fix)]
     if settings.mail_from and not await _mailbox(deployment, settings.mail_from):

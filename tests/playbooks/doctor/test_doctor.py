@@ -53,6 +53,17 @@ async def test_a_shared_mailbox_sends_though_its_account_is_disabled(patient: Pa
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_channels_that_are_kept_in_the_vault_are_seen_by_those_who_may_not_read_them(patient: Patient) -> None:
+    patient.settings["COUNTERSIGN_MAIL_FROM"] = ""
+    settings = patient.sandbox.world.get(f"{deployed.SITE}/config/appsettings")
+    assert settings
+    link = str(settings.properties["COUNTERSIGN_LINK_KEY"])
+    patient.change(settings.id, COUNTERSIGN_CHANNELS=link)
+
+    assert states(await patient.examined())["broken"] == set()
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_what_is_closed_is_reached_by_an_app_in_a_network(patient: Patient) -> None:
     patient.change(VAULT, publicNetworkAccess="Disabled")
     patient.change(
