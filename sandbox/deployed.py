@@ -26,6 +26,7 @@ POLICY = f"{EVIDENCE}/{IMMUTABILITY}"
 TOPIC = f"{GROUP}/providers/Microsoft.EventGrid/topics/evgt-countersign"
 DELIVERY = f"{TOPIC}/eventSubscriptions/responder"
 LOGIC_APP = f"{GROUP}/providers/Microsoft.Logic/workflows/logic-countersign"
+CONNECTION = f"{GROUP}/providers/Microsoft.Web/connections/ascalert-countersign"
 SITE = f"{GROUP}/providers/Microsoft.Web/sites/func-countersign"
 SIGN_IN = f"{SITE}/config/authsettingsV2"
 LINK_KEY = f"{VAULT}/secrets/link-key"
@@ -68,6 +69,7 @@ def deploy(sandbox: Sandbox, scene: Scene, url: str) -> dict[str, str]:
                 {"id": TOPIC, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}},
                 {"id": DELIVERY, "properties": _delivery()},
                 {"id": LOGIC_APP, **_identities({_SENDS: scene.role("Sender")[0]}), "properties": _workflow(url)},
+                {"id": CONNECTION, "location": "westeurope", "properties": {"displayName": "Alerts of Defender"}},
                 {"id": SITE, **_identities({_RESPONDER: me, _SIGNS_IN: signs_in}), "properties": _site(sandbox, url)},
                 {"id": SIGN_IN, "properties": _sign_in(client, issuer)},
                 {"id": f"{SITE}/config/appsettings", "properties": {"COUNTERSIGN_LINK_KEY": _reference(sandbox)}},
@@ -141,7 +143,9 @@ def _workflow(url: str) -> Json:
         "topic-url": "https://evgt-countersign.example/api/events",
         "topic-audience": "https://eventgrid.azure.net",
     }
-    return {"state": "Enabled", "definition": logic_app.definition(filled)}
+    used = {"ascalert": {"connectionId": CONNECTION, "connectionName": CONNECTION.rpartition("/")[2]}}
+    parameters = {"$connections": {"value": used}}
+    return {"state": "Enabled", "definition": logic_app.definition(filled), "parameters": parameters}
 
 
 def _automation(subscription: str) -> Json:

@@ -103,12 +103,27 @@ async def _logic_app(deployment: Deployment, id_: str) -> tuple[str, str] | None
     if app["properties"].get("state", "Enabled") != "Enabled":
         fix = f"az rest --method POST --url '{deployment.settings.arm}{id_}/enable?api-version=2019-05-01'"
         return f"Its Logic App {app['name']} is disabled.", fix
+    if gone := await _gone_connections(deployment, app):
+        why = f"The connection {gone} of its Logic App {app['name']} is gone: nothing starts it."
+        return why, "Deploy infra/main.bicep again, which makes it, and then infra/protect.bicep: docs/deploy.md."
     host = urlsplit(deployment.settings.url).netloc
     said = json.dumps([app["properties"].get("definition"), app["properties"].get("parameters")])
     if not host or host not in said:
         why = f"Its Logic App {app['name']} does not call {deployment.settings.url or 'the responder'}."
         return why, "Deploy infra/main.bicep again, which writes both it and COUNTERSIGN_URL: docs/deploy.md, step 2."
     return None
+
+
+async def _gone_connections(deployment: Deployment, app: Json) -> str:
+    """Names of the connections that a Logic App uses and that are not there, by commas."""
+    used = ((app["properties"].get("parameters") or {}).get("$connections") or {}).get("value") or {}
+    gone = []
+    for one in used.values():
+        id_, found = ResourceId.parse(str(one.get("connectionId", ""))), False
+        with absent_is_fine():
+            found = bool(await deployment.its.azure.arm("GET", id_.text, "2016-06-01"))
+        gone += [] if found else [id_.name]
+    return ", ".join(gone)
 
 
 def _name(action: Json) -> str:

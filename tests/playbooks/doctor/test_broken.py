@@ -125,6 +125,11 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, str]] = {
         "defending.automation",
         f"{deployed.LOGIC_APP}/enable",
     ),
+    "what starts the Logic App is gone": (
+        lambda p: p.delete(deployed.CONNECTION),
+        "defending.automation",
+        "infra/main.bicep",
+    ),
     "the Logic App calls somebody else": (
         lambda p: p.change(deployed.LOGIC_APP, definition=ELSEWHERE),
         "defending.automation",
