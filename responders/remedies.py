@@ -28,6 +28,10 @@ _OF = {
         "whoever operates the cluster ends the session, and looks through its own audit log and for what was deployed "
         "to it"
     ),
+    "microsoft.web/sites/config/write": (
+        "whoever operates the app compares its settings, its connection strings too, with their source, and puts them "
+        "back: Azure shows them to nobody who only reads"
+    ),
     "microsoft.resources/subscriptions/resourcegroups/moveresources/action": (
         "an Owner of both groups moves what was moved back (az resource move), and runs the incident again: what was "
         "done to it before is looked for under its former id"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, structs
 
 from responders.errors import Permanent
-from responders.ids import ResourceId
+from responders.ids import ResourceId, within
 from responders.model import Case, Change, Finding, Json, Plan, Undoes, Verdict
 from responders.subscriptions import bodies, definition, former, inventory, resource_graph, unlisted, whole
+from responders.subscriptions.draft import Draft
 from responders.subscriptions.former import Former
 from responders.subscriptions.guards import BY_TYPE as GUARDS
 from responders.subscriptions.resource_graph import Recorded
@@ -66,25 +67,17 @@ class RestoreDefinitions(RestoreGuards):
     async def plan(self, case: Case, subject: "Subject", azure: "Azure") -> Plan:
         wrote = list(unlisted.written(case, subject.id, frozenset(GUARDS)))
         found = await _found(case, azure, subject.id, wrote) if wrote else []
-        changes, kept, by_hand = list[Change](), list[str](), list[str]()
+        draft = Draft()
         for one in found:
             if one.verdict.familiarity == "familiar":
-                kept.append(f"{one.label}: {'; '.join(one.verdict.reasons)}")
+                draft.kept.append(f"{one.label}: {'; '.join(one.verdict.reasons)}")
             elif one.since:
-                kept.append(f"{one.label}: {one.since} wrote it after the suspect: look whether it is as it should be")
+                draft.kept.append(f"{one.label}: {one.since} wrote it after the suspect: look whether it is right")
             elif why := _only_by_hand(one):
-                by_hand.append(why)
+                draft.by_hand.append(why)
             else:
-                changes.append(_change(one))
-        reason = "" if changes else f"Of {len(wrote)} things that the suspects wrote none is to be written again."
-        return Plan(
-            action=self.id,
-            subject=subject,
-            changes=tuple(changes),
-            reason=reason,
-            kept=tuple(kept),
-            by_hand=tuple(by_hand),
-        )
+                draft.changes.append(_change(one))
+        return draft.plan(self.id, subject, f"Of {len(wrote)} things that the suspects wrote none is written again.")
 
 
 async def _found(
@@ -103,21 +96,43 @@ async def _found(
         if any(one.made and whole.theirs(case, one) for one in its):
             return None
         async with room:
-            try:
-                version = await inventory.version(azure, id_)
-                now = await inventory.read(azure, id_.text, version)
-            except Permanent:
-                return None  # subscriptions.delete_resources says that it can't be read
-            if now is None:
+            version, now = await _read(azure, id_)
+            if now is None and _deleted(case, id_, deeds[0]):
                 return None
-            begun = made.get(id_.key) or definition.made_at(now)
+            begun = made.get(id_.key) or definition.made_at(now or {})
             was = (await former.of(case, azure, subscription, id_.text, at, begun)).all_of_it
         verdict = former.judge(case, deeds[0])
-        one = _Rewritten(id=id_, version=version, deeds=deeds, verdict=verdict, now=now, theirs=was.theirs)
+        one = _Rewritten(id=id_, version=version, deeds=deeds, verdict=verdict, now=now or {}, theirs=was.theirs)
+        if now is None:
+            return _hidden(one, was)
         return _by_log(case, one, was) if was.known else _by_record(case, one, its, was)
 
     looked = await asyncio.gather(*(look(id_, deeds) for id_, deeds in wrote))
-    return sorted(filter(None, looked), key=lambda one: one.id.key)
+    return [one for one in looked if one]
+
+
+async def _read(azure: "Azure", id_: ResourceId) -> tuple[str, Json | None]:
+    """Its API's version, and what it is now; None where Azure shows nothing, or refuses to."""
+    try:
+        version = await inventory.version(azure, id_)
+        return version, await inventory.read(azure, id_.text, version)
+    except Permanent:
+        return "", None
+
+
+def _deleted(case: Case, id_: ResourceId, deed: Finding) -> bool:
+    """Whether it is gone, by a suspect or by this incident, with what it lies beneath or alone."""
+    gone = [f.resource for f in case.findings if f.at >= deed.at and f.operation.lower().endswith("/delete")]
+    gone += [p["id"] for c in case.done if c.action == "subscriptions.delete_resources" for p in c.before["parts"]]
+    return any(within(id_.text, thing) for thing in gone)
+
+
+def _hidden(one: _Rewritten, was: Former) -> _Rewritten | None:
+    """What can be written and not be read, as settings of sites; None where the suspect perhaps made it."""
+    if was.body is None and not was.before:
+        return None
+    shown = bodies.told(_shown(was.body), _shown(was.theirs)) if was.body and was.theirs else _wrote(was.theirs)
+    return structs.replace(one, shown=shown, since=was.since)
 
 
 def _by_log(case: Case, one: _Rewritten, was: Former) -> _Rewritten | None:
@@ -217,7 +232,9 @@ def _shown(body: Json) -> Json:
 
 def _only_by_hand(one: _Rewritten) -> str:
     kind = one.id.type.lower()
-    if one.wanted is None:
+    if not one.now:
+        why = "what it is now, Azure does not show"
+    elif one.wanted is None:
         why = "what it was before, neither the Activity Log nor Resource Graph tell"
     elif definition.hides(definition.evidence([one.now, one.wanted, one.theirs])):
         why = "it holds secrets, which are not kept here"

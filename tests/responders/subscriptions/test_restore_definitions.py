@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from responders.model import Known
 from responders.subscriptions.restore_definitions import RestoreDefinitions
@@ -149,3 +150,28 @@ async def test_the_os_disk_of_a_machine_that_is_cleaned_is_not_put_back_beside_i
         assert vm not in {change.resource for change in (await planned(its, ACTION)).changes}
         its.case = its.case.having(machines=())
         assert any("osdisk-web-1b" in r for r in of(await planned(its, ACTION), vm).reasons)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_what_azure_does_not_show_is_told_by_what_was_written(there: Attacked, *, before: bool) -> None:
+    there.sandbox.world.delete(SITE)  # as settings of a site are: written, and never read
+    if not before:
+        for event in logged(there, SITE)[:2]:
+            event["properties"].pop("requestbody", None)
+
+    plan = await planned(there, ACTION)
+
+    [line] = [line for line in plan.by_hand if SITE in line]
+    assert "what it is now, Azure does not show" in line
+    assert ('properties.ftpsState was "Disabled", is "AllAllowed"' if before else "he wrote") in line
+    assert "AllAllowed" in line
+
+
+async def test_what_is_gone_is_no_loss_of_this_kind(there: Attacked) -> None:
+    there.sandbox.world.delete(SITE)
+    wrote = next(f for f in there.case.findings if f.resource.lower() == SITE.lower())
+    gone = replace(wrote, operation="microsoft.web/sites/delete", resource=SITE.partition("/config")[0])
+
+    plan = await planned(there, ACTION, findings=(*there.case.findings, gone))
+
+    assert not [line for line in plan.by_hand if SITE in line]
