@@ -41,6 +41,13 @@ def show(world: World, found: dict[str, Json]) -> None:
                 del found[holder.key]  # an instance's OS disk comes and goes with it
 
 
+def at_rest(before: Json, after: Json) -> bool:
+    """Whether all that differs of a machine is that it was stopped and is deallocated: only a start undoes that."""
+    powers = [side.get(INSIDE, {}).get("power") for side in (before, after)]
+    rest = [{**side, INSIDE: {**side.get(INSIDE, {}), "power": ""}} for side in (before, after)]
+    return powers == ["stopped", "deallocated"] and rest[0] == rest[1]
+
+
 def harmless(vm: Json) -> bool:
     """Whether nothing on a machine runs, or it reaches nobody and nobody it."""
     inside = vm.get(INSIDE, {})

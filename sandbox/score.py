@@ -180,6 +180,7 @@ def restored(
         for key in sorted({*before, *after})
         if _differs(key, before, after)
         and _type(before.get(key, {})) != JOB
+        and not machines.at_rest(before.get(key, {}), after.get(key, {}))
         and not (key in before and any(key == of or (of.endswith("/") and key.startswith(of)) for of in lasting))
     )
 

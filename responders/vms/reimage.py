@@ -158,7 +158,7 @@ class Reimage:
             await swap.put_in(azure, vm, old, change.before["deleteOption"])
             vm = await _again(azure, vm)
         begun = False
-        if change.before["power"] != "deallocated" and vm.power == "deallocated":
+        if change.before["power"] not in swap.OFF and vm.power == "deallocated":
             await swap.started(azure, vm)
             begun = True
         for disk in await _marked(azure, vm, change):

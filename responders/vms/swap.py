@@ -24,6 +24,9 @@ PERMISSIONS = (
     "Microsoft.Compute/disks/read",
     "Microsoft.Compute/disks/write",
 )
+# Nothing runs in a machine that is so. An undo leaves one deallocated that was stopped: only a start of the old system
+# would make it stopped again.
+OFF = frozenset({"deallocated", "stopped"})
 # Of the OS disk: what another in its place must have, too.
 _FITTING = frozenset(
     {

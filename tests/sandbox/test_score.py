@@ -237,3 +237,13 @@ def test_a_disk_that_was_in_a_machine_that_is_gone_is_in_none_and_else_as_before
         expect(RUNBOOK), before, {**without(before, RUNBOOK, f"{RUNBOOK}/content"), disk: free}, NAMES
     ).failures
     assert kept.startswith(f"Touched: {disk}")  # its machine is there
+
+
+def test_undo_may_leave_a_stopped_machine_deallocated_and_nothing_else_of_it_changed() -> None:
+    def power(power: str, **more: str) -> dict[str, Json]:
+        return {**world(), VM: {**world()[VM], "sandbox": {"power": power, **more}}}
+
+    assert restored(power("stopped"), power("deallocated")) == ()
+    assert restored(power("deallocated"), power("stopped"))
+    assert restored(power("stopped"), power("running"))
+    assert restored(power("stopped"), power("deallocated", rebuilt="1"))

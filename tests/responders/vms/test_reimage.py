@@ -223,3 +223,17 @@ async def test_a_machine_without_an_agent_is_up_when_it_runs() -> None:
         put(world, vm.id, osProfile={**profile, "allowExtensionOperations": False})
         (change,) = (await planned(world, ACTION)).changes
         assert await settled(world, ACTION, change) == ["done", "done"]
+
+
+async def test_an_undo_does_not_start_what_was_off_with_the_intruder_in_it() -> None:
+    async with opened(ACTION, PLATFORM) as world:
+        vm = machine(world, ACTION)
+        world.sandbox.world.put(vm.id, {**vm.body, "sandbox": {**vm.hidden, "power": "stopped"}})
+        old = os_disk(world, vm.id)
+        (change,) = (await planned(world, ACTION)).changes
+        assert await settled(world, ACTION, change) == ["done", "done"]
+        assert found(world, vm.id).hidden["power"] == "running"
+        assert (await world.until_settled(ACTION.undo, change)).status == "done"
+        assert os_disk(world, vm.id) == old
+        assert found(world, vm.id).hidden["power"] == "deallocated"
+        assert (await world.until_settled(ACTION.undo, change)).status == "already_so"
