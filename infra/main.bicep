@@ -117,8 +117,8 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var allTags = union(tags, {
   'azd-env-name': environmentName
 })
-var ownWorkspace = activityLog == 'own'
-var workspaceHome = split(ownWorkspace || empty(activityLog) ? group.id : activityLog, '/')
+var ownWorkspace = activityLog == 'own' || empty(activityLog)
+var workspaceHome = split(ownWorkspace ? group.id : activityLog, '/')
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: resourceGroupName
@@ -159,7 +159,7 @@ module workspace 'modules/workspace.bicep' = if (!empty(activityLog)) {
   name: 'workspace-${token}'
   scope: resourceGroup(workspaceHome[2], workspaceHome[4])
   params: {
-    name: last(split(ownWorkspace ? monitoring.outputs.workspaceId : activityLog, '/'))
+    name: split(ownWorkspace ? monitoring.outputs.workspaceId : activityLog, '/')[8]
     principalId: identities.outputs.responderPrincipalId
   }
 }

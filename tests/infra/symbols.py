@@ -16,7 +16,7 @@ FUNCTIONS = {
     "object": ("environment", "listCallbackUrl", "managementGroup", "resourceGroup", "subscription", "tenant"),
     "string": ("guid", "join", "loadTextContent", "newGuid", "replace", "subscriptionResourceId", "tenantResourceId",
                "toLower", "uniqueString"),
-    "": ("json", "last", "loadJsonContent", "union"),
+    "": ("json", "loadJsonContent", "union"),
 }  # fmt: skip
 # Decorators, and what they can stand before.
 DECORATORS = {
