@@ -24,7 +24,7 @@ _MASK = "******"  # what the log has in place of secrets
 _ALWAYS_CREATED = frozenset(
     f"microsoft.authorization/{name}" for name in ("policyassignments", "policydefinitions", "policysetdefinitions")
 )
-_CLOCKS = timedelta(minutes=1)  # by which those of a provider and of the log may differ
+CLOCKS = timedelta(minutes=1)  # by which those of a provider and of the log may differ
 
 
 class Former(Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ async def of(
         known=told is not None,
         theirs=theirs[-1] if theirs else {},
         since=f"{_who(after[-1])} at {utc(after[-1].at)}" if after else "",
-        before=first > 0 or (made is not None and made < deeds[first].at - _CLOCKS),
+        before=first > 0 or (made is not None and made < deeds[first].at - CLOCKS),
         whole=first > 0 and history.parts.isdisjoint(deeds[first - 1].events),
         reach=max((deeds[first].at - azure_monitor.reach(now)).days, 0),
     )
@@ -104,7 +104,7 @@ def _told(earlier: "Sequence[Activity]", first: "Activity", made: datetime | Non
 def _new(first: "Activity", made: datetime | None) -> str:
     """By what it is known that a first deed made the thing; "" where that is not known."""
     if first.operation.endswith("/write"):
-        if made is not None and made >= first.at - _CLOCKS:
+        if made is not None and made >= first.at - CLOCKS:
             return f"by Azure, it was made at {utc(made)}"
         always = first.operation.rpartition("/")[0].lower() in _ALWAYS_CREATED
         if made is None and first.status.lower() == "created" and not always:

@@ -93,13 +93,15 @@ async def _found(
 
     async def look(id_: ResourceId, deeds: list[Finding]) -> _Rewritten | None:
         its = [one for one in recorded.get(id_.key, ()) if one.by.lower() != own]
-        if any(one.made and whole.theirs(case, one) for one in its):
-            return None
+        begun = made.get(id_.key)
+        own_thing = begun is not None and begun >= deeds[0].at - former.CLOCKS
+        if own_thing or any(one.made and whole.theirs(case, one) for one in its):
+            return None  # he made it: nothing of it is asked for, however many there are
         async with room:
             version, now = await _read(azure, id_)
             if now is None and _deleted(case, id_, deeds[0]):
                 return None
-            begun = made.get(id_.key) or definition.made_at(now or {})
+            begun = begun or definition.made_at(now or {})
             was = (await former.of(case, azure, subscription, id_.text, at, begun)).all_of_it
         verdict = former.judge(case, deeds[0])
         one = _Rewritten(id=id_, version=version, deeds=deeds, verdict=verdict, now=now or {}, theirs=was.theirs)

@@ -175,3 +175,13 @@ async def test_what_is_gone_is_no_loss_of_this_kind(there: Attacked) -> None:
     plan = await planned(there, ACTION, findings=(*there.case.findings, gone))
 
     assert not [line for line in plan.by_hand if SITE in line]
+
+
+async def test_of_what_he_made_himself_nothing_is_asked() -> None:
+    async with attacked(EXERCISES / "cryptomining.yaml", ACTION.permissions) as its:
+        first = len(its.sandbox.requests)
+
+        plan = await planned(its, ACTION)
+
+        assert plan.changes == ()
+        assert not [r for r in its.sandbox.requests[first:] if "virtualMachines" in r.path]
