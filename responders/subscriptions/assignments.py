@@ -48,13 +48,15 @@ async def judge(case: Case, subject: Subject, azure: "Azure", *, above: bool = F
     scope = f"/subscriptions/{subject.id}"
     # The SDK's objects would take a quarter of a millisecond for each of thousands.
     listed = azure.arm_pages(f"{scope}/providers/{_TYPE}", _VERSION, {"$filter": "atScope()"} if above else {})
-    deeds = case.deeds(_WRITE)
+    deeds, we = case.deeds(_WRITE), await azure.own_id()
     doubtful: list[tuple[Json, Verdict]] = []
     kept: list[tuple[Json, Verdict]] = []
     async for item in listed:
         if within(item["properties"]["scope"], scope) == above:
             continue
         maker, made, deed = _origin(case, item, deeds.get(item["id"].lower()))
+        if maker == we and not deed:
+            continue  # what a suspect had taken away from somebody, and this responder gave back
         holder = item["properties"]["principalId"]
         theirs = case.suspect(holder) or case.suspect(maker, made)
         perhaps = theirs or deed or made is None or made >= case.since

@@ -9,7 +9,7 @@ from responders import familiarity
 from responders.investigation import azure_monitor
 from responders.model import Case, Finding, Json, Verdict
 from responders.subscriptions import written
-from responders.utc import utc
+from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ class Former(Struct, frozen=True, kw_only=True):
     body: Json | None = None  # as somebody then wrote it; None where it was not there
     whole: bool = False  # whether that is all of it, and no PATCH
     source: str = ""  # where that is known from
+    at: datetime | None = None  # when it was last written before them
     theirs: Json = {}  # what the suspects last wrote to it
     since: str = ""  # who else wrote it after the suspects
     before: bool = False  # whether it was there before them
@@ -81,7 +82,8 @@ async def of(
         theirs=theirs[-1] if theirs else {},
         since=f"{_who(after[-1])} at {utc(after[-1].at)}" if after else "",
         before=first > 0 or (made is not None and made < deeds[first].at - CLOCKS),
-        whole=first > 0 and history.parts.isdisjoint(deeds[first - 1].events),
+        whole=(first > 0 and history.parts.isdisjoint(deeds[first - 1].events)) or bool(_taken(deeds[first])),
+        at=deeds[first - 1].at if first else _given(deeds[first]),
         reach=max((deeds[first].at - azure_monitor.reach(now)).days, 0),
     )
     return structs.replace(found, body=told[0], source=told[1]) if told else found
@@ -97,8 +99,21 @@ def _told(earlier: "Sequence[Activity]", first: "Activity", made: datetime | Non
         if not last.request or _MASK in str({k: v for k, v in last.request.items() if k != "tags"}):
             return None
         return {k: v for k, v in last.request.items() if k != "tags" or _MASK not in str(v)}, what.format("wrote")
+    if taken := _taken(first):
+        return taken, f"by Azure's log, it was that when {_who(first)} deleted it at {utc(first.at)}"
     new = _new(first, made)
     return (None, new) if new else None
+
+
+def _given(first: "Activity") -> datetime | None:
+    """When what a deletion took had been written, if its answer says that."""
+    said = _taken(first).get("properties") or {}
+    return time_of(said.get("updatedOn") or said.get("createdOn"))
+
+
+def _taken(first: "Activity") -> Json:
+    """What a deletion answered that it took, as that of a role assignment does; {} where it says nothing."""
+    return first.response if first.operation.endswith("/delete") and first.response.get("properties") else {}
 
 
 def _new(first: "Activity", made: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 LOCK = "Microsoft.Authorization/locks"
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 
 
 class Kind(Struct, frozen=True):
@@ -13,6 +14,8 @@ class Kind(Struct, frozen=True):
     listed: bool = False  # whether it is a resource of its own: then one that a suspect made is not our business
     lasting: bool = False  # whether it can't be deleted
     mutes: bool = False  # whether all it does is keep another guard quiet: nothing watches less without it
+    # What people write of one, where only what suspects took away is our business: another step sees to what they gave.
+    taken: tuple[str, ...] = ()
 
 
 # What watches over a subscription and what shuts it, each small enough to be written again as a whole.
@@ -22,6 +25,19 @@ KINDS = {
     "Microsoft.Authorization/policyDefinitions": Kind("2021-06-01", "policy definition"),
     "Microsoft.Authorization/policyExemptions": Kind("2022-07-01-preview", "policy exemption", mutes=True),
     "Microsoft.Authorization/policySetDefinitions": Kind("2021-06-01", "policy initiative"),
+    ASSIGNMENT: Kind(
+        "2022-04-01",
+        "role assignment",
+        taken=(
+            "roleDefinitionId",
+            "principalId",
+            "principalType",
+            "condition",
+            "conditionVersion",
+            "description",
+            "delegatedManagedIdentityResourceId",
+        ),
+    ),
     "Microsoft.Consumption/budgets": Kind("2023-05-01", "budget"),
     "Microsoft.ContainerRegistry/registries/tokens": Kind("2023-07-01", "registry token"),
     "Microsoft.DBforPostgreSQL/flexibleServers/firewallRules": Kind("2022-12-01", "firewall rule"),
@@ -41,4 +57,4 @@ KINDS = {
 }
 BY_TYPE = {name.lower(): kind for name, kind in KINDS.items()}
 # What a suspect added of these goes by this step, and by no other.
-ADDED = frozenset(name for name, kind in BY_TYPE.items() if not kind.listed)
+ADDED = frozenset(name for name, kind in BY_TYPE.items() if not kind.listed and not kind.taken)

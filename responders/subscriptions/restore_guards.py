@@ -10,7 +10,7 @@ from responders import locks
 from responders.errors import Temporary
 from responders.ids import ResourceId, within
 from responders.model import Case, Change, Finding, Json, Outcome, Plan, Undoes, Verdict
-from responders.subscriptions import bodies, definition, former, inventory
+from responders.subscriptions import bodies, definition, former, inventory, taken
 from responders.subscriptions.former import Former
 from responders.subscriptions.guards import BY_TYPE, KINDS, LOCK, Kind
 from responders.utc import utc
@@ -38,9 +38,12 @@ class _Guard(Struct, frozen=True, kw_only=True):
     now: Json | None
     was: Former
     swept: bool  # whether it went with a resource that this incident deleted
+    called: str = ""  # by what people know it, where its name tells them nothing
 
     @property
     def label(self) -> str:
+        if self.called:
+            return f"the {self.kind.word} {self.called}"
         of = self.id.names[-2] if len(self.id.names) > 1 else ResourceId.parse(self.id.scope).name
         return f"the {self.kind.word} {self.id.name} of {of}"
 
@@ -58,7 +61,8 @@ class RestoreGuards:
     a suppression, a rule that opens a network) is deleted. What it was before is what the Activity Log has of its last
     write before the suspects' first. Where the log has none, and nobody can tell whether the suspects made it, its
     deletion is proposed if all it does is keep others quiet, and else offered by name; of what was there before for
-    certain, a person is told.
+    certain, a person is told. Of role assignments those count that they took away from others: what they gave is the
+    business of subscriptions.strip_role_assignments.
     """
 
     id = "subscriptions.restore_guards"
@@ -66,6 +70,7 @@ class RestoreGuards:
         *former.PERMISSIONS,
         *(f"{name}/{verb}" for name in KINDS for verb in ("read", "write")),
         *(f"{name}/delete" for name, kind in KINDS.items() if not kind.lasting),
+        *taken.PERMISSIONS,
     )
     reversible = True
     undoes = Undoes(operations=tuple(f"{name}/{verb}" for name in KINDS for verb in ("write", "delete")))
@@ -74,7 +79,7 @@ class RestoreGuards:
         guards, odd = await _guards(case, azure, subject.id)
         changes, kept, by_hand = list[Change](), list[str](), [_unread(deed) for deed in odd]
         for guard in guards:
-            if why := _left_alone(guard):
+            if why := _left_alone(case, guard):
                 kept += [f"{guard.label}: {why}"] * (why != _NOTHING)
             elif why := _only_by_hand(guard):
                 by_hand.append(why)
@@ -137,6 +142,7 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
         ours = finding.resource.lower().startswith(f"/subscriptions/{subscription.lower()}/")
         if finding.is_deed and kind in BY_TYPE and verb in {"write", "delete"} and ours:
             first.setdefault(finding.resource.lower(), finding)
+    first = {key: f for key, f in first.items() if _sees_to(f)}
     room, at = asyncio.Semaphore(inventory.AT_ONCE), datetime.now(UTC)
 
     read = [(ResourceId.read(deed.resource), deed) for deed in first.values()]
@@ -147,14 +153,28 @@ async def _guards(case: Case, azure: "Azure", subscription: str) -> tuple[list[_
         async with room:
             now = await inventory.read(azure, id_.text, kind.version)
             made = definition.made_at(now) if now else None
-            was = (await former.of(case, azure, subscription, id_.text, at, made)).all_of_it
+            was = taken.shaped(kind, (await former.of(case, azure, subscription, id_.text, at, made)).all_of_it)
         verdict = former.judge(case, deed)
+        if kind.taken and was.at and was.at >= case.since and verdict.familiarity == "unfamiliar":
+            why = f"but it was given in the window too, {utc(was.at)}: nobody knows whether that was right"
+            verdict = Verdict(familiarity="unknown", reasons=(*verdict.reasons, why))
         swept = now is None and any(within(id_.text, thing) for thing in deleted)
         guard = _Guard(id=id_, kind=kind, deed=deed, verdict=verdict, now=now, was=was, swept=swept)
         return structs.replace(guard, verdict=_doubted(guard)) if guard.perhaps_planted else guard
 
     guards = await asyncio.gather(*(one(id_, deed) for id_, deed in read if id_))
-    return list(guards), [deed for id_, deed in read if id_ is None]
+    labels = await taken.labels(
+        azure, subscription, {g.id: (g.was.body, g.verdict) for g in guards if g.kind.taken and g.was.body is not None}
+    )
+    return [structs.replace(g, called=labels.get(g.id.text, "")) for g in guards], [
+        deed for id_, deed in read if id_ is None
+    ]
+
+
+def _sees_to(deed: Finding) -> bool:
+    """Whether this step sees to what a suspect did first to a thing."""
+    kind, _, verb = deed.operation.lower().rpartition("/")
+    return verb == "delete" or not BY_TYPE[kind].taken
 
 
 def _doubted(guard: _Guard) -> Verdict:
@@ -183,11 +203,14 @@ def _unread(deed: Finding) -> str:
 _NOTHING = "it is gone again"
 
 
-def _left_alone(guard: _Guard) -> str:
+def _left_alone(case: Case, guard: _Guard) -> str:
     """Why nothing is to be done; "" when something is."""
     now, was = guard.now, guard.was
     if guard.verdict.familiarity == "familiar":
         return "; ".join(guard.verdict.reasons)
+    holder = case.suspect(taken.holder(was.body))
+    if guard.kind.taken and (now is not None or holder):
+        return f"it gave rights to {holder.upn or holder.name}, a suspect" if holder else "it is there again"
     if now is None and (guard.swept or (was.known and was.body is None)):
         return _NOTHING
     if was.since:
@@ -234,6 +257,7 @@ def _change(guard: _Guard) -> Change:
         summary=f"{how}: {guard.label}",
         reasons=tuple(filter(None, (guard.deed.reason, *guard.verdict.reasons, shown, was.source))),
         before={"version": guard.kind.version, "now": now, "wanted": wanted, "theirs": was.theirs, "locks": []},
+        principals=tuple(filter(None, (taken.holder(wanted),))),
         familiarity=guard.verdict.familiarity,
     )
 

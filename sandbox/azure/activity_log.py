@@ -103,6 +103,9 @@ def _time(event: Json) -> str:
     return str(event["eventTimestamp"])
 
 
+_TAKEN = frozenset({"microsoft.authorization/roleassignments/delete"})
+
+
 def template(call: "Call") -> Json:
     """What all events of one operation share."""
     parts = ids.parse(call.scope)
@@ -146,9 +149,17 @@ def started(call: "Call") -> Json:
     return event
 
 
-def record(call: "Call", event: Json, status: Status, http: int = 0, error: object = None) -> None:
-    """Add one event of an operation: its template, the status of the answer (0 on Started), the error body."""
+def record(
+    call: "Call", event: Json, status: Status, http: int = 0, error: object = None, *, answer: object = None
+) -> None:
+    """Add one event of an operation: its template, the status of the answer (0 on Started), the error body, the answer.
+
+    Of what it answers the log has what a deletion took, of the types of which Azure says that.
+    """
     world = call.world
+    if answer and call.action.lower() in _TAKEN:
+        body = json.dumps(answer, separators=(",", ":"))
+        event = {**event, "properties": {**event["properties"], "responseBody": body}}
     add(world.activity, event, status, call.clock.now(), world.new_id("event"), _outcome(http, error, call.request))
 
 

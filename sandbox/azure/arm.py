@@ -174,7 +174,7 @@ class Arm:
             later = {k: v for k, v in event.items() if k != "httpRequest"}
             call.world.operations[reply.operation]["event"] = later
         elif reply.status < 400:  # noqa: PLR2004
-            activity_log.record(call, event, "Succeeded", reply.status)
+            activity_log.record(call, event, "Succeeded", reply.status, answer=reply.body)
         else:
             activity_log.record(call, event, "Failed", reply.status, reply.body)
         return reply
