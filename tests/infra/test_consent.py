@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from sandbox.azure import Sandbox
 from sandbox.azure.directory import APPLICATION, SERVICE_PRINCIPAL
-from tests.infra.bicep import INFRA
+from tests.infra.bicep import INFRA, ROOT
 from tests.sandbox.estate import CHIEF, OPS, estate
 
 SCRIPT = INFRA / "consent.sh"
@@ -159,11 +160,16 @@ async def test_the_application_goes_and_another_deployments_stays(entra: Entra) 
     assert (await entra.run("grant", "prod")).err.endswith("consent.sh register prod")
 
 
-def test_shellcheck_finds_nothing() -> None:
+HOOKS = {name: hook["run"] for name, hook in yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))["hooks"].items()}
+
+
+@pytest.mark.parametrize("script", [SCRIPT.read_text("utf-8"), *HOOKS.values()], ids=["consent.sh", *HOOKS])
+def test_shellcheck_finds_nothing(script: str) -> None:
     program = Path(sys.executable).with_name("shellcheck")
     if not program.exists():
         pytest.skip("shellcheck is not here.")
-    done = subprocess.run([str(program), str(SCRIPT)], capture_output=True, text=True, check=False)  # noqa: S603
+    command = [str(program), "--shell", "sh", "-"]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)  # noqa: S603
     assert (done.returncode, done.stdout) == (0, "")
 
 
