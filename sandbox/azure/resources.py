@@ -204,7 +204,7 @@ def with_identity(call: Call, body: Json, old: Resource | None) -> Json:
 
 def _store(call: Call, body: Json, old: Resource | None) -> Resource:
     body = with_identity(call, _seen({k: v for k, v in body.items() if k != "systemData"}), old)
-    if "location" in body:
+    if "location" in body and (old is None or "provisioningState" in old.properties):
         body["properties"] = {**(body.get("properties") or {}), "provisioningState": "Succeeded"}
     return call.world.put(call.path, body, call.author, call.version)
 
