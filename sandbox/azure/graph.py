@@ -137,7 +137,7 @@ def _normal(call: Call) -> str:
 
 async def _batch(call: Call) -> Reply:
     requests = call.body.get("requests") if isinstance(call.body, dict) else None
-    if not isinstance(requests, list) or not requests:
+    if not isinstance(requests, list) or not requests or not all(isinstance(one, dict) for one in requests):
         raise ApiError(400, "BadRequest", "Invalid batch payload format.")
     if len(requests) > MOST_IN_BATCH:
         message = f"Number of batch request steps exceeds the maximum value of {MOST_IN_BATCH}."

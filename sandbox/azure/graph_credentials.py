@@ -91,8 +91,9 @@ def _log_trusts(call: Call, app: Json, before: list[Json], after: list[Json]) ->
 
 
 def _add_password(call: Call, kind: str) -> Reply:
-    directory, entry, body = call.world.directory, fetch(call, kind), call.body
-    name = (body.get("passwordCredential") or {}).get("displayName") if isinstance(body, dict) else None
+    directory, entry = call.world.directory, fetch(call, kind)
+    body = payload(call) if call.body else {}
+    name = (body.get("passwordCredential") or {}).get("displayName")
     text = f"sandbox~{directory.new_id('secret text', entry['id'])}"
     credential = add_secret(directory, entry, text, call.clock.now(), name)
     log_keys(call, entry, fetch(call, kind))

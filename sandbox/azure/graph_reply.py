@@ -57,11 +57,22 @@ def many(call: Call, found: Iterable[Json], what: str, kind: str = "") -> Reply:
     return Reply(200, context | odata.page(found, call.query, url, DEFAULTS.get(kind, ()), typed=not kind))
 
 
+# Of properties that requests share.
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("description", "displayName", "mailNickname", "userPrincipalName"), str),
+    **dict.fromkeys(("ids", "types"), list),
+    **dict.fromkeys(("passwordCredential", "passwordProfile"), dict),
+}
+
+
 def payload(call: Call) -> Json:
     """The request's JSON object. Raises ApiError 400 for anything else."""
     body = call.body
     if not isinstance(body, dict) or not body:
         raise ApiError(400, "BadRequest", "Empty Payload. JSON content expected.")
+    for name, kind in _TYPES.items():
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise bad(f"A value of another type was found for the property '{name}'.")
     return body
 
 

@@ -51,7 +51,7 @@ def decoded(token: str) -> str:
 
 
 def _key(item: Json) -> str:
-    return str(item["id"]).lower()
+    return str(item.get("id") or item["namespace"]).lower()  # the providers of a tenant have no id
 
 
 def clauses(text: str, what: Callable[[re.Match[str]], Callable[[Json], bool]]) -> Callable[[Json], bool]:

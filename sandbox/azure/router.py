@@ -171,13 +171,17 @@ class Call:
 
     @property
     def body(self) -> Any:
-        """The JSON of the request; {} when empty. Raises ApiError 400 when it is none."""
+        """The JSON of the request; {} when empty. Raises ApiError 400 when it is none.
+
+        To Resource Manager it is an object, and so are the properties in it.
+        """
         if not self.raw.strip():
             return {}
         try:
-            return json.loads(self.raw)
+            found = json.loads(self.raw)
         except ValueError:
-            return self._lenient()
+            found = self._lenient()
+        return _resource(found) if self.service == "arm" else found
 
     def _lenient(self) -> Any:
         try:
@@ -206,6 +210,21 @@ class Call:
     def sees(self, scope: str) -> bool:
         """Whether the caller has any role at, above or below a scope."""
         return rbac.sees(self, scope)
+
+
+# What the envelope of every resource holds, where it is there at all.
+_ENVELOPE: dict[str, type] = {"identity": dict, "location": str, "plan": dict, "properties": dict, "tags": dict}
+
+
+def _resource(body: Any) -> Json:
+    wrong = "the body is no JSON object" if not isinstance(body, dict) else ""
+    for name, kind in _ENVELOPE.items() if not wrong else ():
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            wrong = f"the value of '{name}' is of another type"
+    if wrong:
+        raise ApiError(400, "InvalidRequestContent", f"The request content was invalid: {wrong}.")
+    null = {"properties"} if body.get("properties", "") is None else set()
+    return {name: value for name, value in body.items() if name not in null}
 
 
 Handler = Callable[[Call], Awaitable[Reply]]

@@ -57,6 +57,7 @@ class Template:
 
     def __init__(self, call: Call, scope: str, name: str, template: Json, given: Json) -> None:
         """Raises ApiError 400 InvalidTemplate."""
+        _need_shape(template, given)
         self._call, self._scope, self._name, self._template = call, ids.spelled(scope), name, template
         self._declared: Json = template.get("parameters") or {}
         self._values: Json = {}
@@ -238,6 +239,17 @@ class Template:
         self._call.require(f"{found.type}/read", found.id)
         body = rendered(found)
         return body if full.lower() == "full" else body.get("properties") or {}
+
+
+def _need_shape(template: Json, given: Any) -> None:
+    """Raise ApiError 400 for a template, or what it is given, whose parts are of other types than a template's."""
+    resources = template.get("resources") or []
+    each = list(resources.values()) if isinstance(resources, dict) else resources
+    parts = [template.get(name) or {} for name in ("parameters", "variables", "outputs")]
+    whole = isinstance(each, list) and all(isinstance(part, dict) for part in (given, *parts))
+    named = [*parts[0].values(), *parts[2].values(), *each] if whole else []
+    if not whole or not all(isinstance(one, dict) for one in named):
+        raise invalid("A part of the template or of its parameters is of another type than expected")
 
 
 def _provider(namespace: str, kind: str) -> Json:

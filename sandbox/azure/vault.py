@@ -61,7 +61,7 @@ async def _answer(call: Call) -> Reply:
 @room.on("PUT", _SECRET, f"{KIND}/setSecret/action")
 async def set_secret(call: Call) -> Reply:
     """Store a new version. The answer holds the value."""
-    body, kept = call.body, _kept(call)
+    body, kept = _body(call), _kept(call)
     value = body.get("value")
     if not isinstance(value, str) or len(value.encode()) > LARGEST:
         raise ApiError(400, "BadParameter", "Property value is missing or too long.")
@@ -105,7 +105,7 @@ async def get_version(call: Call) -> Reply:
 @room.on("PATCH", _SECRET + "/{version}", f"{KIND}/update/action")
 async def update(call: Call) -> Reply:
     """Change tags, content type or attributes of a version, the newest unless it is named."""
-    secret, body = _version(call) if "version" in call.params else _versions(call)[-1], call.body
+    secret, body = _version(call) if "version" in call.params else _versions(call)[-1], _body(call)
     secret |= {k: body[k] for k in ("contentType", "tags") if k in body}
     secret["attributes"] |= {k: v for k, v in (body.get("attributes") or {}).items() if k in {"enabled", "nbf", "exp"}}
     secret["attributes"]["updated"] = int(call.clock.now().timestamp())
@@ -229,12 +229,22 @@ def _deleted(call: Call, name: str) -> Json:
     return {"recoveryId": recovery, **times, **_bundle(call, name, gone["versions"][-1], "value")}
 
 
+def _body(call: Call) -> Json:
+    body = call.body
+    if not isinstance(body, dict) or not isinstance(body.get("attributes") or {}, dict):
+        raise ApiError(400, "BadParameter", "The request body is not valid.")
+    return body
+
+
 def _home(call: Call) -> str:
     return call.home or f"{call.endpoints.vault}/{call.params['vault']}"
 
 
 def _page(call: Call, found: list[Json]) -> Reply:
-    start, size = int(call.query.get("$skiptoken", "0")), int(call.query.get("maxresults", str(PAGE)))
+    given = call.query.get("$skiptoken", "0"), call.query.get("maxresults", str(PAGE))
+    if not all(number.isdecimal() for number in given) or not 0 < int(given[1]) <= PAGE:
+        raise ApiError(400, "BadParameter", f"The maxresults or the skiptoken is not valid: at most {PAGE} are listed.")
+    start, size = (int(number) for number in given)
     more = start + size < len(found)
     query = {**call.query, "$skiptoken": str(start + size)}
     return Reply(200, {"value": found[start : start + size], "nextLink": call.url(query=query) if more else None})
