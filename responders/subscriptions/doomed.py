@@ -10,7 +10,7 @@ from msgspec import Struct
 from responders import familiarity, locks
 from responders.ids import ResourceId, within
 from responders.model import Case, Json, Verdict
-from responders.subscriptions import definition, inventory, unlisted
+from responders.subscriptions import definition, inventory, recovered, unlisted
 from responders.subscriptions.guards import ADDED
 from responders.subscriptions.inventory import Found
 from responders.subscriptions.resource_types import whose
@@ -55,15 +55,17 @@ async def find(case: Case, azure: "Azure", subscription: str) -> Doomed:
         inventory.groups_made(azure, subscription),
         locks.read(azure, f"/subscriptions/{subscription}"),
     )
-    doubtful, kept = _doubtful(case, listed)
+    back = await recovered.found(case, azure, subscription, listed)
+    doubtful, kept = _doubtful(case, listed, back)
     there = {item.key for item in listed}
     hidden = await unlisted.found(case, azure, subscription, there, doubtful.keys(), ADDED)
-    more, stays = _doubtful(case, hidden.found)
+    more, stays = _doubtful(case, hidden.found, {})
     doubtful |= more
     kept += [*stays, *hidden.kept]
     whole, refused = await inventory.bodies(azure, doubtful.values())
     verdicts = {
-        key: inventory.judge(case, doubtful[key], str((body.get("systemData") or {}).get("createdBy") or ""))
+        key: back.get(key)
+        or inventory.judge(case, doubtful[key], str((body.get("systemData") or {}).get("createdBy") or ""))
         for key, (_, body) in whole.items()
     }
     companions, own, by_hand = _companions(case, doubtful, whole, verdicts)
@@ -119,7 +121,7 @@ def _unread(case: Case, odd: Iterable[Json]) -> Iterator[str]:
             )
 
 
-def _doubtful(case: Case, listed: Iterable[Found]) -> tuple[dict[str, Found], list[str]]:
+def _doubtful(case: Case, listed: Iterable[Found], back: Mapping[str, Verdict]) -> tuple[dict[str, Found], list[str]]:
     """Of all resources those of the window that are not known good; and what the suspects wrote and stays, with why."""
     doubtful: dict[str, Found] = {}
     kept = []
@@ -127,7 +129,7 @@ def _doubtful(case: Case, listed: Iterable[Found]) -> tuple[dict[str, Found], li
         touched = case.wrote(item.key) is not None
         if whose(item.type) or not inventory.of_window(case, item.key, item.made, item.changed):
             continue
-        verdict = inventory.judge(case, item)
+        verdict = back.get(item.key) or inventory.judge(case, item)
         if verdict.familiarity != "familiar":
             doubtful[item.key] = item
         elif touched:
