@@ -45,8 +45,9 @@ async def resolve(azure: "Azure", actor: Actor, home: str) -> Principal:
 async def principal(azure: "Azure", id_: str) -> Principal | None:
     """The principal of that object id or principal name, if there is one. Of an application, its service principal."""
     found = await _find(azure, id_)
-    if found and found.upn and is_guid(id_):  # since when there is a user is none of the defaults that it was read with
-        return await _find(azure, found.upn)
+    if found and found.upn and is_guid(id_):
+        # Since when he is there is none of the defaults that he was read with. By his id: a name may be anybody's.
+        return await _user(azure, found.id) or found
     if found is None or found.kind != "unknown" or not found.app_id:
         return found
     entry = await azure.graph_read(f"/servicePrincipals(appId='{segment(found.app_id)}')")
@@ -73,6 +74,10 @@ async def _find(azure: "Azure", key: str) -> Principal | None:
     if is_guid(key):
         found = await azure.graph_read(f"/directoryObjects/{segment(key)}")
         return _principal(found) if found else None
+    return await _user(azure, key)
+
+
+async def _user(azure: "Azure", key: str) -> Principal | None:
     query = {"$select": "id,userPrincipalName,displayName,userType,createdDateTime"}
     found = await azure.graph_read(f"/users/{segment(key)}", query)
     return _principal({"@odata.type": "user", **found}) if found else None
