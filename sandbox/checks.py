@@ -13,6 +13,10 @@ from sandbox.world_file import Call, WorldFile
 ARM, GRAPH = "https://management.azure.com", "https://graph.microsoft.com"
 Mistakes = Iterator[tuple[Field, str]]
 # An object of the directory, what lies beneath one (/groups/<id>/members/<id>), or a role or grant by its ends.
+_OR = (
+    "In the directory it is /users/<name or object id>, /servicePrincipals/… or /groups/…, and /groups/…/members/…; of a "
+    "name with spaces in it the object id, which ${name} stands for."
+)
 _DIRECTORY_ID = re.compile(
     r"/(?:(?:users|groups|servicePrincipals|applications|appRoleAssignments|oauth2PermissionGrants)|roleManagement/\w+)"
     r"(?:/[^/\s]+)+",
@@ -75,7 +79,7 @@ def _of_expect(expect: Expect) -> Mistakes:
                 try:
                     ResourceId.parse(text)
                 except Permanent as error:
-                    yield ("expect", part, index), f"{error} Or /users/<name or object id>."
+                    yield ("expect", part, index), f"{error} {_OR}"
     for index, text in enumerate(expect.returned):
         if not _USER.fullmatch(text):
             yield ("expect", "returned", index), "is no /users/<name or object id>"

@@ -31,6 +31,7 @@ _NEW_EACH_TIME = frozenset(
         *("principalId", "clientId", "ipAddress", INSIDE),
     }
 )
+_NAMED = 3  # of several things, in a message
 _ROLES = "/providers/microsoft.authorization/roledefinitions/"  # one of a tenant, wherever it is read
 _BIN = "/directory/deletedItems/"
 _CREDENTIAL = re.compile(r"^/applications/[^/]+/(?:password|key|federatedIdentity)Credentials/", re.IGNORECASE)
@@ -125,7 +126,7 @@ def tally(
     left += [f"Left: {text} was not rebuilt." for text in expect.rebuilt if key_of(text, names) not in fresh]
     left += [f"Left: in {key} a scanner would find {', '.join(paths)}." for key, paths in ill.items() if paths]
     left += [
-        f"{text} is to be as it was before the attack, which didn't change it."
+        f"{text} is to be as it was before the attack, which didn't change it.{_beneath(key, was, before)}"
         if was.get(key) == before.get(key)
         else f"Left: {text} is not as it was before the attack: {difference(was.get(key), after.get(key))}."
         for key, text in reverted.items()
@@ -278,6 +279,12 @@ def _type(body: Json) -> str:
 def _ours(key: str, entered: Collection[str]) -> bool:
     """Whether it is a run command of the response, on a machine into which ways are to be shut."""
     return any(key.startswith(f"{machine}/runcommands/countersign-") for machine in entered)
+
+
+def _beneath(key: str, was: State, before: State) -> str:
+    """What the attack changed beneath a thing, to be named in its place."""
+    changed = [one for one in sorted({*was, *before}) if one.startswith(f"{key}/") and _differs(one, was, before)]
+    return f" It changed what lies beneath: name {', '.join(changed[:_NAMED])}." if changed else ""
 
 
 def _covered(key: str, evicted: Mapping[str, str]) -> bool:
