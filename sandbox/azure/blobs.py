@@ -43,6 +43,8 @@ def _answer(call: Call) -> Reply:
     _sign_in(call)
     parts = call.path.split("/", _PARTS - 1)
     if len(parts) < _PARTS - 1:
+        if call.method == "GET" and call.query.get("comp") == "list":
+            return _containers(call, parts[-1])
         raise _not_built(call)
     held = _container(call.world, parts)
     if len(parts) < _PARTS and call.method == "GET" and call.query.get("comp") == "list":
@@ -89,17 +91,39 @@ def _get(blobs: dict[str, Json], name: str) -> Reply:
 
 def _list(call: Call, blobs: dict[str, Json]) -> Reply:
     names = sorted(name for name in blobs if name.startswith(call.query.get("prefix", "")))
-    size, start = int(call.query.get("maxresults", str(_PAGE))), call.query.get("marker", "")
-    names = [name for name in names if name >= start]
-    marker = names[size] if len(names) > size else ""
+    names, marker = _page(call, names)
     entries = "".join(
         f"<Blob><Name>{escape(name)}</Name><Properties><Last-Modified>{blobs[name]['at']}</Last-Modified>"
         f"<Etag>{_marks(blobs[name])['ETag']}</Etag><Content-Length>{len(b64decode(blobs[name]['data']))}"
         "</Content-Length><Content-Type>application/octet-stream</Content-Type><BlobType>BlockBlob</BlobType></Properties></Blob>"
-        for name in names[:size]
+        for name in names
     )
     listed = f"<Blobs>{entries}</Blobs><NextMarker>{escape(marker)}</NextMarker>"
     return Reply(200, f'<?xml version="1.0"?><EnumerationResults>{listed}</EnumerationResults>', _XML)
+
+
+def _containers(call: Call, account: str) -> Reply:
+    """List an account's containers: no data action, but Resource Manager's right to read them."""
+    found = next((a for a in call.world.list(ACCOUNT) if a.name == account), None)
+    if found is None:
+        raise ApiError(404, "ResourceNotFound", "The specified resource does not exist.")
+    _allow(call, f"{ACCOUNT}/blobServices/containers/read", found, data=False)
+    held = [r.name for r in call.world.beneath(found.id, f"{ACCOUNT}/blobServices/containers")]
+    names, marker = _page(call, sorted(name for name in held if name.startswith(call.query.get("prefix", ""))))
+    entries = "".join(f"<Container><Name>{escape(name)}</Name><Properties/></Container>" for name in names)
+    listed = f"<Containers>{entries}</Containers><NextMarker>{escape(marker)}</NextMarker>"
+    return Reply(200, f'<?xml version="1.0"?><EnumerationResults>{listed}</EnumerationResults>', _XML)
+
+
+def _page(call: Call, names: list[str]) -> tuple[list[str], str]:
+    """The names that are asked for, and where the next page begins."""
+    size = call.query.get("maxresults", str(_PAGE))
+    if not size.isdecimal() or not int(size):
+        raise ApiError(
+            400, "InvalidQueryParameterValue", "Value for one of the query parameters is invalid: maxresults."
+        )
+    left = [name for name in names if name >= call.query.get("marker", "")]
+    return left[: int(size)], left[int(size)] if len(left) > int(size) else ""
 
 
 def _marks(blob: Json) -> dict[str, str]:
@@ -126,9 +150,9 @@ def _sign_in(call: Call) -> None:
     call.caller = Caller.of(claims, str(claims.get("ipaddr", "")))
 
 
-def _allow(call: Call, action: str, container: Resource) -> None:
+def _allow(call: Call, action: str, at: Resource, *, data: bool = True) -> None:
     try:
-        rbac.require(call, action, container.id, data=True)
+        rbac.require(call, action, at.id, data=data)
     except ApiError as error:
         message = "This request is not authorized to perform this operation using this permission."
         raise ApiError(403, "AuthorizationPermissionMismatch", message) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shlex
 import stat
 import sys
@@ -13,7 +14,7 @@ import pytest
 from sandbox import clients
 from sandbox.azure.claims import CLI
 from sandbox.azure.doorway import Doorway
-from tests.sandbox.arm import NOW, OPS, S, arm
+from tests.sandbox.arm import NOBODY, NOW, OPS, STORE, S, arm
 from tests.sandbox.estate import PASSWORD, Rest, browser, estate
 
 AUTHORITY = "https://login.microsoftonline.com/organizations"
@@ -97,3 +98,17 @@ async def test_what_tells_a_client_who_signed_in_refreshes_nothing() -> None:
         refresh = {"grant_type": "refresh_token", "refresh_token": got["id_token"], "client_id": CLI}
         async with session.post(url, data={**refresh, "scope": form["scope"]}) as answer:
             assert (answer.status, (await answer.json())["error"]) == (400, "invalid_grant")
+
+
+async def test_an_accounts_containers_are_listed_by_its_own_host_name() -> None:
+    async with arm() as call, Doorway(call.azure.endpoints) as doorway, browser(call.azure) as session:
+        for name in ("logs", "<b>"):
+            call.azure.world.put(f"{STORE}/blobServices/default/containers/{name}", {"properties": {}})
+        blobs = Rest(session, "https://data.blob.core.windows.net", call.azure.token(OPS, "storage"), doorway.url)
+        status, text = await blobs("GET", "/?comp=list")
+        assert (status, re.findall("<Name>(.*?)</Name>", text)) == (200, ["&lt;b&gt;", "logs"])
+        _, text = await blobs("GET", "/?comp=list&maxresults=1")
+        assert "<NextMarker>logs</NextMarker>" in text
+        assert (await blobs("GET", "/?comp=list&maxresults=x"))[0] == 400
+        nobody = Rest(session, blobs.base, call.azure.token(NOBODY, "storage"), doorway.url)
+        assert (await nobody("GET", "/?comp=list"))[0] == 403
