@@ -10,12 +10,13 @@ from responders.azure import absent_is_fine, explained
 from responders.errors import Permanent
 from responders.ids import ResourceId
 from responders.model import Case, Json, Subject
+from responders.utc import time_of
 
 if TYPE_CHECKING:
     from responders.azure import Azure
 
 SET, VM = "Microsoft.Compute/virtualMachineScaleSets", "Microsoft.Compute/virtualMachines"
-PERMISSIONS = (f"{VM}/read", f"{SET}/virtualMachines/read")
+PERMISSIONS = (f"{VM}/read", f"{SET}/read", f"{SET}/virtualMachines/read")
 _VERSION = "2024-07-01"
 # What puts a suspect's code into the machines of a set.
 _RAN = frozenset(f"{SET}/{what}".lower() for what in ("extensions/write", "manualupgrade/action"))
@@ -30,6 +31,9 @@ async def look(azure: "Azure", case: Case) -> tuple[Case, tuple[str, ...]]:
     for set_, reason in _sets(case).items():
         try:
             with explained(f"listing the machines of {set_}"), absent_is_fine():
+                made = time_of((await azure.arm("GET", set_, _VERSION))["properties"].get("timeCreated"))
+                if case.wrote(set_) and made and made >= case.since:
+                    continue
                 async for vm in azure.arm_pages(f"{set_}/virtualMachines", _VERSION):
                     name = str(vm.get("name") or ResourceId.parse(vm["id"]).name)
                     found.append(Subject(kind="vm", id=vm["id"], name=name, reason=reason))
@@ -57,8 +61,7 @@ def _sets(case: Case) -> dict[str, str]:
         id_ = ResourceId.read(text)
         if id_ and _ours(case, id_) and id_.type.lower() in {SET.lower(), f"{SET}/extensions".lower()}:
             home = f"/subscriptions/{id_.subscription}/resourceGroups/{id_.group}/providers/{SET}/{id_.names[0]}"
-            if not case.wrote(home):
-                sets.setdefault(home.lower(), (home, reason))
+            sets.setdefault(home.lower(), (home, reason))
     return dict(sets.values())
 
 

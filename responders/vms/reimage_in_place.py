@@ -1,21 +1,27 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from responders.azure import absent_is_fine
 from responders.errors import Permanent, Temporary
+from responders.ids import within
 from responders.model import Change, Outcome, Plan
 from responders.vms import commands, locked, machine, rebuilding, rebuilt, scanning, snapshots, sources, swap
 
 if TYPE_CHECKING:
     from responders.azure import Azure
     from responders.model import Case, Subject
+    from responders.vms.machine import Machine
+
+_EXTENSIONS = "Microsoft.Compute/virtualMachineScaleSets/extensions/write"
 
 
 class ReimageInPlace:
     """Reimage a machine whose OS disk can't be set aside: one with an ephemeral OS disk, or an instance of a scale set.
 
     What was on its OS disk is gone for good, and of an ephemeral one there is no evidence either: the plan says so. It
-    becomes what its image makes, by the rules of `vms.reimage`. Whether it was done the Activity Log tells, where the
-    reimage has the change's own request id. Microsoft.Compute/…/reimage.
+    becomes what its image makes, by the rules of `vms.reimage`, and waits until what a suspect put into its set's model
+    is gone. Whether it was done the Activity Log tells, where the reimage has the change's own request id.
+    Microsoft.Compute/…/reimage.
     """
 
     id = "vms.reimage_in_place"
@@ -26,6 +32,7 @@ class ReimageInPlace:
         snapshots.READ,
         *commands.READ,
         *locked.PERMISSIONS,
+        _EXTENSIONS.removesuffix("write") + "read",
         *(f"{kind}/reimage/action" for kind in machine.KINDS),
     )
     reversible = False
@@ -60,6 +67,7 @@ class ReimageInPlace:
                 "power": vm.power,
                 "since": case.since.isoformat(),
                 "version": source.version,
+                "planted": _planted(case, vm),
             },
             lasting="What was on the OS disk and the temporary disk is gone: nothing can put it back.",
         )
@@ -75,6 +83,13 @@ class ReimageInPlace:
         if vm.vm_id != change.before["vmId"]:
             return Outcome(status="drifted", reason="Another machine has its name now.")
         swap.settled(vm)
+        for id_ in change.before["planted"]:
+            with absent_is_fine():
+                await azure.arm("GET", id_, commands.VERSION)
+                raise Temporary(
+                    f"{id_} would run in the new system of {vm.name}, too: approve its removal "
+                    "(subscriptions.delete_resources)."
+                )
         begun = await rebuilt.begun(azure, change)
         if begun == "Failed":
             raise Permanent(f"Azure could not reimage {vm.name}: see its Activity Log.")
@@ -100,3 +115,8 @@ class ReimageInPlace:
 
     async def undo(self, change: Change, azure: "Azure") -> Outcome:
         return Outcome(status="failed", reason=change.lasting)
+
+
+def _planted(case: "Case", vm: "Machine") -> list[str]:
+    """The extensions that suspects put into the model of a machine's scale set: Azure runs them in what is rebuilt."""
+    return [f.resource for f in case.deeds(_EXTENSIONS).values() if vm.scale_set and within(f.resource, vm.scale_set)]

@@ -7,7 +7,7 @@ A uniform set's instances have power, instance view, run commands, extensions, r
 from typing import Any
 
 from sandbox.azure import guest, operations
-from sandbox.azure.clock import Clock
+from sandbox.azure.clock import Clock, stamp
 from sandbox.azure.compute_rebuild import prepared, reimaged
 from sandbox.azure.compute_storage import with_os_disk
 from sandbox.azure.compute_store import (
@@ -158,7 +158,9 @@ def _store(call: Call, body: Json, old: Resource | None) -> Reply:
         model["osProfile"] = {k: v for k, v in profile.items() if k not in {"adminPassword", "customData"}}
     changed = old is not None and old.properties.get("virtualMachineProfile") != model
     if old is None:
-        properties["uniqueId"] = call.world.new_id("set", call.path)
+        properties |= {"uniqueId": call.world.new_id("set", call.path), "timeCreated": stamp(call.clock.now())}
+    else:
+        properties |= {k: old.properties[k] for k in ("uniqueId", "timeCreated") if k in old.properties}
     properties["provisioningState"] = "Updating" if old else "Creating"
     stored = call.world.put(call.path, {"tags": {}, **body, "properties": properties}, call.author, call.version)
     if changed:

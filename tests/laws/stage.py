@@ -41,7 +41,7 @@ AFTER = {
     "users.remove_authentication_methods": ("users.remove_phones_and_emails",),
     "vms.reset_passwords": ("vms.capture_evidence", "vms.list_accounts"),
     "vms.reimage": ("vms.capture_evidence",),
-    "vms.reimage_in_place": ("vms.capture_evidence",),
+    "vms.reimage_in_place": ("subscriptions.delete_resources", "vms.capture_evidence"),
     "vms.release": ("vms.isolate", "vms.capture_evidence", "vms.scan", "vms.reimage"),
     "service_principals.enable": tuple(f"service_principals.{name}" for name in _APPLICATIONS),
 }

@@ -1,17 +1,27 @@
 """A machine is entered without a command that names it: by its scale set's model, or by another OS disk."""
 
+from datetime import timedelta
+from typing import Any
+
 import msgspec
+import pytest
 
 from playbooks.dispatch import subjects
 from responders.actions import permissions
 from responders.investigation import machines
 from responders.model import Case
 from sandbox.scene import EXERCISES
-from tests.laws.stage import attacked
+from tests.laws.stage import Attacked, attacked
 
-MODEL, DISK, MINER = (EXERCISES / f"{n}.yaml" for n in ("scale-set-model", "another-os-disk", "cryptomining"))
+MODEL, DISK = (EXERCISES / f"{n}.yaml" for n in ("scale-set-model", "another-os-disk"))
 WEB = "/subscriptions/3f6c2b1a-8d47-4e95-b0c3-5a1e9d7f2b64/resourceGroups/rg-web/providers"
 SET = f"{WEB}/Microsoft.Compute/virtualMachineScaleSets/vmss-shop"
+
+
+def _with(there: Attacked, id_: str, **properties: str) -> dict[str, Any]:
+    found = there.sandbox.world.get(id_)
+    assert found
+    return {**found.body, "properties": {**found.properties, **properties}}
 
 
 def _vms(case: Case) -> list[str]:
@@ -32,11 +42,15 @@ async def test_a_set_that_the_alert_names_stands_for_its_machines() -> None:
         assert (_vms(case), unread) == ([f"{SET}/virtualMachines/0"], ())
 
 
-async def test_a_set_of_the_suspect_is_deleted_and_its_machines_are_not_cleaned() -> None:
+@pytest.mark.parametrize("young", [True, False])
+async def test_a_set_that_a_suspect_made_is_deleted_and_one_that_he_only_wrote_is_cleaned(*, young: bool) -> None:
     async with attacked(MODEL, permissions()) as there:
-        made = msgspec.structs.replace(there.case.findings[0], operation=f"{machines.SET}/write", resource=SET)
-        case, _ = await machines.look(there.azure, there.case.having(findings=(*there.case.findings, made)))
-        assert _vms(case) == []
+        wrote = msgspec.structs.replace(there.case.findings[0], operation=f"{machines.SET}/write", resource=SET)
+        case = there.case.having(findings=(*there.case.findings, wrote))
+        made = case.since + timedelta(hours=1 if young else -1)
+        there.sandbox.world.put(SET, _with(there, SET, timeCreated=made.isoformat()))
+        case, _ = await machines.look(there.azure, case)
+        assert _vms(case) == ([] if young else [f"{SET}/virtualMachines/0"])
 
 
 async def test_a_machine_with_an_os_disk_of_the_suspect_is_a_subject() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from responders.errors import Temporary
 from responders.vms import sources
 from responders.vms.machine import read
 from responders.vms.reimage import Reimage
@@ -237,3 +238,16 @@ async def test_an_undo_does_not_start_what_was_off_with_the_intruder_in_it() -> 
         assert os_disk(world, vm.id) == old
         assert found(world, vm.id).hidden["power"] == "deallocated"
         assert (await world.until_settled(ACTION.undo, change)).status == "already_so"
+
+
+async def test_an_instance_is_not_rebuilt_while_its_set_would_run_the_intruders_code_in_it_again() -> None:
+    action = ReimageInPlace()
+    async with opened(action, "scale-set-model") as world:
+        home = machine(world, action).id.rpartition("/virtualMachines/")[0]
+        world.sandbox.world.put(f"{home}/extensions/tune", {"properties": {}})  # its removal is not approved yet
+        (change,) = (await planned(world, action)).changes
+        with pytest.raises(Temporary, match="extensions/tune would run in the new system"):
+            await action.apply(change, world.azure)
+        assert not [r for r in world.sandbox.requests if r.path.endswith("/reimage")]
+        world.sandbox.world.delete(f"{home}/extensions/tune")
+        assert await settled(world, action, change) == ["done", "done"]
