@@ -65,7 +65,7 @@ def test_the_secrets_of_an_accused_application_may_go() -> None:
 
 def test_what_was_changed_beneath_a_thing_is_named_where_the_thing_was_not() -> None:
     nsg = "/subscriptions/s/nsg"
-    before = {nsg: {}, f"{nsg}/securityrules/ssh": {}}
+    before: State = {nsg: {}, f"{nsg}/securityrules/ssh": {}}
     found = tally(Expect(reverted=(nsg,), alert="resolved"), before, {nsg: {}}, NAMES, innocent={nsg: {}})
     assert found.failures[0].endswith(f"It changed what lies beneath: name {nsg}/securityrules/ssh.")
 
