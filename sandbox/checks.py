@@ -14,8 +14,8 @@ ARM, GRAPH = "https://management.azure.com", "https://graph.microsoft.com"
 Mistakes = Iterator[tuple[Field, str]]
 # An object of the directory, what lies beneath one (/groups/<id>/members/<id>), or a role or grant by its ends.
 _OR = (
-    "In the directory it is /users/<name or object id>, /servicePrincipals/… or /groups/…, and /groups/…/members/…; of a "
-    "name with spaces in it the object id, which ${name} stands for."
+    "In the directory it is /users/<name or object id>, /servicePrincipals/… or /groups/…, and /groups/…/members/…; "
+    "of a name with spaces in it the object id, which ${name} stands for."
 )
 _DIRECTORY_ID = re.compile(
     r"/(?:(?:users|groups|servicePrincipals|applications|appRoleAssignments|oauth2PermissionGrants)|roleManagement/\w+)"
