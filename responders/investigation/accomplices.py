@@ -5,6 +5,7 @@ that the alert names and that is not known to be one of his own, and rights that
 Any two of these a colleague may have: he is left to a person then, who sees them in the findings.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,8 @@ from responders.utc import time_of, utc
 
 if TYPE_CHECKING:
     from responders.azure import Azure
+
+_CLOCKS = timedelta(minutes=1)  # by which the log may tell of a deed later than the time that what was made has on it
 
 
 async def found(azure: "Azure", case: Case) -> tuple[Principal, ...]:
@@ -60,4 +63,4 @@ async def _suspected(azure: "Azure", finding: Finding, why: str) -> Principal:
     known = await directory.principal(azure, finding.caller) or someone
     name = known.upn or known.name or known.id
     because = f"{name} {why}, and worked from {finding.address}, which the alert names, {utc(finding.at)}"
-    return msgspec.structs.replace(known, because=because, since=finding.at)
+    return msgspec.structs.replace(known, because=because, since=finding.at - _CLOCKS)
