@@ -27,6 +27,6 @@ STEPS = (
     Step("vms.reset_passwords", "two"),
     # Of the new system, if it has a scanner; else nothing is done twice.
     Step("vms.scan", "one", hours=13),
-    # Only what was rebuilt, or what a scan found nothing in.
+    # Only what was rebuilt, or, where somebody names it, what a scan found nothing in.
     Step("vms.release", "two"),
 )

@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from responders.model import Case, Subject
     from responders.vms.machine import Machine
 
+_UNSURE = "it was not rebuilt, and a scanner in a machine that was taken over may lie: look at it yourself first"
 _IN_USE = "InUseNetworkSecurityGroupCannotBeDeleted"
 
 
 class Release:
     """Let a machine back into the network: its interfaces get the security groups that they had before `vms.isolate`.
 
-    Only one that was rebuilt in this incident, or in which a full scan found nothing; never one in whose system of now
-    a scan found something. The isolating group, whose tags say which groups the interfaces had, is deleted; undo makes
-    it again and cuts the machine off. PUT of the interfaces and of Microsoft.Network/networkSecurityGroups, api-version
-    2024-05-01.
+    Only one that was rebuilt in this incident. One in which a full scan found nothing is offered by name, since whoever
+    was in it may have had the scanner lie; one in whose system of now a scan found something never is. The isolating
+    group, whose tags say which groups the interfaces had, is deleted; undo makes it again and cuts the machine off. PUT
+    of the interfaces and of Microsoft.Network/networkSecurityGroups, api-version 2024-05-01.
     """
 
     id = "vms.release"
@@ -49,7 +50,7 @@ class Release:
         cards = [card for card in cards if group and network.group_of(card).lower() == group["id"].lower()]
         if group is None or not cards:
             return Plan(action=self.id, subject=subject, reason=f"{vm.name} is not cut off by this incident.")
-        why, good = await _state(azure, vm, case)
+        new, (why, good) = await _state(azure, vm, case)
         had = {card["id"]: network.former(group, card["id"]) for card in cards}
         if good and None in had.values():
             good, why = False, "which security groups its interfaces had is not written at the isolating one"
@@ -62,7 +63,8 @@ class Release:
             action=self.id,
             resource=vm.id,
             summary=f"let {vm.name} back into the network: {names} as before",
-            reasons=(why,),
+            reasons=(why, *(() if new else (_UNSURE,))),
+            familiarity="unfamiliar" if new else "unknown",
             before={
                 "vmId": vm.vm_id,
                 "interfaces": had,
@@ -123,17 +125,17 @@ class Release:
         return Outcome(status="done")
 
 
-async def _state(azure: "Azure", vm: "Machine", case: "Case") -> tuple[str, bool]:
-    """What is known of a machine's system of now, and whether it may go back by that."""
+async def _state(azure: "Azure", vm: "Machine", case: "Case") -> tuple[bool, tuple[str, bool]]:
+    """Whether a machine's system of now is a new one; what is known of it, and whether it may go back by that."""
     new, scan = await asyncio.gather(rebuilt.by_us(azure, vm, case), scanning.last(azure, vm, case))
     said = scanning.told(scan).rstrip(".") if scan else ""
     if scan and (scan["found"] or scan["excluded"]):
-        return said, False
+        return new, (said, False)
     if new:
-        return f"it was rebuilt in this incident{'; ' + said if said else ''}", True
+        return new, (f"it was rebuilt in this incident{'; ' + said if said else ''}", True)
     if scan and scanning.clean(scan):
-        return said, True
-    return said or "it was neither rebuilt nor scanned", False
+        return new, (said, True)
+    return new, (said or "it was neither rebuilt nor scanned", False)
 
 
 async def _read(azure: "Azure", ids: tuple[str, ...]) -> list[Json | None]:

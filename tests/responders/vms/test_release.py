@@ -62,6 +62,19 @@ async def test_one_that_was_neither_rebuilt_nor_scanned_stays_cut_off() -> None:
         assert "it was neither rebuilt nor scanned" in plan.by_hand[0]
 
 
+async def test_one_that_was_only_scanned_goes_back_where_a_person_names_it() -> None:
+    async with opened(named("vms.isolate"), EXERCISE) as world:
+        await do(world, "vms.isolate")
+        vm = machine(world, ACTION)
+        held = guest.of(world.sandbox.world, vm)
+        files = {path: f for path, f in held["files"].items() if "MALWARE" not in f.get("text", "")}
+        guest.keep(world.sandbox.world, vm, {**held, "files": files})
+        await do(world, "vms.scan")
+        plan = await planned(world, ACTION)
+        assert (len(plan.changes), plan.proposed) == (1, ())
+        assert "a scanner in a machine that was taken over may lie" in plan.changes[0].reasons[1]
+
+
 async def test_one_that_is_not_cut_off_needs_no_release() -> None:
     async with opened(named("vms.isolate"), EXERCISE) as world:
         await do(world)
