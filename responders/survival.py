@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 PERMISSIONS = ("Directory.Read.All", "User.Read.All", "Microsoft.Authorization/roleAssignments/read")
 
 _GLOBAL = "Global Administrator"
+_DISABLING = "users.disable"
 # Actions that take from somebody all that he holds.
-_ENDING = frozenset({"users.disable", "users.delete", "guests.remove"})
+_ENDING = frozenset({"users.delete", "guests.remove"})
 _STRIPPING = "users.strip_directory_roles"
 _STRIPPING_AZURE = frozenset(
     {
@@ -124,6 +125,8 @@ def _assigned(door: str) -> str:
 
 def _doors(change: Change, guarded: tuple[str, ...]) -> tuple[str, ...]:
     """What it takes from somebody: being a Global Administrator, and being an Owner of these subscriptions."""
+    if change.action == _DISABLING:
+        return (_GLOBAL,)  # of whom one stays: he lets an Owner sign in again, who keeps his role meanwhile
     if change.action in _ENDING:
         return _GLOBAL, *guarded
     if change.action == _STRIPPING:

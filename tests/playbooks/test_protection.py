@@ -73,16 +73,14 @@ async def test_no_order_chooses_its_own_subject() -> None:
             await steps.plan(forged, services)
 
 
-async def test_who_became_the_last_owner_since_the_plan_is_left_alone() -> None:
+async def test_who_became_the_last_global_administrator_since_the_plan_is_left_alone() -> None:
     async with _responding(OPS, approvers=()) as (its, services, order):
         directory = its.sandbox.world.directory
-        owner = {"scope": f"/subscriptions/{SUBSCRIPTION}", "role": "Owner", "principal": CHIEF}
-        its.sandbox.world.load({"role_assignments": [owner]}, its.sandbox.clock.now())
+        directory.assign_role(its.graph.id(RESPONDER), DIRECTORY_ROLES["Privileged Authentication Administrator"])
         assert (await steps.plan(order, services))["changes"] == 1
 
-        for held in [a for a in its.sandbox.world if a.type.lower().endswith("/roleassignments")]:
-            if held.properties["principalId"] == its.graph.id(CHIEF):
-                its.sandbox.world.delete(held.id)
+        directory.assign_role(its.graph.id(OPS), DIRECTORY_ROLES["Global Administrator"])
+        directory.put({**directory.objects[its.graph.id(CHIEF)], "accountEnabled": False})
         its.forget()
         services.azure = its.azure
 
@@ -90,14 +88,16 @@ async def test_who_became_the_last_owner_since_the_plan_is_left_alone() -> None:
         assert directory.objects[its.graph.id(OPS)]["accountEnabled"] is True
         entry = await services.incident("i").journal.find(f"applied s {(await _change(services)).id}")
         assert entry is not None
-        assert "no other Owner who is no suspect: give somebody else" in entry.what["reason"]
+        assert "no other Global Administrator is enabled who is no suspect" in entry.what["reason"]
 
 
-async def test_the_last_owner_is_withheld_from_the_plan_and_a_person_is_told() -> None:
-    async with _responding(OPS) as (_, services, order):
+async def test_the_sign_in_of_a_stolen_last_owner_is_blocked_since_a_global_administrator_lets_him_in_again() -> None:
+    async with _responding(OPS, approvers=()) as (its, services, order):
         made = await steps.plan(order, services)
+        done = await steps.apply(order, services)
 
-        assert (made["changes"], made["by_hand"]) == (0, 1)
+        assert (made["by_hand"], done["statuses"]) == (0, ["done"])
+        assert its.sandbox.world.directory.objects[its.graph.id(OPS)]["accountEnabled"] is False
 
 
 async def test_the_last_global_administrator_is_withheld_though_he_owns_nothing() -> None:

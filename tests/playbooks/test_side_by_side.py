@@ -13,16 +13,20 @@ from responders import survival
 from responders.azure import Azure
 from responders.claims import Claims
 from responders.evidence import Evidence
+from responders.ids import OWNER
 from responders.model import Change, plain
 from responders.services import Services
+from responders.subscriptions.strip_role_assignments import StripRoleAssignments
 from responders.users.disable import Disable
 from sandbox.azure.well_known import DIRECTORY_ROLES
 from tests.responders.users.tenant import Tenant, tenant
-from tests.sandbox.estate import CHIEF, MALLORY, NOW, OPS, READER, RESPONDER, SUBSCRIPTION
+from tests.sandbox.estate import CHIEF, MALLORY, NOW, OPS, RESPONDER, SUBSCRIPTION
 
 Json = dict[str, Any]
 RIGHTS = (*Disable.permissions, "Directory.Read.All", "AuditLog.Read.All")
 HERE = f"/subscriptions/{SUBSCRIPTION}"
+GLOBAL = DIRECTORY_ROLES["Global Administrator"]
+DISABLER = DIRECTORY_ROLES["Privileged Authentication Administrator"]  # what it takes to disable those
 
 
 class _Worker:
@@ -39,12 +43,21 @@ async def _estate() -> AsyncIterator[tuple[Tenant, Evidence]]:
     async with tenant(*RIGHTS) as its:
         grant = {"scope": HERE, "role": "Reader", "principal": RESPONDER}
         its.sandbox.world.load({"role_assignments": [grant]}, its.sandbox.clock.now())
+        its.sandbox.world.directory.assign_role(its.graph.id(RESPONDER), DISABLER)
         yield its, Evidence.at("memory://")
 
 
-def _owner(its: Tenant, who: str) -> None:
-    owner = {"role_assignments": [{"scope": HERE, "role": "Owner", "principal": who}]}
-    its.sandbox.world.load(owner, its.sandbox.clock.now())
+async def _promoted(its: Tenant, evidence: Evidence, *, third: bool = False) -> list[Json]:
+    """Plans that disable OPS and MALLORY, who since became the last Global Administrators, or the last but one.
+
+    Of a Global Administrator no application would plan that.
+    """
+    orders = [await _planned(its, _Worker(its, evidence), who) for who in (OPS, MALLORY)]
+    directory = its.sandbox.world.directory
+    for who in (OPS, MALLORY):
+        directory.assign_role(its.graph.id(who), GLOBAL)
+    directory.put({**directory.objects[its.graph.id(CHIEF)], "accountEnabled": third})
+    return orders
 
 
 async def _planned(its: Tenant, worker: _Worker, who: str) -> Json:
@@ -72,12 +85,11 @@ def _enabled(its: Tenant, *who: str) -> list[bool]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_two_incidents_never_take_the_last_two_owners(workers: int) -> None:
+async def test_two_incidents_never_take_the_last_two_global_administrators(workers: int) -> None:
     async with _estate() as (its, evidence):
-        _owner(its, MALLORY)
+        orders = await _promoted(its, evidence)
         first = _Worker(its, evidence)
         second = first if workers == 1 else _Worker(its, evidence)
-        orders = [await _planned(its, first, OPS), await _planned(its, second, MALLORY)]
 
         done = await asyncio.gather(steps.apply(orders[0], first.services), steps.apply(orders[1], second.services))
 
@@ -85,27 +97,33 @@ async def test_two_incidents_never_take_the_last_two_owners(workers: int) -> Non
         assert sorted(_enabled(its, OPS, MALLORY)) == [False, True]
 
 
-async def test_nor_the_last_two_global_administrators() -> None:
+async def test_nor_the_last_two_owners() -> None:
     async with _estate() as (its, evidence):
-        its.sandbox.world.directory.assign_role(its.graph.id(READER), DIRECTORY_ROLES["Global Administrator"])
+        owner = {"role_assignments": [{"scope": HERE, "role": "Owner", "principal": MALLORY}]}  # as OPS is
+        its.sandbox.world.load(owner, its.sandbox.clock.now())
+        before = {"properties": {"scope": HERE, "roleDefinitionId": f"{HERE}{OWNER}", "principalType": "User"}}
         said = []
-        for who in (CHIEF, READER):
+        for who in (OPS, MALLORY):
             its.suspects = [who]
-            oid = its.graph.id(who)
-            ends = Change(action=Disable.id, resource=f"/users/{oid}", summary=who, principals=(oid,))
-            said.append(survival.take(its.case, ends, its.azure, (), Claims(evidence), who, NOW))
+            strips = Change(
+                action=StripRoleAssignments.id,
+                resource=who,
+                summary=who,
+                before=before,
+                principals=(its.graph.id(who),),
+                familiarity="unknown",
+            )
+            said.append(survival.take(its.case, strips, its.azure, (), Claims(evidence), who, NOW))
 
         refused = [why for why, _ in await asyncio.gather(*said) if why]
 
         assert len(refused) == 1
-        assert "no other Global Administrator is enabled" in refused[0]
+        assert "no other Owner" in refused[0]
 
 
 async def test_one_after_the_other_within_seconds_is_no_different() -> None:
     async with _estate() as (its, evidence):
-        _owner(its, MALLORY)
-        worker = _Worker(its, evidence)
-        orders = [await _planned(its, worker, who) for who in (OPS, MALLORY)]
+        orders, worker = await _promoted(its, evidence), _Worker(its, evidence)
 
         done = [await steps.apply(order, worker.services) for order in orders]
 
@@ -115,10 +133,7 @@ async def test_one_after_the_other_within_seconds_is_no_different() -> None:
 
 async def test_with_a_third_both_go() -> None:
     async with _estate() as (its, evidence):
-        _owner(its, MALLORY)
-        _owner(its, CHIEF)
-        worker = _Worker(its, evidence)
-        orders = [await _planned(its, worker, who) for who in (OPS, MALLORY)]
+        orders, worker = await _promoted(its, evidence, third=True), _Worker(its, evidence)
 
         done = await asyncio.gather(*(steps.apply(order, worker.services) for order in orders))
 
@@ -127,15 +142,18 @@ async def test_with_a_third_both_go() -> None:
 
 async def test_what_was_not_taken_after_all_holds_nobody_up() -> None:
     async with _estate() as (its, evidence):
-        _owner(its, MALLORY)
-        worker = _Worker(its, evidence)
-        orders = [await _planned(its, worker, who) for who in (OPS, MALLORY)]
-        # No application may disable him any more.
-        its.sandbox.world.directory.assign_role(its.graph.id(OPS), DIRECTORY_ROLES["User Administrator"])
+        orders, worker = await _promoted(its, evidence), _Worker(its, evidence)
+        directory = its.sandbox.world.directory
+        [role] = [
+            key for key, one in directory.role_assignments.items() if one["principalId"] == its.graph.id(RESPONDER)
+        ]
+        taken = directory.role_assignments.pop(role)  # it may not disable him
 
-        done = [await steps.apply(order, worker.services) for order in orders]
+        refused = await steps.apply(orders[0], worker.services)
+        directory.role_assignments[role] = taken
+        done = await steps.apply(orders[1], worker.services)
 
-        assert [d["statuses"] for d in done] == [["failed"], ["done"]]
+        assert (refused["statuses"], done["statuses"]) == (["failed"], ["done"])
 
 
 async def test_of_two_claims_only_the_later_one_counts_the_other() -> None:
